@@ -1,0 +1,23 @@
+//! The Bayeux contracts: what an application calls, and what it supplies.
+//!
+//! The traits have CometD's names and can all be used as `dyn`. [`server`] has those of a server
+//! and [`client`] those that every client has, a server's local session included. The vocabulary
+//! of `bayeux-common` is re-exported, so that this crate alone is enough for an application's code.
+
+mod attributes;
+pub mod client;
+mod registration;
+pub mod server;
+
+pub use attributes::{Attribute, Attributes};
+pub use bayeux_common::*;
+pub use registration::Registration;
+
+/// Whether a message goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// On to the next.
+    Continue,
+    /// No further: the message is deleted.
+    Stop,
+}

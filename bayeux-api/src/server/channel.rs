@@ -1,0 +1,97 @@
+//! A channel as the server sees it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bayeux_common::{ChannelId, Message};
+
+use crate::{
+    Attribute, Registration,
+    server::{Authorizer, ServerChannelListener, ServerSession},
+};
+
+/// A channel of a server. Its settings may be changed at any time.
+#[async_trait]
+#[doc(alias = "ConfigurableServerChannel")]
+pub trait ServerChannel: Send + Sync + fmt::Debug {
+    /// Returns the channel's id.
+    #[doc(alias = "getChannelId")]
+    fn id(&self) -> &ChannelId;
+
+    /// Returns whether the channel stays without subscribers, listeners and authorizers. Meta and
+    /// service channels do from the start.
+    fn is_persistent(&self) -> bool;
+
+    /// Sets whether the channel stays.
+    fn set_persistent(&self, persistent: bool);
+
+    /// Returns whether what is published here is lazy.
+    fn is_lazy(&self) -> bool;
+
+    /// Sets whether what is published here is lazy; false also forgets the lazy timeout.
+    fn set_lazy(&self, lazy: bool);
+
+    /// Returns how long a lazy message waits; none for the transport's `maxLazyTimeout`.
+    #[doc(alias = "getLazyTimeout")]
+    fn lazy_timeout(&self) -> Option<Duration>;
+
+    /// Sets how long a lazy message waits, and thereby makes the channel lazy.
+    fn set_lazy_timeout(&self, timeout: Duration);
+
+    /// Returns whether a publisher that subscribes here gets its own messages.
+    fn is_broadcast_to_publisher(&self) -> bool;
+
+    /// Sets whether a publisher that subscribes here gets its own messages.
+    fn set_broadcast_to_publisher(&self, broadcast: bool);
+
+    /// Adds a listener.
+    fn add_listener(&self, listener: Arc<dyn ServerChannelListener>) -> Registration;
+
+    /// Adds an authorizer.
+    fn add_authorizer(&self, authorizer: Arc<dyn Authorizer>) -> Registration;
+
+    /// Returns the sessions that are subscribed to exactly this channel.
+    #[doc(alias = "getSubscribers")]
+    fn subscribers(&self) -> Vec<Arc<dyn ServerSession>>;
+
+    /// Subscribes `session`; false when it has ended or this is a meta channel. Nothing happens on
+    /// a service channel.
+    async fn subscribe(&self, session: &dyn ServerSession) -> bool;
+
+    /// Unsubscribes `session`; false when it has ended or this is a meta channel.
+    async fn unsubscribe(&self, session: &dyn ServerSession) -> bool;
+
+    /// Publishes to all subscribers, without asking the policy or the authorizers, and returns
+    /// whether at least one session took the message.
+    ///
+    /// # Errors
+    ///
+    /// When this is a wild channel, or the message was deleted on its way.
+    async fn publish(
+        &self,
+        from: Option<&Arc<dyn ServerSession>>,
+        message: Message,
+    ) -> Result<bool, PublishError>;
+
+    /// Removes this channel, not those below it. Its subscribers forget it without a notice.
+    fn remove(&self);
+
+    /// Returns the attribute of this name.
+    #[doc(alias = "getAttribute")]
+    fn attribute(&self, name: &str) -> Option<Attribute>;
+
+    /// Sets the attribute of this name and returns its old value.
+    fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute>;
+}
+
+/// Why a message was not published by [`ServerChannel::publish`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// Messages go to channels with a name, not to wild ones.
+    #[error("a message cannot be published on a wild channel")]
+    Wild,
+    /// A listener or an extension deleted it.
+    #[error("a listener or an extension deleted the message")]
+    Deleted,
+}

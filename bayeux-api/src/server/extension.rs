@@ -1,0 +1,77 @@
+//! What sees every message of a server, or of one of its sessions.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bayeux_common::{Frozen, Message};
+
+use crate::{
+    Flow,
+    server::{ServerMessage, ServerSession},
+};
+
+/// Sees, changes or stops every message of a server.
+#[async_trait]
+#[doc(alias = "Extension")]
+pub trait ServerExtension: Send + Sync + fmt::Debug {
+    /// Sees a message that arrives, before anything else does; `from` is none when no session is
+    /// known for it. In the order in which the extensions were added.
+    #[doc(alias("rcv", "rcvMeta"))]
+    async fn incoming(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _message: &mut ServerMessage,
+    ) -> Flow {
+        Flow::Continue
+    }
+
+    /// Sees a message that goes out: a reply or a delivery to one session, or, with no `to`, a
+    /// message before it is sent to all subscribers. In the reverse order.
+    #[doc(alias("send", "sendMeta"))]
+    async fn outgoing(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _to: Option<&Arc<dyn ServerSession>>,
+        _message: &mut Message,
+    ) -> Flow {
+        Flow::Continue
+    }
+}
+
+/// Sees, changes or stops every message of one session.
+#[async_trait]
+#[doc(alias = "Extension")]
+pub trait SessionExtension: Send + Sync + fmt::Debug {
+    /// Sees a message that arrives from the session.
+    #[doc(alias("rcv", "rcvMeta"))]
+    async fn incoming(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _message: &mut ServerMessage,
+    ) -> Flow {
+        Flow::Continue
+    }
+
+    /// Sees a message that is about to be queued for the session, and returns it, or another one
+    /// in its place, or none to drop it. All receivers share `message`:
+    /// [`to_message`](Frozen::to_message) makes a copy to change.
+    #[doc(alias = "send")]
+    async fn outgoing(
+        &self,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _session: &Arc<dyn ServerSession>,
+        message: Arc<Frozen>,
+    ) -> Option<Arc<Frozen>> {
+        Some(message)
+    }
+
+    /// Sees a reply to the session.
+    #[doc(alias = "sendMeta")]
+    async fn outgoing_reply(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _reply: &mut Message,
+    ) -> Flow {
+        Flow::Continue
+    }
+}

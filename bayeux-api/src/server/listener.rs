@@ -1,0 +1,149 @@
+//! What a server calls when something happens. Every method does nothing unless written.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bayeux_common::{Frozen, Message};
+
+use crate::{
+    Flow,
+    server::{Depth, Overflow, Removal, ServerChannel, ServerMessage, ServerSession},
+};
+
+/// Hears of a server's channels.
+#[doc(alias("BayeuxServer.ChannelListener", "Initializer"))]
+pub trait ChannelListener: Send + Sync + fmt::Debug {
+    /// Sets a new channel up, before anybody can see it.
+    fn configure_channel(&self, _channel: &dyn ServerChannel) {}
+
+    /// A channel was added.
+    fn channel_added(&self, _channel: &Arc<dyn ServerChannel>) {}
+
+    /// A channel was removed.
+    fn channel_removed(&self, _id: &str) {}
+}
+
+/// Hears of a server's sessions.
+#[async_trait]
+#[doc(alias = "BayeuxServer.SessionListener")]
+pub trait SessionListener: Send + Sync + fmt::Debug {
+    /// A session was added by `message`, whose reply is not made yet.
+    async fn session_added(&self, _session: &Arc<dyn ServerSession>, _message: &ServerMessage) {}
+
+    /// A session was removed. It still has its subscriptions.
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {}
+}
+
+/// Hears of all subscriptions of a server.
+#[async_trait]
+#[doc(alias = "BayeuxServer.SubscriptionListener")]
+pub trait SubscriptionListener: Send + Sync + fmt::Debug {
+    /// `session` subscribed; `message` is its request, none when the server did it.
+    async fn subscribed(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+    }
+
+    /// `session` unsubscribed; `message` is its request, none when the server did it.
+    async fn unsubscribed(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+    }
+}
+
+/// Hears of one channel; of all that a wild one matches.
+#[async_trait]
+#[doc(alias("ServerChannel.MessageListener", "ServerChannel.SubscriptionListener"))]
+pub trait ServerChannelListener: Send + Sync + fmt::Debug {
+    /// Sees a message on the channel before it is sent on, may change it, and says whether it goes
+    /// on.
+    async fn on_message(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: &mut ServerMessage,
+    ) -> Flow {
+        Flow::Continue
+    }
+
+    /// `session` subscribed to the channel.
+    async fn subscribed(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+    }
+
+    /// `session` unsubscribed from the channel.
+    async fn unsubscribed(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+    }
+
+    /// Returns whether the channel may be swept in spite of this listener.
+    #[doc(alias = "Weak")]
+    fn is_weak(&self) -> bool {
+        false
+    }
+}
+
+/// Hears of one session.
+#[async_trait]
+#[doc(alias("AddedListener", "RemovedListener", "QueueListener", "QueueMaxedListener"))]
+#[doc(alias("DeQueueListener", "HeartBeatListener", "ServerSession.MessageListener"))]
+pub trait ServerSessionListener: Send + Sync + fmt::Debug {
+    /// The session was removed.
+    async fn removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {}
+
+    /// Sees a message that is about to be queued and says whether this session gets it.
+    async fn on_message(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _message: &Frozen,
+    ) -> Flow {
+        Flow::Continue
+    }
+
+    /// A message was queued.
+    fn queued(&self, _session: &Arc<dyn ServerSession>, _message: &Frozen) {}
+
+    /// The queue has no place for `message`: decides what happens in place of the server's
+    /// configured [`Overflow`].
+    fn queue_maxed(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _depth: Depth,
+        _message: &Frozen,
+    ) -> Option<Overflow> {
+        None
+    }
+
+    /// The queue is about to be sent together with `replies`; both may be changed. Called for each
+    /// delivery, an empty one too.
+    fn de_queue(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _queue: &mut Vec<Arc<Frozen>>,
+        _replies: &mut Vec<Message>,
+    ) {
+    }
+
+    /// A `/meta/connect` is held, for `timeout` at the most.
+    #[doc(alias = "onSuspended")]
+    fn suspended(&self, _session: &Arc<dyn ServerSession>, _timeout: Duration) {}
+
+    /// The held `/meta/connect` goes on, because its time ran out or for another reason.
+    #[doc(alias = "onResumed")]
+    fn resumed(&self, _session: &Arc<dyn ServerSession>, _timed_out: bool) {}
+}

@@ -1,0 +1,29 @@
+//! The contracts of a server.
+
+mod authorizer;
+mod channel;
+mod context;
+mod extension;
+mod listener;
+mod local_session;
+mod message;
+mod security_policy;
+#[expect(clippy::module_inception, reason = "the file is named for `BayeuxServer`")]
+mod server;
+mod session;
+mod statistics;
+
+pub use authorizer::{Authorization, Authorizer, GrantAuthorizer, Operation};
+pub use channel::{PublishError, ServerChannel};
+pub use context::{BayeuxContext, Principal};
+pub use extension::{ServerExtension, SessionExtension};
+pub use listener::{
+    ChannelListener, ServerChannelListener, ServerSessionListener, SessionListener,
+    SubscriptionListener,
+};
+pub use local_session::LocalSession;
+pub use message::ServerMessage;
+pub use security_policy::SecurityPolicy;
+pub use server::{BayeuxServer, Created, Detail};
+pub use session::{Depth, Overflow, Removal, ServerSession};
+pub use statistics::Statistics;

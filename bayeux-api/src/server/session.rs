@@ -1,0 +1,153 @@
+//! A session as the server sees it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bayeux_common::{ConnectionType, Message};
+
+use crate::{
+    Attribute, Registration,
+    server::{LocalSession, ServerChannel, ServerSessionListener, SessionExtension},
+};
+
+/// A session of a server.
+#[async_trait]
+pub trait ServerSession: Send + Sync + fmt::Debug {
+    /// Returns the session's id, the `clientId` of its messages.
+    #[doc(alias = "getId")]
+    fn id(&self) -> &str;
+
+    /// Returns whether the session was handshaken and has not ended.
+    fn is_handshook(&self) -> bool;
+
+    /// Returns whether the session has sent a `/meta/connect` and has not ended.
+    fn is_connected(&self) -> bool;
+
+    /// Returns whether this is the server's end of a local session.
+    fn is_local_session(&self) -> bool {
+        self.local_session().is_some()
+    }
+
+    /// Returns the local session that this is the server's end of.
+    #[doc(alias = "getLocalSession")]
+    fn local_session(&self) -> Option<Arc<dyn LocalSession>>;
+
+    /// Returns the `User-Agent` of the handshake.
+    #[doc(alias = "getUserAgent")]
+    fn user_agent(&self) -> Option<&str>;
+
+    /// Returns the transport of the handshake; none for a local session.
+    #[doc(alias = "getServerTransport")]
+    fn transport(&self) -> Option<ConnectionType>;
+
+    /// Returns the channels this session is subscribed to.
+    #[doc(alias = "getSubscriptions")]
+    fn subscriptions(&self) -> Vec<Arc<dyn ServerChannel>>;
+
+    /// Returns how much waits to be delivered, or was and is not yet acknowledged.
+    fn queue_depth(&self) -> Depth;
+
+    /// Returns how long a `/meta/connect` is held; none for the transport's `timeout`.
+    #[doc(alias = "getTimeout")]
+    fn timeout(&self) -> Option<Duration>;
+
+    /// Sets how long a `/meta/connect` is held. The next reply tells the client.
+    fn set_timeout(&self, timeout: Option<Duration>);
+
+    /// Returns the pause between connects; none for the transport's `interval`.
+    #[doc(alias = "getInterval")]
+    fn interval(&self) -> Option<Duration>;
+
+    /// Sets the pause between connects. The next reply tells the client.
+    fn set_interval(&self, interval: Option<Duration>);
+
+    /// Returns how long the session may be silent; none for the transport's `maxInterval`.
+    #[doc(alias = "getMaxInterval")]
+    fn max_interval(&self) -> Option<Duration>;
+
+    /// Sets how long the session may be silent.
+    fn set_max_interval(&self, max_interval: Option<Duration>);
+
+    /// Returns whether messages are delivered with connect replies only.
+    fn is_meta_connect_delivery_only(&self) -> bool;
+
+    /// Sets whether messages are delivered with connect replies only.
+    fn set_meta_connect_delivery_only(&self, only: bool);
+
+    /// Returns whether the session gets what it publishes itself.
+    fn is_broadcast_to_publisher(&self) -> bool;
+
+    /// Sets whether the session gets what it publishes itself.
+    fn set_broadcast_to_publisher(&self, broadcast: bool);
+
+    /// Holds deliveries back until [`end_batch`](Self::end_batch) has been called as often.
+    fn start_batch(&self);
+
+    /// Ends a batch; the outermost delivers what was held back. Returns whether it did.
+    fn end_batch(&self) -> bool;
+
+    /// Adds an extension.
+    fn add_extension(&self, extension: Arc<dyn SessionExtension>) -> Registration;
+
+    /// Adds a listener.
+    fn add_listener(&self, listener: Arc<dyn ServerSessionListener>) -> Registration;
+
+    /// Delivers `message` to this session alone, subscribed or not, and returns whether the
+    /// session took it.
+    async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool;
+
+    /// Ends the session and tells its client.
+    async fn disconnect(&self);
+
+    /// Returns the attribute of this name.
+    #[doc(alias = "getAttribute")]
+    fn attribute(&self, name: &str) -> Option<Attribute>;
+
+    /// Sets the attribute of this name and returns its old value.
+    fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute>;
+
+    /// Removes the attribute of this name and returns it.
+    fn remove_attribute(&self, name: &str) -> Option<Attribute>;
+
+    /// Returns the names of all attributes.
+    #[doc(alias = "getAttributeNames")]
+    fn attribute_names(&self) -> Vec<String>;
+}
+
+/// How much a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of their JSON.
+    pub bytes: usize,
+}
+
+/// What happens to a message for which a session's queue has no place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The session is ended: a client that cannot keep up starts again rather than miss something.
+    #[default]
+    Disconnect,
+    /// The oldest messages make place.
+    DropOldest,
+    /// The new message is dropped.
+    DropNewest,
+    /// Of each channel only the newest message stays; should that not be enough, the oldest make
+    /// place.
+    KeepLast,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Its client asked for it.
+    Disconnected,
+    /// The server's code asked for it.
+    Removed,
+    /// Nothing was heard of its client for too long.
+    #[doc(alias = "timeout")]
+    Expired,
+    /// Its queue was full.
+    Overflowed,
+}

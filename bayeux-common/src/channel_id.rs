@@ -1,0 +1,453 @@
+//! Channel names: which are valid, what they match and what matches them.
+//!
+//! Bayeux 1.0, section 2.2, with CometD's templates (`/chat/{room}`).
+
+use std::{fmt, hash, str::FromStr, sync::Arc};
+
+/// A valid channel name, cheap to clone.
+///
+/// ```
+/// use bayeux_common::ChannelId;
+///
+/// let rooms = ChannelId::new("/chat/*")?;
+/// let room = ChannelId::new("/chat/room")?;
+/// assert!(rooms.matches(&room));
+/// assert_eq!(room.wild_ids(), ["/chat/*", "/chat/**", "/**"]);
+/// # Ok::<(), bayeux_common::ChannelIdError>(())
+/// ```
+#[derive(Clone)]
+pub struct ChannelId {
+    name: Arc<str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Literal,
+    Template,
+    ShallowWild,
+    DeepWild,
+}
+
+/// Why a text is not a channel name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelIdError {
+    /// It does not begin with `/`, or has nothing behind it.
+    #[error("a channel is a / and at least one character")]
+    NoName,
+    /// It has a character that channel names do not have.
+    #[error("a channel has only ASCII letters, digits and !#$()*+-./@_{{}}~ and spaces")]
+    Character,
+    /// It has a segment without a name, as in `/a//b`.
+    #[error("a channel has no empty segments")]
+    EmptySegment,
+    /// It has a wild segment that is not the last, or a wild one beside a template.
+    #[error("* and ** are allowed as the last segment only, and not in a template")]
+    Wild,
+    /// It is longer than 1,024 characters.
+    #[error("a channel has at most 1,024 characters")]
+    TooLong,
+    /// It has more than 64 segments.
+    #[error("a channel has at most 64 segments")]
+    TooDeep,
+}
+
+impl ChannelId {
+    /// The longest name accepted, in bytes. CometD has no limit; a channel of 100,000 characters
+    /// has as many wild ids as segments, which would be a cheap way to make a server work.
+    pub const MAX_LENGTH: usize = 1024;
+    /// The most segments accepted.
+    pub const MAX_DEPTH: usize = 64;
+
+    /// Reads a channel name. White space and one `/` at its end are dropped.
+    ///
+    /// # Errors
+    ///
+    /// When `name` is not a channel name.
+    pub fn new(name: &str) -> Result<Self, ChannelIdError> {
+        if name.len() > Self::MAX_LENGTH {
+            return Err(ChannelIdError::TooLong);
+        }
+        if !name.starts_with('/') {
+            return Err(ChannelIdError::NoName);
+        }
+        if !name.bytes().all(is_channel_byte) {
+            return Err(ChannelIdError::Character);
+        }
+        let name = name.trim_end();
+        let name = name.strip_suffix('/').unwrap_or(name);
+        if name.len() < 2 {
+            return Err(ChannelIdError::NoName);
+        }
+        Ok(Self { name: name.into(), kind: kind(name)? })
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the name as the shared text it is kept in.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Returns whether this is a `/meta/...` channel.
+    pub fn is_meta(&self) -> bool {
+        self.name.starts_with("/meta/")
+    }
+
+    /// Returns whether this is a `/service/...` channel.
+    pub fn is_service(&self) -> bool {
+        self.name.starts_with("/service/")
+    }
+
+    /// Returns whether this is neither a meta nor a service channel.
+    pub fn is_broadcast(&self) -> bool {
+        !self.is_meta() && !self.is_service()
+    }
+
+    /// Returns whether the last segment is `*` or `**`.
+    pub fn is_wild(&self) -> bool {
+        self.is_shallow_wild() || self.is_deep_wild()
+    }
+
+    /// Returns whether the last segment is `*`.
+    pub fn is_shallow_wild(&self) -> bool {
+        self.kind == Kind::ShallowWild
+    }
+
+    /// Returns whether the last segment is `**`.
+    pub fn is_deep_wild(&self) -> bool {
+        self.kind == Kind::DeepWild
+    }
+
+    /// Returns whether a segment is a parameter such as `{room}`.
+    pub fn is_template(&self) -> bool {
+        self.kind == Kind::Template
+    }
+
+    /// Returns the names of the parameters, in order.
+    pub fn parameters(&self) -> Vec<&str> {
+        self.segments().filter_map(parameter).collect()
+    }
+
+    /// Returns the segments, in order.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.name[1..].split('/')
+    }
+
+    /// Returns the number of segments.
+    pub fn depth(&self) -> usize {
+        self.segments().count()
+    }
+
+    /// Returns segment `index`, counted from 0.
+    pub fn segment(&self, index: usize) -> Option<&str> {
+        self.segments().nth(index)
+    }
+
+    /// Returns the channel one level up; none for a channel of one segment.
+    pub fn parent(&self) -> Option<&str> {
+        let (parent, _) = self.name.rsplit_once('/')?;
+        (!parent.is_empty()).then_some(parent)
+    }
+
+    /// Returns the wild channels that match this one, most specific first.
+    pub fn wild_ids(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        let mut prefix = self.prefix();
+        match self.kind {
+            Kind::Literal | Kind::Template => {
+                if !has_parameter(prefix) {
+                    ids.push(format!("{prefix}/*"));
+                    ids.push(format!("{prefix}/**"));
+                }
+            }
+            Kind::ShallowWild => ids.push(format!("{prefix}/**")),
+            Kind::DeepWild => {}
+        }
+        while let Some((parent, _)) = prefix.rsplit_once('/') {
+            prefix = parent;
+            if !has_parameter(prefix) {
+                ids.push(format!("{prefix}/**"));
+            }
+        }
+        ids
+    }
+
+    /// Returns whether a message on `other` reaches the subscribers of this channel.
+    pub fn matches(&self, other: &Self) -> bool {
+        match self.kind {
+            _ if other.is_wild() => self == other,
+            Kind::Literal => self == other,
+            Kind::Template => self.bind(other).is_some(),
+            Kind::ShallowWild => self.prefix() == other.prefix(),
+            Kind::DeepWild => {
+                let prefix = self.prefix();
+                other.name.starts_with(prefix) && other.name[prefix.len()..].starts_with('/')
+            }
+        }
+    }
+
+    /// Binds the parameters of this template to the segments of `target`: their names and values
+    /// in order, or none when `target` does not fit.
+    ///
+    /// ```
+    /// use bayeux_common::ChannelId;
+    ///
+    /// let template = ChannelId::new("/chat/{room}")?;
+    /// let lobby = ChannelId::new("/chat/lobby")?;
+    /// assert_eq!(template.bind(&lobby), Some(vec![("room", "lobby")]));
+    /// # Ok::<(), bayeux_common::ChannelIdError>(())
+    /// ```
+    pub fn bind<'a>(&'a self, target: &'a Self) -> Option<Vec<(&'a str, &'a str)>> {
+        if !self.is_template() || target.is_wild() || self.depth() != target.depth() {
+            return None;
+        }
+        let mut bound = Vec::new();
+        for (own, theirs) in self.segments().zip(target.segments()) {
+            match parameter(own) {
+                Some(name) => bound.push((name, theirs)),
+                None if own == theirs => {}
+                None => return None,
+            }
+        }
+        Some(bound)
+    }
+
+    /// Returns what stands before the first wild or parameter segment, if anything does.
+    pub fn regular_part(&self) -> Option<&str> {
+        let mut end = 0;
+        for segment in self.segments() {
+            if segment == "*" || segment == "**" || parameter(segment).is_some() {
+                break;
+            }
+            end += 1 + segment.len();
+        }
+        (end > 0).then(|| &self.name[..end])
+    }
+
+    /// Returns whether `other` is one level below this channel.
+    pub fn is_parent_of(&self, other: &Self) -> bool {
+        other.parent() == Some(self.as_str())
+    }
+
+    /// Returns whether `other` is below this channel.
+    pub fn is_ancestor_of(&self, other: &Self) -> bool {
+        other.name.len() > self.name.len()
+            && other.name.starts_with(&*self.name)
+            && other.name[self.name.len()..].starts_with('/')
+    }
+
+    /// What stands before the last segment: empty for a channel of one segment.
+    fn prefix(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(prefix, _)| prefix)
+    }
+}
+
+/// Checks the segments of a name whose characters are known to be right.
+fn kind(name: &str) -> Result<Kind, ChannelIdError> {
+    let mut kind = Kind::Literal;
+    for (index, segment) in name[1..].split('/').enumerate() {
+        if index == ChannelId::MAX_DEPTH {
+            return Err(ChannelIdError::TooDeep);
+        }
+        if matches!(kind, Kind::ShallowWild | Kind::DeepWild) {
+            return Err(ChannelIdError::Wild);
+        }
+        match segment {
+            "*" | "**" if kind == Kind::Template => return Err(ChannelIdError::Wild),
+            "*" => kind = Kind::ShallowWild,
+            "**" => kind = Kind::DeepWild,
+            _ if segment.trim().is_empty() => return Err(ChannelIdError::EmptySegment),
+            _ if parameter(segment).is_some() => kind = Kind::Template,
+            _ => {}
+        }
+    }
+    Ok(kind)
+}
+
+fn parameter(segment: &str) -> Option<&str> {
+    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+    let is_word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_word.then_some(name)
+}
+
+fn has_parameter(prefix: &str) -> bool {
+    prefix.split('/').any(|segment| parameter(segment).is_some())
+}
+
+fn is_channel_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" !#$()*+-./@_{}~".contains(&byte)
+}
+
+impl PartialEq for ChannelId {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ChannelId {}
+
+impl hash::Hash for ChannelId {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.name, f)
+    }
+}
+
+impl fmt::Display for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl AsRef<str> for ChannelId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl FromStr for ChannelId {
+    type Err = ChannelIdError;
+
+    fn from_str(name: &str) -> Result<Self, ChannelIdError> {
+        Self::new(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(name: &str) -> ChannelId {
+        ChannelId::new(name).unwrap()
+    }
+
+    #[test]
+    fn trailing_slash_and_space_are_dropped() {
+        for name in ["/foo/bar", "/foo/bar/", "/foo/bar/ ", "/foo/bar "] {
+            assert_eq!(id(name).as_str(), "/foo/bar");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_channel_is_refused() {
+        use ChannelIdError::*;
+        for (name, error) in [
+            ("", NoName),
+            ("/", NoName),
+            ("/ ", NoName),
+            ("foo", NoName),
+            ("/foo//bar", EmptySegment),
+            ("/foo/ /bar", EmptySegment),
+            ("//", NoName),
+            ("/foo/*/*", Wild),
+            ("/foo/**/*", Wild),
+            ("/foo/*/bar", Wild),
+            ("/foo/{v}/*", Wild),
+            ("/foo<bar", Character),
+            ("/fo\u{f6}", Character),
+        ] {
+            assert_eq!(ChannelId::new(name), Err(error), "{name:?}");
+        }
+        assert_eq!(ChannelId::new(&"/a".repeat(65)), Err(TooDeep));
+        assert_eq!(ChannelId::new(&format!("/{}", "a".repeat(100_000))), Err(TooLong));
+    }
+
+    #[test]
+    fn wild_ids_go_from_specific_to_general() {
+        for (name, wild) in [
+            ("/foo/bar/baz", vec!["/foo/bar/*", "/foo/bar/**", "/foo/**", "/**"]),
+            ("/foo", vec!["/*", "/**"]),
+            ("/foo/*", vec!["/foo/**", "/**"]),
+            ("/foo/**", vec!["/**"]),
+            ("/*", vec!["/**"]),
+            ("/**", vec![]),
+            ("/foo/{x}", vec!["/foo/*", "/foo/**", "/**"]),
+            ("/a/{x}/c", vec!["/a/**", "/**"]),
+            ("/foo*", vec!["/*", "/**"]),
+        ] {
+            assert_eq!(id(name).wild_ids(), wild, "{name}");
+        }
+    }
+
+    #[test]
+    fn matching_follows_cometd() {
+        for (wild, name, expected) in [
+            ("/foo/*", "/foo/a", true),
+            ("/foo/*", "/foo/a/b", false),
+            ("/foo/*", "/foo", false),
+            ("/foo/**", "/foo/a", true),
+            ("/foo/**", "/foo/a/b", true),
+            ("/foo/**", "/foo", false),
+            ("/foo/**", "/foobar/a", false),
+            ("/foo/**", "/foo/*", false),
+            ("/foo/*", "/foo/*", true),
+            ("/**", "/foo", true),
+            ("/*", "/foo", true),
+            ("/foo", "/foo", true),
+            ("/foo/{x}", "/foo/a", true),
+            ("/foo/{x}", "/foo/a/b", false),
+        ] {
+            assert_eq!(id(wild).matches(&id(name)), expected, "{wild} {name}");
+        }
+    }
+
+    #[test]
+    fn templates_bind_in_order() {
+        let template = id("/a/{x}/b/{y_1}");
+        assert_eq!(template.parameters(), ["x", "y_1"]);
+        assert_eq!(template.bind(&id("/a/1/b/2")), Some(vec![("x", "1"), ("y_1", "2")]));
+        assert_eq!(template.bind(&id("/a/1/c/2")), None);
+        assert_eq!(template.bind(&id("/a/1/b")), None);
+        assert!(!id("/a/{x-y}").is_template());
+    }
+
+    #[test]
+    fn regular_part_ends_before_the_first_wild_or_parameter() {
+        assert_eq!(id("/foo/{p1}/{p2}").regular_part(), Some("/foo"));
+        assert_eq!(id("/foo/bar").regular_part(), Some("/foo/bar"));
+        assert_eq!(id("/foo/**").regular_part(), Some("/foo"));
+        assert_eq!(id("/*").regular_part(), None);
+    }
+
+    #[test]
+    fn kinds_are_told_by_prefix() {
+        assert!(id("/meta/connect").is_meta());
+        assert!(id("/service/x").is_service());
+        assert!(id("/meta").is_broadcast() && id("/metal/x").is_broadcast());
+    }
+
+    #[test]
+    fn family_relations() {
+        assert!(id("/a").is_parent_of(&id("/a/b")) && !id("/a").is_parent_of(&id("/a/b/c")));
+        assert!(id("/a").is_ancestor_of(&id("/a/b/c")) && !id("/a").is_ancestor_of(&id("/ab")));
+        assert_eq!(id("/a/b").parent(), Some("/a"));
+        assert_eq!(id("/a").parent(), None);
+        assert_eq!(id("/a/b").segment(1), Some("b"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_channel_or_an_error(name in "[/a*{} ]{0,12}|.{0,40}") {
+            if let Ok(channel) = ChannelId::new(&name) {
+                prop_assert_eq!(&ChannelId::new(channel.as_str()).unwrap(), &channel);
+                for wild in channel.wild_ids() {
+                    let wild = ChannelId::new(&wild).unwrap();
+                    prop_assert!(wild.is_wild());
+                    prop_assert!(channel.is_wild() || wild.matches(&channel));
+                }
+            }
+        }
+    }
+}

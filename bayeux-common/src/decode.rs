@@ -1,0 +1,197 @@
+//! From the bytes of a request or a frame to messages, within limits.
+
+use serde::{
+    Deserializer as _,
+    de::{self, SeqAccess, Visitor},
+};
+
+use crate::Message;
+
+/// How much one request or frame may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes; 1 MiB by default.
+    pub size: usize,
+    /// Messages; 10,000 by default.
+    pub messages: usize,
+    /// Levels of arrays and objects, the batch's own included; 64 by default. More than 128 cannot
+    /// be read as values by serde_json.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { size: 1024 * 1024, messages: 10_000, depth: 64 }
+    }
+}
+
+/// Why bytes are not messages. All of these are the sender's fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// More bytes than [`Limits::size`].
+    #[error("more than {0} bytes")]
+    TooLarge(usize),
+    /// More messages than [`Limits::messages`].
+    #[error("more than {0} messages")]
+    TooMany(usize),
+    /// More levels than [`Limits::depth`].
+    #[error("nested deeper than {0} levels")]
+    TooDeep(usize),
+    /// Not UTF-8.
+    #[error("not UTF-8 from byte {0}")]
+    Charset(usize),
+    /// Not JSON, or JSON that is not messages.
+    #[error("not a JSON array of messages")]
+    Json(#[from] serde_json::Error),
+    /// No message at all, which the protocol does not allow.
+    #[error("no message")]
+    Empty,
+}
+
+/// Reads an array of messages, or a single one.
+///
+/// # Errors
+///
+/// When `bytes` are not JSON messages or pass one of the `limits`.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError> {
+    if bytes.len() > limits.size {
+        return Err(DecodeError::TooLarge(limits.size));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| DecodeError::Charset(e.valid_up_to()))?;
+    if is_deeper(bytes, limits.depth) {
+        return Err(DecodeError::TooDeep(limits.depth));
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let batch = deserializer.deserialize_any(BatchVisitor { most: limits.messages })?;
+    deserializer.end()?;
+    match batch {
+        Batch::TooMany => Err(DecodeError::TooMany(limits.messages)),
+        Batch::Messages(messages) if messages.is_empty() => Err(DecodeError::Empty),
+        Batch::Messages(messages) => Ok(messages),
+    }
+}
+
+/// Counts the levels without recursion, before anything that might recurse sees the text.
+fn is_deeper(text: &[u8], most: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+enum Batch {
+    Messages(Vec<Message>),
+    TooMany,
+}
+
+struct BatchVisitor {
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for BatchVisitor {
+    type Value = Batch;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of messages or a message")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Batch, A::Error> {
+        let mut messages = Vec::new();
+        while messages.len() < self.most {
+            match seq.next_element()? {
+                Some(message) => messages.push(message),
+                None => return Ok(Batch::Messages(messages)),
+            }
+        }
+        let mut is_over = false;
+        while seq.next_element::<de::IgnoredAny>()?.is_some() {
+            is_over = true;
+        }
+        Ok(if is_over { Batch::TooMany } else { Batch::Messages(messages) })
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Batch, A::Error> {
+        use de::{Deserialize, value::MapAccessDeserializer};
+        Message::deserialize(MapAccessDeserializer::new(map)).map(|one| Batch::Messages(vec![one]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Message>, DecodeError> {
+        decode(text.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn an_array_and_a_single_object_are_both_read() {
+        assert_eq!(read(r#"[{"channel":"/a"},{"channel":"/b"}]"#).unwrap().len(), 2);
+        assert_eq!(read(r#" {"channel":"/a"} "#).unwrap()[0].channel(), "/a");
+    }
+
+    #[test]
+    fn nothing_is_an_error() {
+        assert!(matches!(read("[]"), Err(DecodeError::Empty)));
+        assert!(matches!(read(""), Err(DecodeError::Json(_))));
+    }
+
+    #[test]
+    fn what_is_not_messages_is_an_error() {
+        for text in ["{", "[{]", "[1]", "\"x\"", "null", "[{}] []", "[[{}]]", "[{\"a\":}]"] {
+            assert!(matches!(read(text), Err(DecodeError::Json(_))), "{text}");
+        }
+        let bytes = b"[{\"channel\":\"\xff\"}]";
+        assert!(matches!(decode(bytes, &Limits::default()), Err(DecodeError::Charset(13))));
+    }
+
+    #[test]
+    fn every_limit_is_told_by_its_name() {
+        let limits = Limits { size: 100, messages: 2, depth: 4 };
+        let read = |text: &str| decode(text.as_bytes(), &limits);
+        assert!(matches!(read(&" ".repeat(101)), Err(DecodeError::TooLarge(100))));
+        assert!(matches!(read("[{},{},{}]"), Err(DecodeError::TooMany(2))));
+        assert_eq!(read("[{},{}]").unwrap().len(), 2);
+        assert!(matches!(read(r#"[{"data":[[[]]]}]"#), Err(DecodeError::TooDeep(4))));
+        assert_eq!(read(r#"[{"data":[["[[["]]}]"#).unwrap().len(), 1);
+        assert!(matches!(
+            decode(&b"[".repeat(10_000), &Limits::default()),
+            Err(DecodeError::TooDeep(64))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_messages_or_an_error(bytes: Vec<u8>) {
+            let _ = decode(&bytes, &Limits::default());
+        }
+
+        #[test]
+        fn what_is_read_is_written_and_read_back(
+            channel in "/[a-z]{1,8}",
+            data in r#"(-?[1-9][0-9]{0,30}|"[a-z]{0,9}"|\{"b":[0-9],"a":null\})"#,
+        ) {
+            let text = format!(r#"[{{"channel":"{channel}","data":{data}}}]"#);
+            let messages = read(&text).unwrap();
+            let written = crate::encode(&messages);
+            prop_assert_eq!(written.as_ref(), text.as_bytes());
+        }
+    }
+}
