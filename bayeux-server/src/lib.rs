@@ -1,1 +1,51 @@
-//! x
+//! A Bayeux server: sessions, channels, security and the transports that browsers speak.
+//!
+//! [`Server`] is the handle. Its [`service`](Server::service) mounts in axum, in hyper, or in anything
+//! else that takes a tower service; [`Server::serve`] needs none of them. The contracts, from
+//! listeners to the security policy, are `bayeux-api`'s, re-exported as [`api`].
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use bayeux_server::Server;
+//!
+//! let server = Server::new();
+//! let mut echo = server.new_service("echo").await?;
+//! echo.on_message("/service/echo", async |request| request.message.data)?;
+//! server.serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod channel;
+mod complete;
+mod config;
+mod counters;
+mod driver;
+mod ids;
+mod listeners;
+mod local_session;
+mod options;
+mod pipeline;
+mod policy;
+mod proto;
+mod server;
+mod service;
+mod session;
+mod transport;
+
+pub use bayeux_api as api;
+
+pub use builder::Builder;
+pub use channel::Channel;
+pub use config::{
+    Config, CookieConfig, HttpConfig, JsonpConfig, SameSite, TransportConfig, WebSocketConfig,
+};
+pub use options::OptionError;
+pub use policy::DefaultSecurityPolicy;
+pub use proto::limiter::HandshakeLimit;
+pub use server::Server;
+pub use service::{Request, Service};
+pub use session::Session;
+pub use transport::{BayeuxService, Body, InProcess, InProcessError, Peer, ServeConfig, serve};

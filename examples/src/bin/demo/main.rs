@@ -1,1 +1,107 @@
-fn main() {}
+//! The demo: chat rooms and more in a page, and channels to try things on by hand and by script.
+
+mod channels;
+mod chat;
+mod page;
+mod stats;
+
+use std::{error::Error, net::SocketAddr, process::ExitCode};
+
+use axum::{Router, http::HeaderValue};
+use bayeux_server::{Config, ServeConfig, Server, serve};
+use clap::Parser;
+use tokio::net::TcpListener;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+/// A Bayeux server with a page to try it.
+///
+/// The page is at /, Bayeux at /cometd. For scripts there are: /service/echo, the remote call
+/// rpc/echo, /demo/lazy (1 s late), /demo/denied (nobody may create it), /demo/readonly (nobody may
+/// publish), /demo/noecho (publishers do not hear themselves), /demo/stats (once a second).
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// Sets an option by its CometD name, as in timeout=30000 or ws.messagesPerFrame=10; repeatable.
+    #[arg(short, long = "option", value_name = "NAME=VALUE", value_parser = pair)]
+    options: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("there is no = in it")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            fail(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
+fn fail(error: &dyn Error) {
+    eprintln!("error: {error}");
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let mut config = Config::default();
+    config.acknowledgements = true;
+    config.set_options(arguments.options)?;
+    let server = Server::builder().config(config).policy(channels::Policy::default()).build();
+    let _services = channels::offer(&server).await?;
+    let _chat = chat::start(&server).await?;
+    stats::start(&server);
+
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
+    announce(listener.local_addr()?);
+    tokio::spawn(stop_on_signal(server.clone()));
+    let bayeux = Router::new().nest_service("/cometd", server.service()).layer(cors());
+    let app = page::routes().merge(bayeux);
+    serve(&server, listener, app, ServeConfig::default()).await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+fn announce(address: SocketAddr) {
+    println!("Bayeux demo on http://{address}/ (Bayeux at /cometd; stop with Ctrl-C)");
+}
+
+/// Lets pages of any origin talk to the demo, with their cookies.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(|_: &HeaderValue, _| true))
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .allow_credentials(true)
+}
+
+async fn stop_on_signal(server: Server) {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            },
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+    server.stop();
+}

@@ -1,0 +1,56 @@
+//! Work that goes on when whoever asked for it has gone.
+//!
+//! A peer that closes its connection drops the future of its request at whatever point that waits
+//! for the application. What was begun by then, such as a session that is registered but not yet
+//! answered, must not be left half-done.
+
+use std::{
+    future::{Future, poll_fn},
+    task::Poll,
+};
+
+/// Runs `work` to its end, even if the returned future is dropped. Work that does not have to wait
+/// is done at once; the rest is a task of its own.
+///
+/// None when the work panicked, which only an application's code does.
+pub(crate) async fn complete<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let mut work = Box::pin(work);
+    let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+    match first {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => tokio::spawn(work).await.ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn dropped_work_is_finished() {
+        let (go, wait) = oneshot::channel::<()>();
+        let (done, finished) = oneshot::channel();
+        let work = complete(async move {
+            let _ = wait.await;
+            done.send(()).unwrap();
+        });
+        tokio::time::timeout(Duration::from_millis(1), work).await.unwrap_err();
+        go.send(()).unwrap();
+        finished.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_no_result() {
+        let work = complete(async {
+            tokio::task::yield_now().await;
+            assert_eq!(1, 2);
+        });
+        assert_eq!(work.await, None);
+    }
+}

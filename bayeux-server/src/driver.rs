@@ -1,0 +1,110 @@
+//! The only clock of the rules: ends sessions whose time is over and sweeps unused channels.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use bayeux_api::server::Removal;
+use tokio::sync::Notify;
+
+use crate::{
+    server::{Inner, Server},
+    session::Session,
+};
+
+/// Returns the time by the runtime's clock, which tests may stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Takes a lock that a panic elsewhere may have poisoned: what is behind it is changed in single
+/// steps, so that it is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When which session has to be looked at. Each session is here once, or a few times while its
+/// deadline moves to and fro; times are rounded up, so that one wake-up serves many sessions.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    start: Instant,
+    due: Mutex<BTreeMap<Instant, Vec<Weak<Session>>>>,
+    changed: Arc<Notify>,
+}
+
+const STEP: Duration = Duration::from_millis(50);
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self { start: now(), due: Mutex::default(), changed: Arc::default() }
+    }
+
+    /// Looks at `session` soon after `deadline`; returns when exactly.
+    pub(crate) fn arm(&self, deadline: Instant, session: Weak<Session>) -> Instant {
+        let steps = deadline.saturating_duration_since(self.start).as_millis() / STEP.as_millis();
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX - 1);
+        let at = self.start + STEP * (steps + 1);
+        let mut due = lock(&self.due);
+        let is_first = due.first_key_value().is_none_or(|(first, _)| at < *first);
+        due.entry(at).or_default().push(session);
+        drop(due);
+        if is_first {
+            self.changed.notify_one();
+        }
+        at
+    }
+
+    fn next(&self) -> Option<Instant> {
+        lock(&self.due).first_key_value().map(|(at, _)| *at)
+    }
+
+    fn take_due(&self, now: Instant) -> Vec<Weak<Session>> {
+        let mut due = lock(&self.due);
+        let mut sessions = Vec::new();
+        while let Some(entry) = due.first_entry() {
+            if *entry.key() > now {
+                break;
+            }
+            sessions.append(&mut entry.remove());
+        }
+        sessions
+    }
+}
+
+/// Runs until the server is stopped or dropped.
+pub(crate) async fn run(server: Weak<Inner>) {
+    let Some((changed, period)) =
+        server.upgrade().map(|inner| (inner.timers.changed.clone(), inner.config.sweep_period))
+    else {
+        return;
+    };
+    let mut next_sweep = tokio::time::Instant::now() + period;
+    loop {
+        let Some(inner) = server.upgrade().filter(|inner| !inner.is_stopped()) else { return };
+        let wake = inner.timers.next().map_or(next_sweep, |next| next_sweep.min(next.into()));
+        drop(inner);
+        tokio::select! {
+            () = tokio::time::sleep_until(wake) => {}
+            () = changed.notified() => {}
+        }
+        let Some(server) = server.upgrade().map(Server) else { return };
+        end_expired(&server);
+        if next_sweep <= tokio::time::Instant::now() {
+            server.sweep();
+            next_sweep = tokio::time::Instant::now() + period;
+        }
+    }
+}
+
+fn end_expired(server: &Server) {
+    let now = now();
+    for session in server.0.timers.take_due(now).iter().filter_map(Weak::upgrade) {
+        if session.is_over_or_arms(&server.0.timers, now) {
+            // A task of its own, since the application's listeners may wait.
+            let server = server.clone();
+            tokio::spawn(async move { server.end_session(&session, Removal::Expired, None).await });
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `/meta/connect`: the heart-beat. Whether it is held is for its transport to ask.
+
+use std::sync::Arc;
+
+use bayeux_api::{
+    BayeuxError, Message, Reconnect,
+    server::{Removal, ServerMessage, ServerSession},
+};
+
+use crate::{pipeline::Refusal, proto::session::Accepted, server::Server, session::Session};
+
+impl Server {
+    pub(super) fn connect(
+        &self,
+        session: &Arc<Session>,
+        message: &mut ServerMessage,
+    ) -> Result<Accepted, Refusal> {
+        let ack = message.ext_field("ack").and_then(|ack| ack.as_u64());
+        let accepted = session.connect(message.advice.as_ref(), ack);
+        let Some(accepted) = accepted else {
+            self.0.counters.unknown_expired.increment();
+            let error = Refusal::from(BayeuxError::SessionUnknown);
+            self.refuse(error, message);
+            advise_removed(session, message.reply_mut());
+            return Err(Refusal::Answered);
+        };
+        message.reply_mut().successful = Some(true);
+        Ok(accepted)
+    }
+
+    /// Gives the reply to a connect its advice, when it goes out.
+    pub(crate) fn complete_connect(&self, session: &Session, reply: &mut Message) {
+        if reply.advice.is_none() {
+            reply.advice = session.take_advice(session.transport());
+        }
+        advise_removed(session, reply);
+    }
+}
+
+/// Tells the client of a session that was ended on purpose to stay away. One that expired, or could
+/// not keep up, may come back with a handshake.
+fn advise_removed(session: &Session, reply: &mut Message) {
+    if let Some(Removal::Disconnected | Removal::Removed) = session.removal() {
+        reply.advice_mut().reconnect = Some(Reconnect::None);
+    }
+}

@@ -1,0 +1,79 @@
+//! `/meta/handshake`: a session starts.
+
+use std::sync::Arc;
+
+use bayeux_api::{
+    BayeuxError, Reconnect,
+    server::{ServerMessage, ServerSession},
+};
+use serde_json::json;
+
+use crate::{
+    driver::{self, lock},
+    pipeline::Refusal,
+    server::Server,
+    session::Session,
+};
+
+impl Server {
+    pub(super) async fn handshake(
+        &self,
+        session: &Arc<Session>,
+        message: &mut ServerMessage,
+    ) -> Result<(), Refusal> {
+        self.limit_handshakes(message)?;
+        if let Some(policy) = self.policy()
+            && !policy.can_handshake(self, &session.as_dyn(), message).await
+        {
+            let advice = message.reply_mut().advice_mut();
+            advice.reconnect.get_or_insert(Reconnect::None);
+            return Err(BayeuxError::HandshakeDenied.into());
+        }
+        if self.0.is_stopped() || !session.handshaken() {
+            return Err(BayeuxError::HandshakeFailed.into());
+        }
+        if self.0.config.acknowledgements && message.ext_field("ack") == Some(json!(true)) {
+            session.enable_acknowledgements();
+        }
+        self.0.sessions.insert(session.clone());
+        tracing::debug!(session = session.id(), "session added");
+        let seen = session.as_dyn();
+        for listener in self.0.session_listeners.snapshot().iter() {
+            listener.session_added(&seen, message).await;
+        }
+        self.0.counters.handshakes.increment();
+        self.complete_handshake(session, message);
+        Ok(())
+    }
+
+    fn complete_handshake(&self, session: &Session, message: &mut ServerMessage) {
+        let transport = message.transport();
+        let allowed = &self.0.config.allowed_transports;
+        let reply = message.reply_mut();
+        reply.successful = Some(true);
+        reply.client_id = Some(session.id().to_owned());
+        reply.version = Some("1.0".to_owned());
+        reply.minimum_version = Some("1.0".to_owned());
+        reply.supported_connection_types = Some(allowed.iter().map(ToString::to_string).collect());
+        if reply.advice.is_none() {
+            reply.advice = session.take_advice(transport);
+        }
+        if session.is_acknowledged() {
+            reply.ext_mut().insert("ack".to_owned(), json!(true));
+        }
+    }
+
+    fn limit_handshakes(&self, message: &mut ServerMessage) -> Result<(), Refusal> {
+        let Some(limit) = self.0.config.handshake_limit else { return Ok(()) };
+        let address = message.context().and_then(|context| context.remote_address);
+        let Some(address) = address else { return Ok(()) };
+        let taken = lock(&self.0.limiter).take(address.ip(), limit, driver::now());
+        taken.map_err(|wait| {
+            self.0.counters.handshakes_limited.increment();
+            let advice = message.reply_mut().advice_mut();
+            advice.reconnect = Some(Reconnect::Handshake);
+            advice.interval = i64::try_from(wait.as_millis()).ok();
+            BayeuxError::HandshakeLimited.into()
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! The path of a message past the application's code, in the order of the protocol.
+//!
+//! What every message meets, whatever it is: the checks of its fields, the server's extensions, the
+//! session's, the session itself, its channel, the policy and the authorizers, the channel's
+//! listeners; then it is published, or answered by the handler of its meta channel. A refusal is an
+//! `Err` on the way, and becomes the reply in [`Server::handle`] alone.
+
+mod authorize;
+mod connect;
+mod deliver;
+mod disconnect;
+mod extend;
+mod handshake;
+mod publish;
+mod subscribe;
+mod unsubscribe;
+mod validate;
+
+use std::sync::Arc;
+
+use bayeux_api::{
+    Advice, BayeuxError, Message, meta,
+    server::{ServerMessage, ServerSession},
+};
+
+use crate::{proto::session::Accepted, server::Server, session::Session};
+
+/// Why a message goes no further.
+pub(crate) enum Refusal {
+    /// The protocol has an error for it.
+    Error(BayeuxError),
+    /// An extension or a listener stopped it, and may have completed the reply.
+    Deleted,
+    /// The reply is complete.
+    Answered,
+}
+
+impl From<BayeuxError> for Refusal {
+    fn from(error: BayeuxError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A message at the end of its way: its reply, and the connect it was, if it was one.
+pub(crate) struct Handled {
+    pub(crate) reply: Message,
+    pub(crate) connect: Option<Accepted>,
+}
+
+impl Server {
+    /// Takes one message along its way. `session` is the one its request is of, whatever its
+    /// `clientId` says.
+    pub(crate) async fn handle(
+        &self,
+        session: Option<&Arc<Session>>,
+        mut message: ServerMessage,
+    ) -> Handled {
+        self.0.counters.messages_received.increment();
+        tracing::trace!(channel = message.channel(), id = ?message.id, "message received");
+        let connect = match self.receive(session, &mut message).await {
+            Ok(connect) => connect,
+            Err(refusal) => {
+                self.refuse(refusal, &mut message);
+                None
+            }
+        };
+        Handled { reply: message.into_reply(), connect }
+    }
+
+    async fn receive(
+        &self,
+        session: Option<&Arc<Session>>,
+        message: &mut ServerMessage,
+    ) -> Result<Option<Accepted>, Refusal> {
+        let id = self.validate(message)?;
+        let session = session.filter(|session| is_from(session, message));
+        self.extend_incoming(session, message).await?;
+        if message.is_handshake() {
+            let session = session.ok_or(BayeuxError::SessionUnknown)?;
+            self.notify(Some(session), &id, message).await?;
+            self.handshake(session, message).await?;
+            return Ok(None);
+        }
+        let session = session.filter(|session| session.is_handshook());
+        let Some(session) = session else {
+            self.count_unknown(message);
+            return Err(BayeuxError::SessionUnknown.into());
+        };
+        if !message.is_connect() {
+            session.touch();
+        }
+        if !id.is_meta() {
+            self.publish(session, &id, message).await?;
+            return Ok(None);
+        }
+        if self.0.channels.get(id.as_str()).is_none() {
+            self.create_for(session, &id, message, BayeuxError::ChannelCreateDenied).await?;
+        }
+        self.notify(Some(session), &id, message).await?;
+        match id.as_str() {
+            meta::CONNECT => return self.connect(session, message).map(Some),
+            meta::SUBSCRIBE => self.subscribe(session, message).await?,
+            meta::UNSUBSCRIBE => self.unsubscribe(session, message).await?,
+            meta::DISCONNECT => self.disconnect(session, message).await?,
+            _ => return Err(BayeuxError::ChannelMissing.into()),
+        }
+        Ok(None)
+    }
+
+    fn refuse(&self, refusal: Refusal, message: &mut ServerMessage) {
+        match refusal {
+            Refusal::Answered => {}
+            Refusal::Deleted => message.delete(),
+            Refusal::Error(error) => {
+                tracing::debug!(channel = message.channel(), %error, "message refused");
+                let is_unknown = error == BayeuxError::SessionUnknown;
+                let restarts = message.is_handshake() || message.is_connect();
+                let reply = message.reply_mut();
+                reply.fail(&error);
+                if is_unknown && restarts {
+                    reply.advice = Some(Advice::handshake());
+                }
+            }
+        }
+        if message.is_handshake() {
+            self.0.counters.handshakes_refused.increment();
+        }
+    }
+
+    /// Counts why a session is not known; other browsers' are told by the transport.
+    fn count_unknown(&self, message: &Message) {
+        let counters = &self.0.counters;
+        match &message.client_id {
+            Some(id) if self.0.sessions.get(id).is_some_and(|session| session.is_handshook()) => {
+                counters.unknown_other_browser.increment();
+            }
+            Some(id) if self.0.ids.is_own(id) => counters.unknown_expired.increment(),
+            Some(_) | None => counters.unknown_never_seen.increment(),
+        }
+    }
+}
+
+/// Whether `message` says that it is of `session`; a handshake has not been told yet whose it is.
+fn is_from(session: &Session, message: &Message) -> bool {
+    message.is_handshake() || message.client_id.as_deref() == Some(session.id())
+}

@@ -1,0 +1,95 @@
+//! Publishing: from a client, past everybody who is asked, or from the server's own code.
+
+use std::sync::Arc;
+
+use bayeux_api::{
+    BayeuxError, ChannelId, Flow, Message,
+    server::{PublishError, ServerChannel, ServerMessage},
+};
+
+use crate::{
+    channel::Channel,
+    pipeline::{Refusal, extend::proceed},
+    server::Server,
+    session::Session,
+};
+
+impl Server {
+    /// Carries `message` from its publisher to every subscriber.
+    pub(super) async fn publish(
+        &self,
+        from: &Arc<Session>,
+        id: &ChannelId,
+        message: &mut ServerMessage,
+    ) -> Result<(), Refusal> {
+        let create = BayeuxError::ChannelCreateDenied;
+        let channel = self.find_or_create_for(from, id, message, create).await?;
+        self.may_publish(from, &channel, id, message).await?;
+        message.reply_mut().successful = Some(true);
+        if id.is_broadcast() {
+            (message.client_id, message.id) = (None, None);
+        }
+        message.channel = Some(id.as_str().to_owned());
+        self.notify(Some(from), id, message).await?;
+        self.0.counters.messages_published.increment();
+        if id.is_broadcast() {
+            let message = message.take();
+            self.broadcast(Some(from), &channel, message).await.map_err(|_| Refusal::Deleted)?;
+        }
+        Ok(())
+    }
+
+    /// Publishes on behalf of the server's own code, which nobody has to allow.
+    pub(crate) async fn publish_from_server(
+        &self,
+        from: Option<&Arc<Session>>,
+        channel: &Arc<Channel>,
+        mut message: Message,
+    ) -> Result<bool, PublishError> {
+        message.channel = Some(channel.id().as_str().to_owned());
+        if channel.id().is_broadcast() {
+            (message.client_id, message.id) = (None, None);
+        }
+        let mut message = ServerMessage::new(message);
+        let notified = self.notify(from, channel.id(), &mut message).await;
+        notified.map_err(|_| PublishError::Deleted)?;
+        self.broadcast(from, channel, message.take()).await
+    }
+
+    /// Shows a message to the listeners of its channel, from `/**` down to the channel itself. A
+    /// lazy one on the way makes it lazy.
+    pub(super) async fn notify(
+        &self,
+        from: Option<&Arc<Session>>,
+        id: &ChannelId,
+        message: &mut ServerMessage,
+    ) -> Result<(), Refusal> {
+        for channel in self.0.channels.matching(id) {
+            message.lazy |= channel.settings().lazy;
+            if channel.listeners.is_empty() {
+                continue;
+            }
+            let (from, seen) = (from.map(Session::as_dyn), channel.as_dyn());
+            for listener in channel.listeners.snapshot().iter() {
+                proceed(listener.on_message(from.as_ref(), &seen, message).await)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message past the extensions to all subscribers; true when one took it.
+    async fn broadcast(
+        &self,
+        from: Option<&Arc<Session>>,
+        channel: &Arc<Channel>,
+        mut message: Message,
+    ) -> Result<bool, PublishError> {
+        if !self.0.extensions.is_empty() {
+            let from = from.map(Session::as_dyn);
+            if self.extend_outgoing(from.as_ref(), None, &mut message).await == Flow::Stop {
+                return Err(PublishError::Deleted);
+            }
+        }
+        Ok(self.fan_out(from, channel, message.freeze()).await)
+    }
+}

@@ -1,0 +1,86 @@
+//! How many handshakes one address may ask for: a bucket that refills evenly.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+/// So many handshakes in such a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeLimit {
+    /// How many handshakes an address may ask for at once.
+    pub count: u32,
+    /// How long it takes until it may ask for as many again.
+    pub period: Duration,
+}
+
+/// Remembers addresses only for as long as they are not free to ask for all again.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter {
+    /// When each address's bucket is full again.
+    full: BTreeMap<IpAddr, Instant>,
+    next_clean: Option<Instant>,
+}
+
+impl Limiter {
+    /// Lets one handshake pass, or tells how long the address has to wait.
+    pub(crate) fn take(
+        &mut self,
+        address: IpAddr,
+        limit: HandshakeLimit,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        self.clean(limit, now);
+        let cost = limit.period / limit.count.max(1);
+        let full = self.full.get(&address).copied().unwrap_or(now).max(now) + cost;
+        let latest = now + limit.period;
+        if full > latest {
+            return Err(full - latest);
+        }
+        self.full.insert(address, full);
+        Ok(())
+    }
+
+    fn clean(&mut self, limit: HandshakeLimit, now: Instant) {
+        if self.next_clean.is_none_or(|next| next <= now) {
+            self.full.retain(|_, full| *full > now);
+            self.next_clean = Some(now + limit.period);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const LIMIT: HandshakeLimit = HandshakeLimit { count: 2, period: Duration::from_secs(10) };
+
+    #[expect(clippy::disallowed_methods, reason = "a test has to start somewhere")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn an_address_waits_for_its_bucket_and_no_other_does() {
+        let (mut limiter, now) = (Limiter::default(), start());
+        let [one, other] = [1, 2].map(|n| IpAddr::V4(Ipv4Addr::new(10, 0, 0, n)));
+        assert_eq!(limiter.take(one, LIMIT, now), Ok(()));
+        assert_eq!(limiter.take(one, LIMIT, now), Ok(()));
+        assert_eq!(limiter.take(one, LIMIT, now), Err(Duration::from_secs(5)));
+        assert_eq!(limiter.take(other, LIMIT, now), Ok(()));
+        assert_eq!(limiter.take(one, LIMIT, now + Duration::from_secs(5)), Ok(()));
+    }
+
+    #[test]
+    fn addresses_are_forgotten() {
+        let (mut limiter, now) = (Limiter::default(), start());
+        for n in 0..100 {
+            limiter.take(IpAddr::V4(Ipv4Addr::new(10, 0, 0, n)), LIMIT, now).unwrap();
+        }
+        limiter.take(IpAddr::V4(Ipv4Addr::LOCALHOST), LIMIT, now + LIMIT.period).unwrap();
+        assert_eq!(limiter.full.len(), 1);
+    }
+}

@@ -1,0 +1,348 @@
+//! What waits to be delivered to one session, and what was delivered but is not acknowledged.
+//!
+//! ```text
+//!   push ─▶ waiting ──drain──▶ (gone)                       without acknowledgements
+//!   push ─▶ waiting ──drain──▶ sent ──acknowledge──▶ (gone)  with them
+//!              ▲                 │
+//!              └─── resend ──────┘
+//! ```
+//!
+//! Every message belongs to the batch that was open when it was queued. A reply that carries
+//! messages closes the open batch, takes its number along as `ext.ack`, and exports all that is not
+//! acknowledged up to it: CometD's acknowledgement extension (reference manual, section
+//! "Acknowledge Extension").
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bayeux_api::{
+    Frozen,
+    server::{Depth, Overflow},
+};
+
+/// How much a queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// How many entries wait, and how many of those are not lazy.
+    waiting: usize,
+    urgent: usize,
+    /// The open batch, when deliveries are acknowledged.
+    batch: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Arc<Frozen>,
+    batch: u64,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// To be delivered at once.
+    Urgent,
+    /// To be delivered with the next delivery, or when its time comes.
+    Lazy,
+    /// Delivered, but not acknowledged.
+    Sent,
+}
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is in the queue, and so many others made place for it.
+    Queued { dropped: usize },
+    /// It was dropped.
+    Dropped,
+    /// The session has to end.
+    Overflowed,
+}
+
+impl Queue {
+    pub(crate) fn depth(&self) -> Depth {
+        Depth { messages: self.entries.len(), bytes: self.bytes }
+    }
+
+    /// Whether something waits that is not lazy.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent > 0
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// Whether `message` needs place that the queue does not have.
+    pub(crate) fn is_full_for(&self, message: &Frozen, bounds: Bounds) -> bool {
+        self.entries.len() >= bounds.messages || self.bytes + message.weight() > bounds.bytes
+    }
+
+    /// Keeps what is delivered from now on until it is acknowledged, what waits now included.
+    pub(crate) fn enable_acknowledgements(&mut self) {
+        if self.batch.is_none() {
+            self.batch = Some(1);
+            self.entries.iter_mut().for_each(|entry| entry.batch = 1);
+        }
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        message: Arc<Frozen>,
+        bounds: Bounds,
+        overflow: Overflow,
+    ) -> Pushed {
+        let mut dropped = 0;
+        if self.is_full_for(&message, bounds) {
+            match overflow {
+                Overflow::Disconnect => return Pushed::Overflowed,
+                Overflow::DropNewest => return Pushed::Dropped,
+                Overflow::DropOldest => {}
+                Overflow::KeepLast => dropped += self.drop_channel(message.channel()),
+            }
+            if message.weight() > bounds.bytes || bounds.messages == 0 {
+                return Pushed::Dropped;
+            }
+            while self.is_full_for(&message, bounds) && self.drop_oldest() {
+                dropped += 1;
+            }
+        }
+        let place = if message.lazy { Place::Lazy } else { Place::Urgent };
+        self.add(place);
+        self.bytes += message.weight();
+        self.entries.push_back(Entry { message, batch: self.batch.unwrap_or_default(), place });
+        Pushed::Queued { dropped }
+    }
+
+    /// Takes what waits, for a delivery that nobody acknowledges.
+    pub(crate) fn drain(&mut self) -> Vec<Arc<Frozen>> {
+        if self.is_acknowledged() {
+            return Vec::new();
+        }
+        (self.bytes, self.waiting, self.urgent) = (0, 0, 0);
+        // The allocation goes too: an idle session has none.
+        std::mem::take(&mut self.entries).into_iter().map(|entry| entry.message).collect()
+    }
+
+    /// Takes what goes out with a connect or handshake reply; with acknowledgements also the
+    /// number of the batch that the client is to acknowledge.
+    pub(crate) fn drain_with_reply(&mut self) -> (Option<u64>, Vec<Arc<Frozen>>) {
+        let Some(batch) = self.batch else { return (None, self.drain()) };
+        self.batch = Some(batch + 1);
+        for entry in &mut self.entries {
+            entry.place = Place::Sent;
+        }
+        (self.waiting, self.urgent) = (0, 0);
+        (Some(batch), self.entries.iter().map(|entry| entry.message.clone()).collect())
+    }
+
+    /// Puts messages back, first in line, whose delivery without acknowledgement failed. They were
+    /// in the queue before, so that they may pass its bounds only by what came in between.
+    pub(crate) fn put_back(&mut self, messages: Vec<Arc<Frozen>>) {
+        if self.is_acknowledged() {
+            return;
+        }
+        for message in messages.into_iter().rev() {
+            self.add(Place::Urgent);
+            self.bytes += message.weight();
+            self.entries.push_front(Entry { message, batch: 0, place: Place::Urgent });
+        }
+    }
+
+    /// Drops the oldest until the queue is within `bounds` again; returns how many.
+    pub(crate) fn trim(&mut self, bounds: Bounds) -> usize {
+        let mut dropped = 0;
+        while (self.entries.len() > bounds.messages || self.bytes > bounds.bytes)
+            && self.drop_oldest()
+        {
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Forgets what the client has got, and lets what it has not got wait again.
+    pub(crate) fn acknowledge(&mut self, batch: u64) {
+        while self.entries.front().is_some_and(|entry| entry.batch <= batch) {
+            self.drop_oldest();
+        }
+        for entry in &mut self.entries {
+            if entry.place == Place::Sent {
+                entry.place = Place::Urgent;
+                self.waiting += 1;
+                self.urgent += 1;
+            }
+        }
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) -> usize {
+        let dropped = self.waiting;
+        *self = Self { batch: self.batch, ..Self::default() };
+        dropped
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(entry) = self.entries.pop_front() else { return false };
+        self.forget(&entry);
+        true
+    }
+
+    fn drop_channel(&mut self, channel: &str) -> usize {
+        let before = self.entries.len();
+        let (kept, dropped) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|entry| entry.message.channel() != channel);
+        self.entries = kept;
+        dropped.iter().for_each(|entry| self.forget(entry));
+        before - self.entries.len()
+    }
+
+    fn add(&mut self, place: Place) {
+        self.waiting += 1;
+        self.urgent += usize::from(place == Place::Urgent);
+    }
+
+    fn forget(&mut self, entry: &Entry) {
+        self.bytes -= entry.message.weight();
+        self.waiting -= usize::from(entry.place != Place::Sent);
+        self.urgent -= usize::from(entry.place == Place::Urgent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bayeux_api::Message;
+    use serde_json::json;
+
+    use super::*;
+
+    const WIDE: Bounds = Bounds { messages: 100, bytes: 100_000 };
+
+    fn message(channel: &str, n: u64) -> Arc<Frozen> {
+        Message::with_data(channel, json!(n)).freeze()
+    }
+
+    fn lazy(n: u64) -> Arc<Frozen> {
+        let mut message = Message::with_data("/lazy", json!(n));
+        message.lazy = true;
+        message.freeze()
+    }
+
+    fn push(queue: &mut Queue, message: Arc<Frozen>) {
+        let pushed = queue.push(message, WIDE, Overflow::Disconnect);
+        assert_eq!(pushed, Pushed::Queued { dropped: 0 });
+    }
+
+    fn numbers(messages: &[Arc<Frozen>]) -> Vec<u64> {
+        messages.iter().map(|message| message.data.as_ref().unwrap().to().unwrap()).collect()
+    }
+
+    #[test]
+    fn messages_leave_in_the_order_they_came() {
+        let mut queue = Queue::default();
+        (0..5).for_each(|n| push(&mut queue, message("/a", n)));
+        assert_eq!(numbers(&queue.drain()), [0, 1, 2, 3, 4]);
+        assert_eq!(queue.depth(), Depth::default());
+    }
+
+    #[test]
+    fn lazy_messages_wait_without_urgency() {
+        let mut queue = Queue::default();
+        push(&mut queue, lazy(1));
+        assert!(queue.is_waiting() && !queue.is_urgent());
+        push(&mut queue, message("/a", 2));
+        assert!(queue.is_urgent());
+        assert_eq!(numbers(&queue.drain()), [1, 2]);
+        assert!(!queue.is_waiting() && !queue.is_urgent());
+    }
+
+    #[test]
+    fn what_could_not_be_delivered_comes_first_again() {
+        let mut queue = Queue::default();
+        (0..3).for_each(|n| push(&mut queue, message("/a", n)));
+        let failed = queue.drain();
+        push(&mut queue, message("/a", 3));
+        queue.put_back(failed);
+        assert_eq!(numbers(&queue.drain()), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn each_overflow_does_what_it_says() {
+        let bounds = Bounds { messages: 2, bytes: 100_000 };
+        for (overflow, pushed, left) in [
+            (Overflow::Disconnect, Pushed::Overflowed, vec![0, 1]),
+            (Overflow::DropNewest, Pushed::Dropped, vec![0, 1]),
+            (Overflow::DropOldest, Pushed::Queued { dropped: 1 }, vec![1, 2]),
+            (Overflow::KeepLast, Pushed::Queued { dropped: 1 }, vec![0, 2]),
+        ] {
+            let mut queue = Queue::default();
+            push(&mut queue, message("/a", 0));
+            push(&mut queue, message("/b", 1));
+            assert_eq!(queue.push(message("/b", 2), bounds, overflow), pushed, "{overflow:?}");
+            assert_eq!(numbers(&queue.drain()), left, "{overflow:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_bound_the_queue_too() {
+        let bounds = Bounds { messages: 100, bytes: 2 * message("/a", 0).weight() };
+        let mut queue = Queue::default();
+        for n in 0..9 {
+            queue.push(message("/a", n), bounds, Overflow::DropOldest);
+        }
+        assert_eq!(numbers(&queue.drain()), [7, 8]);
+        let large = Message::with_data("/a", json!("x".repeat(100))).freeze();
+        assert_eq!(queue.push(large, bounds, Overflow::DropOldest), Pushed::Dropped);
+    }
+
+    #[test]
+    fn unacknowledged_messages_go_out_again() {
+        let mut queue = Queue::default();
+        queue.enable_acknowledgements();
+        push(&mut queue, message("/a", 1));
+        let (batch, sent) = queue.drain_with_reply();
+        assert_eq!((batch, numbers(&sent)), (Some(1), vec![1]));
+        push(&mut queue, message("/a", 2));
+
+        queue.acknowledge(0);
+        assert!(queue.is_urgent());
+        let (batch, sent) = queue.drain_with_reply();
+        assert_eq!((batch, numbers(&sent)), (Some(2), vec![1, 2]));
+
+        queue.acknowledge(2);
+        assert_eq!(queue.depth(), Depth::default());
+        assert!(!queue.is_urgent());
+    }
+
+    #[test]
+    fn a_lazy_message_that_was_never_sent_does_not_hurry() {
+        let mut queue = Queue::default();
+        queue.enable_acknowledgements();
+        queue.drain_with_reply();
+        push(&mut queue, lazy(1));
+        queue.acknowledge(1);
+        assert!(!queue.is_urgent());
+    }
+
+    #[test]
+    fn enabling_acknowledgements_takes_over_what_waits() {
+        let mut queue = Queue::default();
+        push(&mut queue, message("/a", 1));
+        queue.enable_acknowledgements();
+        assert_eq!(numbers(&queue.drain_with_reply().1), [1]);
+        assert_eq!(queue.depth().messages, 1);
+        assert!(queue.drain().is_empty());
+    }
+}

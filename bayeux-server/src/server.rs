@@ -1,0 +1,398 @@
+//! The server: the handle that an application holds, and what it stands for.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    ChannelId, ChannelIdError, ConnectionType, Message, Registration, meta,
+    server::{
+        BayeuxServer, ChannelListener, Created, Detail, LocalSession, Removal, SecurityPolicy,
+        ServerChannel, ServerExtension, ServerSession, SessionListener, Statistics,
+        SubscriptionListener,
+    },
+};
+use tokio::sync::Notify;
+
+use crate::{
+    builder::Builder,
+    channel::{Channel, Channels},
+    config::{Config, TransportConfig},
+    counters::Counters,
+    driver::{self, Timers},
+    ids::Ids,
+    listeners::Listeners,
+    local_session::Local,
+    proto::{
+        browsers::Browsers,
+        limiter::Limiter,
+        queue::Bounds,
+        session::{self as proto, Delivery, Rules},
+    },
+    session::{Ended, Origin, Session, Sessions},
+};
+
+/// A Bayeux server. Cheap to clone: all clones are the same server, which ends with the last of
+/// them and of the services and connections made from it.
+#[derive(Clone)]
+#[doc(alias = "BayeuxServerImpl")]
+pub struct Server(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    /// The rules of each transport, in the order of [`rules_index`].
+    rules: [Arc<Rules>; 4],
+    pub(crate) sessions: Sessions,
+    pub(crate) channels: Channels,
+    pub(crate) browsers: Mutex<Browsers>,
+    pub(crate) limiter: Mutex<Limiter>,
+    pub(crate) policy: RwLock<Option<Arc<dyn SecurityPolicy>>>,
+    pub(crate) extensions: Listeners<dyn ServerExtension>,
+    pub(crate) channel_listeners: Listeners<dyn ChannelListener>,
+    pub(crate) session_listeners: Listeners<dyn SessionListener>,
+    pub(crate) subscription_listeners: Listeners<dyn SubscriptionListener>,
+    pub(crate) counters: Counters,
+    pub(crate) ids: Ids,
+    pub(crate) timers: Timers,
+    is_driven: AtomicBool,
+    is_stopped: AtomicBool,
+    pub(crate) stopping: Notify,
+}
+
+impl Server {
+    /// Makes a server with the default configuration and policy.
+    ///
+    /// ```
+    /// let server = bayeux_server::Server::new();
+    /// # let _ = server;
+    /// ```
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Starts making a server.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn from_parts(config: Config, policy: Option<Arc<dyn SecurityPolicy>>) -> Self {
+        let rules = TRANSPORTS.map(|transport| Arc::new(rules(config.transport(transport))));
+        let server = Self(Arc::new(Inner {
+            config,
+            rules,
+            sessions: Sessions::default(),
+            channels: Channels::default(),
+            browsers: Mutex::default(),
+            limiter: Mutex::default(),
+            policy: RwLock::new(policy),
+            extensions: Listeners::default(),
+            channel_listeners: Listeners::default(),
+            session_listeners: Listeners::default(),
+            subscription_listeners: Listeners::default(),
+            counters: Counters::default(),
+            ids: Ids::default(),
+            timers: Timers::new(),
+            is_driven: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
+            stopping: Notify::new(),
+        }));
+        for id in
+            [meta::HANDSHAKE, meta::CONNECT, meta::SUBSCRIBE, meta::UNSUBSCRIBE, meta::DISCONNECT]
+        {
+            server.create_channel_if_absent(id, &|_| {}).expect("meta channels have valid names");
+        }
+        server
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Stops the server: held connects are answered, connections closed and nothing is accepted any
+    /// more. Sessions are not told that they are removed, as in CometD.
+    pub fn stop(&self) {
+        self.0.is_stopped.store(true, Relaxed);
+        self.0.stopping.notify_waiters();
+    }
+
+    /// Makes a session that is not registered yet.
+    pub(crate) fn new_session(&self, hint: Option<&str>, origin: Origin) -> Arc<Session> {
+        self.drive();
+        let transport = origin.transport.unwrap_or(ConnectionType::InProcess);
+        let config = self.0.config.transport(transport);
+        let delivery = match config.meta_connect_deliver_only && origin.transport.is_some() {
+            true => Delivery::ConnectOnly,
+            false => Delivery::Any,
+        };
+        let machine = proto::Session::new(
+            self.0.rules[rules_index(transport)].clone(),
+            delivery,
+            self.0.config.broadcast_to_publisher,
+        );
+        Session::new(self.0.ids.session(hint), Arc::downgrade(&self.0), origin, machine)
+    }
+
+    /// Starts the driver, with the first session: only from then on there is something to do, and
+    /// certainly a runtime to do it on.
+    fn drive(&self) {
+        if !self.0.is_driven.swap(true, Relaxed) {
+            tokio::spawn(driver::run(Arc::downgrade(&self.0)));
+        }
+    }
+
+    pub(crate) fn find_or_create(&self, id: &ChannelId) -> Found {
+        if let Some(channel) = self.0.channels.get(id.as_str()) {
+            return Found::Existing(channel);
+        }
+        self.create(id, &|_| {})
+    }
+
+    fn create(&self, id: &ChannelId, initialize: &dyn Fn(&dyn ServerChannel)) -> Found {
+        let channel = Channel::new(id.clone(), Arc::downgrade(&self.0));
+        let listeners = self.0.channel_listeners.snapshot();
+        initialize(&*channel);
+        listeners.iter().for_each(|listener| listener.configure_channel(&*channel));
+        match self.0.channels.insert(channel.clone()) {
+            Ok(()) => {
+                tracing::debug!(channel = %id, "channel added");
+                let added = channel.as_dyn();
+                listeners.iter().for_each(|listener| listener.channel_added(&added));
+                Found::New(channel)
+            }
+            Err(existing) => Found::Existing(existing),
+        }
+    }
+
+    pub(crate) fn remove_channel(&self, channel: &Arc<Channel>) {
+        if self.0.channels.remove(channel) {
+            self.tell_channel_removed(channel);
+        }
+    }
+
+    pub(crate) fn sweep(&self) {
+        let swept = self.0.channels.sweep();
+        self.0.counters.channels_swept.add(swept.len());
+        swept.iter().for_each(|channel| self.tell_channel_removed(channel));
+    }
+
+    fn tell_channel_removed(&self, channel: &Channel) {
+        let id = channel.id().as_str();
+        tracing::debug!(channel = id, "channel removed");
+        for listener in self.0.channel_listeners.snapshot().iter() {
+            listener.channel_removed(id);
+        }
+    }
+
+    /// Ends a session and tells whom it concerns; false when somebody else did. Runs to its end even
+    /// if the caller is dropped: half-ended sessions would stay.
+    pub(crate) async fn end_session(
+        &self,
+        session: &Arc<Session>,
+        removal: Removal,
+        farewell: Option<Message>,
+    ) -> bool {
+        if !self.0.sessions.remove(session.id()) {
+            return false;
+        }
+        tracing::debug!(session = session.id(), ?removal, "session removed");
+        match removal {
+            Removal::Expired => self.0.counters.sessions_expired.increment(),
+            Removal::Overflowed => self.0.counters.sessions_overflowed.increment(),
+            Removal::Disconnected | Removal::Removed => {}
+        }
+        let (server, session) = (self.clone(), session.clone());
+        let end = tokio::spawn(async move { server.end(&session, removal, farewell).await });
+        end.await.is_ok()
+    }
+
+    async fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) {
+        let seen = session.as_dyn();
+        for listener in self.0.session_listeners.snapshot().iter() {
+            listener.session_removed(&seen, removal).await;
+        }
+        let ended: Ended = session.end(removal, farewell.map(Message::freeze));
+        ended.wake();
+        for channel in &ended.subscriptions {
+            if channel.remove_subscriber(session.id()) {
+                self.tell_unsubscribed(session, channel, None).await;
+            }
+        }
+        for listener in session.listeners().iter() {
+            listener.removed(&seen, removal).await;
+        }
+    }
+
+    pub(crate) async fn disconnect_session(&self, session: &Arc<Session>) {
+        let mut farewell = Message::new(meta::DISCONNECT);
+        farewell.successful = Some(true);
+        let farewell = session.is_handshook().then_some(farewell);
+        self.end_session(session, Removal::Removed, farewell).await;
+    }
+
+    pub(crate) fn policy(&self) -> Option<Arc<dyn SecurityPolicy>> {
+        self.0.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Inner {
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Relaxed)
+    }
+}
+
+/// A channel that was found or made.
+pub(crate) enum Found {
+    New(Arc<Channel>),
+    Existing(Arc<Channel>),
+}
+
+#[async_trait]
+impl BayeuxServer for Server {
+    fn channel(&self, id: &str) -> Option<Arc<dyn ServerChannel>> {
+        let id = ChannelId::new(id).ok()?;
+        Some(self.0.channels.get(id.as_str())?.as_dyn())
+    }
+
+    fn channels(&self) -> Vec<Arc<dyn ServerChannel>> {
+        self.0.channels.all().iter().map(Channel::as_dyn).collect()
+    }
+
+    fn create_channel_if_absent(
+        &self,
+        id: &str,
+        initialize: &dyn Fn(&dyn ServerChannel),
+    ) -> Result<Created, ChannelIdError> {
+        let id = ChannelId::new(id)?;
+        if let Some(channel) = self.0.channels.get(id.as_str()) {
+            return Ok(Created::Existing(channel));
+        }
+        Ok(match self.create(&id, initialize) {
+            Found::New(channel) => Created::New(channel),
+            Found::Existing(channel) => Created::Existing(channel),
+        })
+    }
+
+    fn session(&self, id: &str) -> Option<Arc<dyn ServerSession>> {
+        Some(self.0.sessions.get(id)?.as_dyn())
+    }
+
+    fn sessions(&self) -> Vec<Arc<dyn ServerSession>> {
+        self.0.sessions.all().iter().map(Session::as_dyn).collect()
+    }
+
+    async fn remove_session(&self, id: &str) -> bool {
+        match self.0.sessions.get(id) {
+            Some(session) => self.end_session(&session, Removal::Removed, None).await,
+            None => false,
+        }
+    }
+
+    fn new_local_session(&self, id_hint: &str) -> Arc<dyn LocalSession> {
+        Local::new(self, id_hint)
+    }
+
+    fn add_extension(&self, extension: Arc<dyn ServerExtension>) -> Registration {
+        self.0.extensions.add(extension)
+    }
+
+    fn add_channel_listener(&self, listener: Arc<dyn ChannelListener>) -> Registration {
+        self.0.channel_listeners.add(listener)
+    }
+
+    fn add_session_listener(&self, listener: Arc<dyn SessionListener>) -> Registration {
+        self.0.session_listeners.add(listener)
+    }
+
+    fn add_subscription_listener(&self, listener: Arc<dyn SubscriptionListener>) -> Registration {
+        self.0.subscription_listeners.add(listener)
+    }
+
+    fn security_policy(&self) -> Option<Arc<dyn SecurityPolicy>> {
+        self.policy()
+    }
+
+    fn set_security_policy(&self, policy: Option<Arc<dyn SecurityPolicy>>) {
+        *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    fn allowed_transports(&self) -> Vec<ConnectionType> {
+        self.0.config.allowed_transports.clone()
+    }
+
+    fn statistics(&self) -> Statistics {
+        let mut statistics = self.0.counters.read();
+        statistics.sessions = self.0.sessions.len() as u64;
+        statistics.channels = self.0.channels.len() as u64;
+        statistics
+    }
+
+    fn dump(&self, detail: Detail) -> String {
+        use fmt::Write as _;
+        let mut out = String::new();
+        let transports: Vec<_> =
+            self.allowed_transports().iter().map(|transport| transport.as_str()).collect();
+        let _ = writeln!(out, "security policy: {:?}", self.policy());
+        let _ = writeln!(out, "transports: {}", transports.join(", "));
+        let _ = writeln!(out, "statistics: {:?}", self.statistics());
+        let _ = writeln!(out, "channels size={}", self.0.channels.len());
+        if detail == Detail::Full {
+            self.0.channels.all().iter().for_each(|channel| channel.describe(&mut out));
+        }
+        let _ = writeln!(out, "sessions size={}", self.0.sessions.len());
+        if detail == Detail::Full {
+            self.0.sessions.all().iter().for_each(|session| session.describe(&mut out));
+        }
+        out
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("sessions", &self.0.sessions)
+            .field("channels", &self.0.channels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+const TRANSPORTS: [ConnectionType; 4] = [
+    ConnectionType::WebSocket,
+    ConnectionType::LongPolling,
+    ConnectionType::CallbackPolling,
+    ConnectionType::InProcess,
+];
+
+fn rules_index(transport: ConnectionType) -> usize {
+    match transport {
+        ConnectionType::WebSocket => 0,
+        ConnectionType::LongPolling => 1,
+        ConnectionType::CallbackPolling => 2,
+        ConnectionType::InProcess => 3,
+    }
+}
+
+fn rules(config: &TransportConfig) -> Rules {
+    Rules {
+        timeout: config.timeout,
+        interval: config.interval,
+        max_interval: config.max_interval,
+        max_processing: config.max_processing,
+        max_lazy_timeout: config.max_lazy_timeout,
+        max_advised: config.max_advised,
+        bounds: Bounds { messages: config.max_queue, bytes: config.max_queue_bytes },
+        overflow: config.queue_overflow,
+        advise_max_interval: config.handshake_reconnect,
+    }
+}

@@ -1,0 +1,579 @@
+//! Sessions: the handle that an application holds, and the register of all.
+//!
+//! The handle owns one lock around one machine of [`proto::session`](crate::proto::session), and
+//! wakes the session's carrier, which is the held request or the connection that delivers, after
+//! unlocking.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    Advice, Attribute, Attributes, ConnectionType, Frozen, Message, Registration,
+    server::{
+        Depth, LocalSession, Overflow, Removal, ServerChannel, ServerSession,
+        ServerSessionListener, SessionExtension,
+    },
+};
+use tokio::sync::Notify;
+
+use crate::{
+    channel::{Channel, Inserted},
+    driver::{self, Timers, lock},
+    listeners::Listeners,
+    proto::{
+        browsers::BrowserId,
+        session::{self as proto, Accepted, Cycle, Delivered, Delivery, Held},
+    },
+    server::{Inner, Server},
+};
+
+/// A session of a [`Server`].
+pub struct Session {
+    id: Arc<str>,
+    server: Weak<Inner>,
+    me: Weak<Self>,
+    pub(crate) origin: Origin,
+    core: Mutex<Core>,
+    hooks: OnceLock<Box<Hooks>>,
+}
+
+/// Where a session comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    /// None for a local session.
+    pub(crate) transport: Option<ConnectionType>,
+    pub(crate) browser: Option<BrowserId>,
+    pub(crate) user_agent: Option<Box<str>>,
+    pub(crate) local: Option<Weak<dyn LocalSession>>,
+}
+
+struct Core {
+    machine: proto::Session,
+    carrier: Option<Carrier>,
+    subscriptions: Vec<Arc<Channel>>,
+    /// When the driver next looks at this session.
+    armed: Option<Instant>,
+}
+
+/// What an application added; most sessions have none.
+#[derive(Debug, Default)]
+pub(crate) struct Hooks {
+    pub(crate) extensions: Listeners<dyn SessionExtension>,
+    pub(crate) listeners: Listeners<dyn ServerSessionListener>,
+    attributes: Mutex<Attributes>,
+}
+
+/// Wakes what delivers to a session.
+pub(crate) type Carrier = Arc<Notify>;
+
+/// What is left to do when a session has ended.
+pub(crate) struct Ended {
+    pub(crate) subscriptions: Vec<Arc<Channel>>,
+    carrier: Option<Carrier>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: Arc<str>,
+        server: Weak<Inner>,
+        origin: Origin,
+        machine: proto::Session,
+    ) -> Arc<Self> {
+        let core = Core { machine, carrier: None, subscriptions: Vec::new(), armed: None };
+        Arc::new_cyclic(|me| Self {
+            id,
+            server,
+            me: me.clone(),
+            origin,
+            core: Mutex::new(core),
+            hooks: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn shared_id(&self) -> Arc<str> {
+        self.id.clone()
+    }
+
+    /// Sees this session as an application does.
+    pub(crate) fn as_dyn(self: &Arc<Self>) -> Arc<dyn ServerSession> {
+        self.clone()
+    }
+
+    /// Returns what an application added, if it added anything.
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
+        self.hooks.get().map(|hooks| &**hooks)
+    }
+
+    fn hooks_mut(&self) -> &Hooks {
+        self.hooks.get_or_init(Box::default)
+    }
+
+    /// Returns the listeners of now.
+    pub(crate) fn listeners(&self) -> Arc<[Arc<dyn ServerSessionListener>]> {
+        match self.hooks() {
+            Some(hooks) => hooks.listeners.snapshot(),
+            None => Arc::new([]),
+        }
+    }
+
+    // --- life ---
+
+    pub(crate) fn handshaken(&self) -> bool {
+        let now = driver::now();
+        self.with_timer(|core| core.machine.handshaken(now))
+    }
+
+    pub(crate) fn touch(&self) {
+        lock(&self.core).machine.touch(driver::now());
+    }
+
+    /// Accepts a connect; one that is held is overtaken and woken to see it.
+    pub(crate) fn connect(&self, advice: Option<&Advice>, ack: Option<u64>) -> Option<Accepted> {
+        let now = driver::now();
+        let (accepted, carrier) = self.with_timer(|core| {
+            let accepted = core.machine.connect(advice, now);
+            if let Some(batch) = ack.filter(|_| core.machine.is_acknowledged()) {
+                core.machine.acknowledge(batch);
+            }
+            (accepted, core.carrier.clone())
+        });
+        wake(carrier);
+        accepted
+    }
+
+    pub(crate) fn hold(&self, accepted: Accepted, pushes: bool) -> Option<Duration> {
+        lock(&self.core).machine.hold(accepted, pushes, driver::now())
+    }
+
+    /// Asks what a held connect does now.
+    pub(crate) fn held(&self, cycle: Cycle, pushes: bool) -> Held {
+        lock(&self.core).machine.held(cycle, pushes, driver::now())
+    }
+
+    /// Takes back that a connect is held.
+    pub(crate) fn let_go(&self, cycle: Cycle) {
+        lock(&self.core).machine.let_go(cycle, driver::now());
+    }
+
+    pub(crate) fn replied(&self, cycle: Cycle) {
+        let now = driver::now();
+        self.with_timer(|core| core.machine.replied(cycle, now));
+    }
+
+    /// Ends the session, with a last message to its client.
+    pub(crate) fn end(&self, removal: Removal, farewell: Option<Arc<Frozen>>) -> Ended {
+        let mut core = lock(&self.core);
+        if let Some(farewell) = farewell {
+            let now = driver::now();
+            core.machine.deliver(farewell, None, Some(Overflow::DropOldest), now);
+        }
+        core.machine.remove(removal);
+        if removal != Removal::Disconnected && removal != Removal::Removed {
+            core.machine.clear();
+        }
+        Ended {
+            subscriptions: std::mem::take(&mut core.subscriptions),
+            carrier: core.carrier.clone(),
+        }
+    }
+
+    /// Tells whether the session's time is over; if not, the timers get to know when it will be.
+    pub(crate) fn is_over_or_arms(&self, timers: &Timers, now: Instant) -> bool {
+        let mut core = lock(&self.core);
+        core.armed = None;
+        if core.machine.is_over(now) {
+            return true;
+        }
+        self.arm(&mut core, timers);
+        false
+    }
+
+    fn with_timer<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = lock(&self.core);
+        let result = change(&mut core);
+        if let Some(server) = self.server.upgrade() {
+            self.arm(&mut core, &server.timers);
+        }
+        result
+    }
+
+    fn arm(&self, core: &mut Core, timers: &Timers) {
+        let Some(deadline) = core.machine.deadline() else { return };
+        let is_earlier = core.armed.is_none_or(|armed| deadline < armed);
+        if is_earlier && self.origin.transport.is_some() {
+            core.armed = Some(timers.arm(deadline, self.me.clone()));
+        }
+    }
+
+    pub(crate) fn removal(&self) -> Option<Removal> {
+        lock(&self.core).machine.removal()
+    }
+
+    // --- the carrier ---
+
+    /// Makes `carrier` the one that is woken; the one before is woken a last time, to see it.
+    pub(crate) fn attach(&self, carrier: &Carrier) {
+        let before = lock(&self.core).carrier.replace(carrier.clone());
+        wake(before.filter(|before| !Arc::ptr_eq(before, carrier)));
+    }
+
+    pub(crate) fn detach(&self, carrier: &Carrier) {
+        let mut core = lock(&self.core);
+        if core.is_carried_by(carrier) {
+            core.carrier = None;
+        }
+    }
+
+    pub(crate) fn is_carried_by(&self, carrier: &Carrier) -> bool {
+        lock(&self.core).is_carried_by(carrier)
+    }
+
+    // --- messages ---
+
+    /// Queues a message and wakes the carrier.
+    pub(crate) fn enqueue(
+        &self,
+        message: Arc<Frozen>,
+        lazy_timeout: Option<Duration>,
+        overflow: Option<Overflow>,
+    ) -> Delivered {
+        let mut core = lock(&self.core);
+        let delivered = core.machine.deliver(message, lazy_timeout, overflow, driver::now());
+        let carrier = match &delivered {
+            Delivered::Queued { wake: true, .. } => core.carrier.clone(),
+            Delivered::Queued { wake: false, .. } | Delivered::Dropped | Delivered::Gone => None,
+            Delivered::Overflowed => {
+                core.machine.remove(Removal::Overflowed);
+                None
+            }
+        };
+        drop(core);
+        wake(carrier);
+        delivered
+    }
+
+    pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
+        lock(&self.core).machine.is_full_for(message)
+    }
+
+    /// Takes what a connection has to send now, and tells when it has to look again.
+    pub(crate) fn push(&self) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
+        let mut core = lock(&self.core);
+        let due = core.machine.push(driver::now());
+        let again = core.machine.push_deadline();
+        (due, again)
+    }
+
+    pub(crate) fn drain_with_response(&self) -> Vec<Arc<Frozen>> {
+        lock(&self.core).machine.drain_with_response()
+    }
+
+    pub(crate) fn drain_with_reply(&self) -> (Option<u64>, Vec<Arc<Frozen>>) {
+        lock(&self.core).machine.drain_with_reply()
+    }
+
+    /// Puts back what could not be delivered.
+    pub(crate) fn put_back(&self, messages: Vec<Arc<Frozen>>) {
+        if messages.is_empty() {
+            return;
+        }
+        let count = messages.len();
+        let mut core = lock(&self.core);
+        if core.machine.is_acknowledged() {
+            return;
+        }
+        let dropped = core.machine.put_back(messages);
+        let carrier = core.carrier.clone();
+        drop(core);
+        if let Some(server) = self.server.upgrade() {
+            server.counters.messages_requeued.add(count - dropped.min(count));
+            server.counters.messages_dropped.add(dropped);
+        }
+        wake(carrier);
+    }
+
+    pub(crate) fn enable_acknowledgements(&self) {
+        lock(&self.core).machine.enable_acknowledgements();
+    }
+
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        lock(&self.core).machine.is_acknowledged()
+    }
+
+    // --- advice ---
+
+    pub(crate) fn take_advice(&self, transport: Option<ConnectionType>) -> Option<Advice> {
+        lock(&self.core).machine.take_advice(transport)
+    }
+
+    pub(crate) fn advise_again(&self) {
+        lock(&self.core).machine.advise_again();
+    }
+
+    // --- subscriptions ---
+
+    /// Records a subscription on both sides; none when the session has ended.
+    pub(crate) fn subscribe(&self, channel: &Arc<Channel>) -> Option<Inserted> {
+        let mut core = lock(&self.core);
+        if !core.machine.is_handshook() {
+            return None;
+        }
+        let inserted = channel.insert(self.me.upgrade()?);
+        if inserted == Inserted::New {
+            core.subscriptions.push(channel.clone());
+        }
+        Some(inserted)
+    }
+
+    pub(crate) fn unsubscribe(&self, channel: &Channel) -> bool {
+        self.forget_subscription(channel);
+        channel.remove_subscriber(&self.id)
+    }
+
+    pub(crate) fn forget_subscription(&self, channel: &Channel) {
+        lock(&self.core).subscriptions.retain(|own| !std::ptr::eq(&**own, channel));
+    }
+
+    pub(crate) fn subscription_count(&self) -> usize {
+        lock(&self.core).subscriptions.len()
+    }
+
+    pub(crate) fn describe(&self, out: &mut String) {
+        use fmt::Write as _;
+        let core = lock(&self.core);
+        let depth = core.machine.depth();
+        let deadline = core.machine.deadline();
+        let left = deadline.map(|at| at.saturating_duration_since(driver::now()).as_millis());
+        let _ = writeln!(
+            out,
+            "  {} {} state={} queue={}/{}B subscriptions={} expires_in={}",
+            self.id,
+            self.origin.transport.map_or("local", ConnectionType::as_str),
+            core.machine.state_name(),
+            depth.messages,
+            depth.bytes,
+            core.subscriptions.len(),
+            left.map_or_else(|| "-".to_owned(), |left| format!("{left}ms")),
+        );
+    }
+}
+
+impl Core {
+    fn is_carried_by(&self, carrier: &Carrier) -> bool {
+        self.carrier.as_ref().is_some_and(|own| Arc::ptr_eq(own, carrier))
+    }
+}
+
+impl Ended {
+    /// Wakes the carrier of the session that ended.
+    pub(crate) fn wake(&self) {
+        wake(self.carrier.clone());
+    }
+}
+
+fn wake(carrier: Option<Carrier>) {
+    if let Some(carrier) = carrier {
+        carrier.notify_one();
+    }
+}
+
+#[async_trait]
+impl ServerSession for Session {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_handshook(&self) -> bool {
+        lock(&self.core).machine.is_handshook()
+    }
+
+    fn is_connected(&self) -> bool {
+        lock(&self.core).machine.is_connected()
+    }
+
+    fn is_local_session(&self) -> bool {
+        self.origin.local.is_some()
+    }
+
+    fn local_session(&self) -> Option<Arc<dyn LocalSession>> {
+        self.origin.local.as_ref()?.upgrade()
+    }
+
+    fn user_agent(&self) -> Option<&str> {
+        self.origin.user_agent.as_deref()
+    }
+
+    fn transport(&self) -> Option<ConnectionType> {
+        self.origin.transport
+    }
+
+    fn subscriptions(&self) -> Vec<Arc<dyn ServerChannel>> {
+        lock(&self.core).subscriptions.iter().map(Channel::as_dyn).collect()
+    }
+
+    fn queue_depth(&self) -> Depth {
+        lock(&self.core).machine.depth()
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        lock(&self.core).machine.own_timeout()
+    }
+
+    fn set_timeout(&self, timeout: Option<Duration>) {
+        lock(&self.core).machine.set_timeout(timeout);
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        lock(&self.core).machine.own_interval()
+    }
+
+    fn set_interval(&self, interval: Option<Duration>) {
+        lock(&self.core).machine.set_interval(interval);
+    }
+
+    fn max_interval(&self) -> Option<Duration> {
+        lock(&self.core).machine.own_max_interval()
+    }
+
+    fn set_max_interval(&self, max_interval: Option<Duration>) {
+        lock(&self.core).machine.set_max_interval(max_interval);
+    }
+
+    fn is_meta_connect_delivery_only(&self) -> bool {
+        lock(&self.core).machine.delivery() == Delivery::ConnectOnly
+    }
+
+    fn set_meta_connect_delivery_only(&self, only: bool) {
+        let delivery = if only { Delivery::ConnectOnly } else { Delivery::Any };
+        lock(&self.core).machine.set_delivery(delivery);
+    }
+
+    fn is_broadcast_to_publisher(&self) -> bool {
+        lock(&self.core).machine.is_broadcast_to_publisher()
+    }
+
+    fn set_broadcast_to_publisher(&self, broadcast: bool) {
+        lock(&self.core).machine.set_broadcast_to_publisher(broadcast);
+    }
+
+    fn start_batch(&self) {
+        lock(&self.core).machine.start_batch();
+    }
+
+    fn end_batch(&self) -> bool {
+        let mut core = lock(&self.core);
+        let delivers = core.machine.end_batch();
+        let carrier = core.carrier.clone();
+        drop(core);
+        wake(carrier);
+        delivers
+    }
+
+    fn add_extension(&self, extension: Arc<dyn SessionExtension>) -> Registration {
+        self.hooks_mut().extensions.add(extension)
+    }
+
+    fn add_listener(&self, listener: Arc<dyn ServerSessionListener>) -> Registration {
+        self.hooks_mut().listeners.add(listener)
+    }
+
+    async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool {
+        let (Some(server), Some(me)) = (self.server.upgrade().map(Server), self.me.upgrade())
+        else {
+            return false;
+        };
+        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
+        server.deliver_from_server(sender.as_ref(), &me, message).await
+    }
+
+    async fn disconnect(&self) {
+        if let (Some(server), Some(me)) = (self.server.upgrade().map(Server), self.me.upgrade()) {
+            server.disconnect_session(&me).await;
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<Attribute> {
+        lock(&self.hooks()?.attributes).get(name)
+    }
+
+    fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute> {
+        lock(&self.hooks_mut().attributes).set(name, value)
+    }
+
+    fn remove_attribute(&self, name: &str) -> Option<Attribute> {
+        lock(&self.hooks()?.attributes).remove(name)
+    }
+
+    fn attribute_names(&self) -> Vec<String> {
+        self.hooks().map(|hooks| lock(&hooks.attributes).names()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("transport", &self.origin.transport)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All sessions by id, in parts that are locked apart.
+pub(crate) struct Sessions {
+    hasher: RandomState,
+    shards: [RwLock<HashMap<Arc<str>, Arc<Session>>>; 16],
+}
+
+impl Sessions {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {
+        self.shard(id).read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub(crate) fn insert(&self, session: Arc<Session>) {
+        let id = session.shared_id();
+        let mut shard = self.shard(&id).write().unwrap_or_else(PoisonError::into_inner);
+        shard.insert(id, session);
+    }
+
+    pub(crate) fn remove(&self, id: &str) -> bool {
+        let mut shard = self.shard(id).write().unwrap_or_else(PoisonError::into_inner);
+        shard.remove(id).is_some()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        let read = |shard: &RwLock<HashMap<_, Arc<Session>>>| -> Vec<_> {
+            shard.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        };
+        self.shards.iter().flat_map(read).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len())
+            .sum()
+    }
+
+    fn shard(&self, id: &str) -> &RwLock<HashMap<Arc<str>, Arc<Session>>> {
+        let hash = self.hasher.hash_one(id);
+        &self.shards[usize::from(hash.to_be_bytes()[0]) % self.shards.len()]
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), shards: Default::default() }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sessions", self.len())
+    }
+}

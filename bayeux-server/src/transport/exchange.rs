@@ -1,0 +1,321 @@
+//! One request with its messages, and the one response it gets: what long-polling, callback-polling
+//! and the in-process transport have in common.
+
+use std::sync::Arc;
+
+use bayeux_api::{
+    BayeuxError, ConnectionType, Message, Reconnect,
+    server::{BayeuxContext, ServerMessage, ServerSession},
+};
+use serde_json::json;
+
+use crate::{
+    complete::complete,
+    driver::lock,
+    proto::{
+        browsers::BrowserId,
+        session::{Accepted, Cycle, Held},
+    },
+    server::Server,
+    session::{Carrier, Origin, Session},
+    transport::parcel::{Parcel, Receipt},
+};
+
+/// Who asks, and over what.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) server: Server,
+    pub(crate) transport: ConnectionType,
+    pub(crate) context: Option<Arc<BayeuxContext>>,
+    /// The browser that the request says it is of.
+    pub(crate) browser: Option<BrowserId>,
+    /// How many connects are held for one browser.
+    pub(crate) most_held: Option<usize>,
+}
+
+/// How a request ends.
+pub(crate) enum Outcome {
+    /// With messages.
+    Parcel(Box<Parcel>),
+    /// Without: another connect of its session took its place.
+    Overtaken,
+    /// Without: an application's hook panicked.
+    Failed,
+}
+
+/// The messages of a request after their way through the pipeline.
+struct Processed {
+    session: Option<Arc<Session>>,
+    handshake: Option<Message>,
+    replies: Vec<Option<Message>>,
+    /// The newest connect among them, and the place of its reply.
+    connect: Option<(usize, Accepted)>,
+    /// Keeps the session from waking its held connect while this request can carry its messages.
+    batch: Option<Batch>,
+    receipt: Receipt,
+}
+
+impl Exchange {
+    pub(crate) async fn run(mut self, messages: Vec<Message>) -> Outcome {
+        let is_alone = messages.len() == 1;
+        let Some(mut processed) = complete(self.clone().process(messages)).await else {
+            return Outcome::Failed;
+        };
+        // What came with the request is not needed any more, and a connect may be held for long.
+        self.context = None;
+        if let (Some((index, accepted)), Some(session)) =
+            (processed.connect, processed.session.clone())
+        {
+            if is_alone && let Some(reply) = &mut processed.replies[index] {
+                let Self { server, browser, most_held, .. } = &self;
+                let hold = Hold { server, session: &session, browser: browser.as_ref() };
+                if !hold.wait(accepted, *most_held, reply).await {
+                    return Outcome::Overtaken;
+                }
+            }
+            if let Some(reply) = processed.replies[index].take() {
+                processed.replies[index] = self.complete_reply(&session, reply).await;
+            }
+        }
+        Outcome::Parcel(Box::new(pack(&self.server, processed)))
+    }
+
+    /// Finishes the reply to a connect.
+    async fn complete_reply(&self, session: &Arc<Session>, mut reply: Message) -> Option<Message> {
+        self.server.complete_connect(session, &mut reply);
+        let (server, session) = (self.server.clone(), session.clone());
+        complete(async move { server.extend_reply(Some(&session), reply).await }).await.flatten()
+    }
+
+    /// Takes the messages through the pipeline, one after the other.
+    async fn process(self, messages: Vec<Message>) -> Processed {
+        let handshake = messages.iter().position(Message::is_handshake);
+        let session = match handshake {
+            Some(_) => Some(self.new_session()),
+            None => messages.first().and_then(|first| self.find_session(first)),
+        };
+        let opens_batch = !messages.first().is_some_and(Message::is_connect);
+        let batch = session.clone().filter(|_| handshake.is_none() && opens_batch).map(Batch::new);
+        let receipt = Receipt::new(&self.server, session.clone());
+        let replies = Vec::with_capacity(messages.len());
+        let mut processed =
+            Processed { session, handshake: None, replies, connect: None, batch, receipt };
+        for (index, message) in messages.into_iter().enumerate() {
+            match handshake {
+                Some(place) if place != index => {
+                    let mut reply = message.reply();
+                    reply.fail(&BayeuxError::NotWithHandshake);
+                    processed.replies.push(Some(reply));
+                }
+                _ => self.process_one(message, &mut processed).await,
+            }
+        }
+        processed
+    }
+
+    async fn process_one(&self, message: Message, processed: &mut Processed) {
+        let session = processed.session.as_ref();
+        let is_handshake = message.is_handshake();
+        let message = ServerMessage::received(message, self.transport, self.context.clone());
+        let handled = self.server.handle(session, message).await;
+        if let Some(accepted) = handled.connect {
+            processed.receipt.cycle = Some(accepted.cycle);
+            processed.connect = Some((processed.replies.len(), accepted));
+            processed.replies.push(Some(handled.reply));
+            return;
+        }
+        let reply = self.server.extend_reply(session, handled.reply).await;
+        match is_handshake {
+            true => processed.handshake = reply,
+            false => processed.replies.push(reply),
+        }
+    }
+
+    fn new_session(&self) -> Arc<Session> {
+        let context = self.context.as_ref();
+        let user_agent = context.and_then(|context| context.header("user-agent"));
+        let origin = Origin {
+            transport: Some(self.transport),
+            browser: self.browser.clone(),
+            user_agent: user_agent.map(Into::into),
+            local: None,
+        };
+        self.server.new_session(None, origin)
+    }
+
+    /// Finds the session that a message says it is of, if this request may speak for it.
+    fn find_session(&self, message: &Message) -> Option<Arc<Session>> {
+        let session = self.server.0.sessions.get(message.client_id.as_deref()?)?;
+        let origin = &session.origin;
+        let is_same_browser = origin.transport == Some(self.transport)
+            && origin.browser.is_some()
+            && origin.browser == self.browser;
+        let is_trusted =
+            self.server.0.config.http.trust_client_session && origin.transport.is_some();
+        (is_same_browser || is_trusted).then_some(session)
+    }
+}
+
+/// Puts the response together: here messages leave the queue, and from here on the receipt stands
+/// for them.
+fn pack(server: &Server, mut processed: Processed) -> Parcel {
+    let mut queue = Vec::new();
+    if let Some(session) = &processed.session {
+        if let Some((index, _)) = processed.connect {
+            let (batch, messages) = session.drain_with_reply();
+            queue = messages;
+            if let (Some(batch), Some(Some(reply))) = (batch, processed.replies.get_mut(index)) {
+                reply.ext_mut().insert("ack".to_owned(), json!(batch));
+            }
+        } else if let Some(reply) = processed.handshake.as_mut().filter(|r| r.is_successful()) {
+            queue = drain_with_handshake(server, session, reply);
+        } else {
+            queue = session.drain_with_response();
+        }
+        for listener in session.listeners().iter() {
+            let mut replies: Vec<_> = processed.replies.drain(..).flatten().collect();
+            listener.de_queue(&session.as_dyn(), &mut queue, &mut replies);
+            processed.replies = replies.into_iter().map(Some).collect();
+        }
+        if let Some(reply) = &mut processed.handshake
+            && reply.x_messages.is_some()
+        {
+            reply.x_messages = Some(queue.len() as u64);
+        }
+    }
+    drop(processed.batch);
+    Parcel {
+        handshake: processed.handshake,
+        queue,
+        replies: processed.replies.into_iter().flatten().collect(),
+        receipt: processed.receipt,
+    }
+}
+
+/// Takes what may be delivered together with the reply to a handshake.
+pub(crate) fn drain_with_handshake(
+    server: &Server,
+    session: &Session,
+    reply: &mut Message,
+) -> Vec<Arc<bayeux_api::Frozen>> {
+    let transport = session.transport().unwrap_or(ConnectionType::InProcess);
+    if !server.0.config.transport(transport).allow_message_delivery_during_handshake {
+        return Vec::new();
+    }
+    let (batch, queue) = session.drain_with_reply();
+    if let Some(batch) = batch {
+        reply.ext_mut().insert("ack".to_owned(), json!({ "enabled": true, "batch": batch }));
+    }
+    reply.x_messages = Some(queue.len() as u64);
+    queue
+}
+
+/// A connect that may be held.
+struct Hold<'a> {
+    server: &'a Server,
+    session: &'a Arc<Session>,
+    browser: Option<&'a BrowserId>,
+}
+
+impl Hold<'_> {
+    /// Waits until the connect is to be answered; false when it is overtaken and not answered.
+    async fn wait(&self, accepted: Accepted, most: Option<usize>, reply: &mut Message) -> bool {
+        let carrier = Carrier::default();
+        self.session.attach(&carrier);
+        let Some(timeout) = self.session.hold(accepted, false) else { return true };
+        let Some(_place) = Place::take(self.server, self.browser, most) else {
+            self.session.let_go(accepted.cycle);
+            self.refuse_place(reply);
+            return true;
+        };
+        let listeners = self.session.listeners();
+        let seen = self.session.as_dyn();
+        listeners.iter().for_each(|listener| listener.suspended(&seen, timeout));
+        let held = self.wait_for(accepted.cycle, &carrier).await;
+        self.session.detach(&carrier);
+        let timed_out = held == Held::TimedOut;
+        listeners.iter().for_each(|listener| listener.resumed(&seen, timed_out));
+        held != Held::Overtaken
+    }
+
+    async fn wait_for(&self, cycle: Cycle, carrier: &Carrier) -> Held {
+        let mut stopping = std::pin::pin!(self.server.0.stopping.notified());
+        stopping.as_mut().enable();
+        loop {
+            let until = match self.session.held(cycle, false) {
+                Held::Wait(_) if self.server.0.is_stopped() => return Held::Resume,
+                Held::Wait(until) => until,
+                held @ (Held::TimedOut | Held::Resume | Held::Overtaken) => return held,
+            };
+            tokio::select! {
+                () = carrier.notified() => {}
+                () = tokio::time::sleep_until(until.into()) => {}
+                () = &mut stopping => {}
+            }
+        }
+    }
+
+    /// Answers a browser's further tab, which has to poll.
+    fn refuse_place(&self, reply: &mut Message) {
+        let interval = self.server.0.config.http.multi_session_interval;
+        self.session.advise_again();
+        if let Some(advice) = self.session.take_advice(self.session.transport()) {
+            reply.advice = Some(advice);
+        }
+        self.session.advise_again();
+        let advice = reply.advice_mut();
+        advice.multiple_clients = Some(true);
+        if interval.is_zero() {
+            advice.reconnect = Some(Reconnect::None);
+            reply.successful = Some(false);
+        } else {
+            advice.reconnect = Some(Reconnect::Retry);
+            advice.interval = i64::try_from(interval.as_millis()).ok();
+        }
+    }
+}
+
+/// One held connect of a browser; given back when dropped.
+struct Place<'a> {
+    server: &'a Server,
+    browser: Option<&'a BrowserId>,
+}
+
+impl<'a> Place<'a> {
+    fn take(
+        server: &'a Server,
+        browser: Option<&'a BrowserId>,
+        most: Option<usize>,
+    ) -> Option<Self> {
+        let is_free = browser.is_none_or(|browser| lock(&server.0.browsers).hold(browser, most));
+        is_free.then(|| {
+            server.0.counters.held_connects.increment();
+            Self { server, browser }
+        })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.server.0.counters.held_connects.decrement();
+        if let Some(browser) = self.browser {
+            lock(&self.server.0.browsers).release(browser);
+        }
+    }
+}
+
+/// A batch of a session that ends when it is dropped.
+struct Batch(Arc<Session>);
+
+impl Batch {
+    fn new(session: Arc<Session>) -> Self {
+        session.start_batch();
+        Self(session)
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.0.end_batch();
+    }
+}

@@ -1,0 +1,252 @@
+//! The HTTP face of a server, as a tower service.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bayeux_api::{ConnectionType, Limits, Message, server::BayeuxContext};
+use bytes::Buf;
+use http::{HeaderValue, Method, Request, Response, Version, header, request::Parts};
+use tower_service::Service;
+
+use crate::{
+    proto::browsers::BrowserId,
+    server::Server,
+    transport::{
+        Body,
+        cookies::set_cookie,
+        exchange::{Exchange, Outcome},
+        json, jsonp,
+        parcel::Parcel,
+        request::{self, context, is_allowed_origin},
+        status::Failure,
+        websocket,
+    },
+};
+
+/// A [`Server`] as a service over HTTP requests: mount it in axum, in hyper, or in whatever else
+/// takes a tower service. WebSocket upgrades need a connection that hyper serves with upgrades.
+///
+/// Below its path every URL is the same, as in CometD, whose clients append `/handshake`,
+/// `/connect` and so on.
+#[derive(Clone, Debug)]
+#[doc(alias("CometDServlet", "CometDHandler"))]
+pub struct BayeuxService {
+    server: Server,
+}
+
+impl Server {
+    /// Returns the HTTP face of this server.
+    pub fn service(&self) -> BayeuxService {
+        BayeuxService { server: self.clone() }
+    }
+}
+
+impl<B> Service<Request<B>> for BayeuxService
+where
+    B: http_body::Body<Data: Buf + Send> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let server = self.server.clone();
+        Box::pin(async move { Ok(respond(server, request).await) })
+    }
+}
+
+async fn respond<B>(server: Server, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data: Buf + Send> + Send + 'static,
+{
+    match answer(&server, request).await {
+        Ok(response) => response,
+        Err(failure) => {
+            if failure.is_malformed() {
+                server.0.counters.malformed.increment();
+            }
+            tracing::debug!(%failure, "request refused");
+            failure.response()
+        }
+    }
+}
+
+async fn answer<B>(server: &Server, request: Request<B>) -> Result<Response<Body>, Failure>
+where
+    B: http_body::Body<Data: Buf + Send> + Send + 'static,
+{
+    admit(server, &request)?;
+    if websocket::is_upgrade(&request) {
+        return websocket::upgrade(server, request);
+    }
+    let (parts, body) = request.into_parts();
+    if parts.method == Method::OPTIONS {
+        // Empty, so that a layer in front can answer preflights.
+        return Ok(Response::new(Body::default()));
+    }
+    let (form, messages) = read(server, &parts, body).await?;
+    let context = Arc::new(context(parts));
+    let (exchange, cookie) = exchange(server, &form, context, &messages);
+    match exchange.run(messages).await {
+        Outcome::Parcel(parcel) => Ok(form.response(*parcel, cookie)),
+        Outcome::Overtaken => {
+            Err(Failure::Overtaken(server.0.config.http.duplicate_meta_connect_status))
+        }
+        Outcome::Failed => Err(Failure::Failed),
+    }
+}
+
+/// Checks what can be told from the request's head.
+fn admit<B>(server: &Server, request: &Request<B>) -> Result<(), Failure> {
+    let config = &server.0.config;
+    if server.0.is_stopped() {
+        return Err(Failure::Stopping);
+    }
+    if !is_mapped(&config.url_mapping, request.uri().path()) {
+        return Err(Failure::NotFound);
+    }
+    if !is_allowed_origin(request.headers(), config.allowed_origins.as_deref()) {
+        return Err(Failure::Origin);
+    }
+    Ok(())
+}
+
+fn is_mapped(mapping: &[String], path: &str) -> bool {
+    let is_below = |base: &str| path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+    mapping.is_empty()
+        || mapping.iter().any(|one| {
+            let base =
+                one.trim_start_matches('/').trim_end_matches("/*").trim_end_matches(['/', '*']);
+            let base = if base.is_empty() { String::new() } else { format!("/{base}") };
+            let base = base.as_str();
+            path == base || is_below(base)
+        })
+}
+
+/// How the response looks.
+enum Form {
+    Json,
+    Callback(String),
+}
+
+/// Reads the messages by the first transport that takes the request.
+async fn read<B>(server: &Server, parts: &Parts, body: B) -> Result<(Form, Vec<Message>), Failure>
+where
+    B: http_body::Body<Data: Buf>,
+{
+    let config = &server.0.config;
+    let is_allowed = |transport| config.allowed_transports.contains(&transport);
+    if parts.method == Method::POST && is_allowed(ConnectionType::LongPolling) {
+        let limits = server.limits(ConnectionType::LongPolling);
+        let bytes = request::read(body, limits.size, config.http.request_timeout).await?;
+        return Ok((Form::Json, json::read(&parts.headers, &bytes, &limits)?));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if parts.method == Method::GET
+        && is_allowed(ConnectionType::CallbackPolling)
+        && let Some(callback) = jsonp::callback(query, &config.jsonp)
+    {
+        let limits = server.limits(ConnectionType::CallbackPolling);
+        return Ok((Form::Callback(callback), jsonp::read(query, &limits)?));
+    }
+    Err(Failure::UnknownTransport)
+}
+
+/// Makes the exchange, and the cookie that its response sets if it starts a session.
+fn exchange(
+    server: &Server,
+    form: &Form,
+    context: Arc<BayeuxContext>,
+    messages: &[Message],
+) -> (Exchange, Option<HeaderValue>) {
+    let config = &server.0.config.http;
+    let mut browser = context
+        .cookie(&config.cookie.name)
+        .filter(|id| is_browser_id(id))
+        .map(|id| BrowserId(id.into()));
+    let mut cookie = None;
+    if browser.is_none() && messages.iter().any(Message::is_handshake) {
+        let id = server.0.ids.browser();
+        cookie = set_cookie(&config.cookie, &id, context.is_secure).parse().ok();
+        browser = Some(BrowserId(id));
+    }
+    let most_held = match context.version == Version::HTTP_2 {
+        true => config.http2_max_sessions_per_browser,
+        false => config.max_sessions_per_browser,
+    };
+    let transport = match form {
+        Form::Json => ConnectionType::LongPolling,
+        Form::Callback(_) => ConnectionType::CallbackPolling,
+    };
+    let (server, context) = (server.clone(), Some(context));
+    (Exchange { server, transport, context, browser, most_held }, cookie)
+}
+
+/// What this server sends as a browser's id, or CometD does; anything else is not remembered.
+fn is_browser_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+impl Form {
+    fn response(&self, parcel: Parcel, cookie: Option<HeaderValue>) -> Response<Body> {
+        let cookie =
+            cookie.filter(|_| parcel.handshake.as_ref().is_some_and(Message::is_successful));
+        let (array, receipt) = parcel.encode();
+        let (content_type, bytes) = match self {
+            Self::Json => ("application/json", array),
+            Self::Callback(name) => ("text/javascript;charset=UTF-8", jsonp::wrap(name, &array)),
+        };
+        let mut response = Response::new(Body::messages(bytes, receipt));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(cookie) = cookie {
+            headers.insert(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl Server {
+    pub(crate) fn limits(&self, transport: ConnectionType) -> Limits {
+        let config = &self.0.config;
+        Limits {
+            size: config.transport(transport).max_message_size,
+            messages: config.max_messages,
+            depth: config.max_depth,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_follow_cometd() {
+        for (mapping, path, expected) in [
+            ("/cometd", "/cometd", true),
+            ("/cometd/*", "/cometd", true),
+            ("/cometd/*", "/cometd/handshake", true),
+            ("cometd", "/cometd/", true),
+            ("/cometd", "/cometdx", false),
+            ("/cometd", "/", false),
+            ("/*", "/any/thing", true),
+            ("/", "/", true),
+        ] {
+            assert_eq!(is_mapped(&[mapping.to_owned()], path), expected, "{mapping} {path}");
+        }
+        assert!(is_mapped(&[], "/any"));
+        assert!(is_mapped(&["/a".to_owned(), "/b".to_owned()], "/b"));
+    }
+}

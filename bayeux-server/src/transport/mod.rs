@@ -1,0 +1,21 @@
+//! Transports: between bytes and messages. Nothing here knows a rule of Bayeux.
+
+mod body;
+mod cookies;
+mod exchange;
+mod http;
+mod json;
+mod jsonp;
+mod memory;
+mod parcel;
+mod patience;
+mod request;
+mod serve;
+mod status;
+mod websocket;
+
+pub use body::Body;
+pub use http::BayeuxService;
+pub use memory::{InProcess, InProcessError};
+pub use request::Peer;
+pub use serve::{ServeConfig, serve};

@@ -1,0 +1,120 @@
+//! From an HTTP request to what Bayeux needs of it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bayeux_api::{DecodeError, server::BayeuxContext};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http_body_util::BodyExt as _;
+
+use crate::transport::status::Failure;
+
+/// The ends of the connection. Whoever accepts connections puts it into the extensions of each
+/// request, so that the server knows from where it comes; [`serve`](crate::serve) does.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The address of the other end.
+    pub remote: SocketAddr,
+    /// The address of this end.
+    pub local: SocketAddr,
+}
+
+/// Takes from a request what the application may ask for.
+pub(crate) fn context(parts: Parts) -> BayeuxContext {
+    let peer = parts.extensions.get::<Peer>().copied();
+    BayeuxContext {
+        is_secure: is_secure(&parts),
+        remote_address: peer.map(|peer| peer.remote),
+        local_address: peer.map(|peer| peer.local),
+        uri: parts.uri,
+        version: parts.version,
+        headers: parts.headers,
+        extensions: parts.extensions,
+    }
+}
+
+/// Copies what the context has from the buffer in which the request was read, which would otherwise
+/// stay for as long as the context does.
+pub(crate) fn detached(mut context: BayeuxContext) -> BayeuxContext {
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+    let headers = context.headers.iter().filter_map(|(name, value)| {
+        Some((name.as_str().parse::<HeaderName>().ok()?, copy(value).ok()?))
+    });
+    let mut copied = HeaderMap::with_capacity(context.headers.len());
+    for (name, value) in headers {
+        copied.append(name, value);
+    }
+    context.headers = copied;
+    context.uri = context.uri.to_string().parse().unwrap_or_default();
+    context
+}
+
+fn is_secure(parts: &Parts) -> bool {
+    let forwarded = parts.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    parts.uri.scheme_str() == Some("https") || forwarded == Some("https")
+}
+
+/// Whether a page of the request's origin may talk to this server: one that is listed, or one that
+/// the server itself serves. Requests without `Origin` are not a page's.
+pub(crate) fn is_allowed_origin(headers: &HeaderMap, allowed: Option<&[String]>) -> bool {
+    let (Some(allowed), Some(origin)) = (allowed, headers.get(header::ORIGIN)) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_own = origin.split_once("://").is_some_and(|(_, of)| Some(of) == host);
+    is_own || allowed.iter().any(|one| one == origin || one == "*")
+}
+
+/// Reads a body of at most `most` bytes within `time`.
+pub(crate) async fn read<B>(body: B, most: usize, time: Duration) -> Result<Bytes, Failure>
+where
+    B: http_body::Body<Data: Buf>,
+{
+    if body.size_hint().lower() > most as u64 {
+        return Err(DecodeError::TooLarge(most).into());
+    }
+    match tokio::time::timeout(time, collect(body, most)).await {
+        Ok(read) => read,
+        Err(_) => Err(Failure::Slow(time.as_millis())),
+    }
+}
+
+async fn collect<B>(body: B, most: usize) -> Result<Bytes, Failure>
+where
+    B: http_body::Body<Data: Buf>,
+{
+    let mut body = std::pin::pin!(body);
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Failure::Broken)?.into_data() else { continue };
+        if bytes.len() + data.remaining() > most {
+            return Err(DecodeError::TooLarge(most).into());
+        }
+        bytes.put(data);
+    }
+    Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listed_and_own_origins_are_allowed() {
+        let allowed = ["https://app.example".to_owned()];
+        for (origin, expected) in [
+            (Some("https://app.example"), true),
+            (Some("http://server:8080"), true),
+            (Some("https://evil.example"), false),
+            (Some("null"), false),
+            (None, true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "server:8080".parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert("origin", origin.parse().unwrap());
+            }
+            assert_eq!(is_allowed_origin(&headers, Some(&allowed)), expected, "{origin:?}");
+            assert!(is_allowed_origin(&headers, None));
+        }
+    }
+}

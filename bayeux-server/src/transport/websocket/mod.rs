@@ -1,0 +1,8 @@
+//! `websocket`: one text message is one array of Bayeux messages.
+
+mod connection;
+mod counted;
+mod socket;
+mod upgrade;
+
+pub(crate) use upgrade::{is_upgrade, upgrade};

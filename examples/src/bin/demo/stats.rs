@@ -1,0 +1,34 @@
+//! What the live counter of the page shows.
+
+use std::time::{Duration, Instant};
+
+use bayeux_server::{
+    Server,
+    api::{Message, server::BayeuxServer},
+};
+use serde_json::json;
+
+/// Publishes the counters once a second, for as long as somebody is subscribed.
+pub(crate) fn start(server: &Server) {
+    tokio::spawn(publish(server.clone()));
+}
+
+async fn publish(server: Server) {
+    let start = Instant::now();
+    let (mut then, mut sent) = (start, 0);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        let Some(channel) = server.channel("/demo/stats") else { continue };
+        let (statistics, now) = (server.statistics(), Instant::now());
+        let per_second = (statistics.messages_sent - sent) as f64 / (now - then).as_secs_f64();
+        (then, sent) = (now, statistics.messages_sent);
+        let data = json!({
+            "sessions": statistics.sessions,
+            "channels": statistics.channels,
+            "messagesPerSecond": per_second.round(),
+            "uptime": start.elapsed().as_secs(),
+        });
+        let _ = channel.publish(None, Message::with_data("", data)).await;
+    }
+}
