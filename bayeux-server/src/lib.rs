@@ -23,6 +23,7 @@ mod complete;
 mod config;
 mod counters;
 mod driver;
+pub mod filter;
 mod ids;
 mod listeners;
 mod local_session;
@@ -49,3 +50,8 @@ pub use server::Server;
 pub use service::{Request, Service};
 pub use session::Session;
 pub use transport::{BayeuxService, Body, InProcess, InProcessError, Peer, ServeConfig, serve};
+
+/// The README's example, which is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -469,7 +469,7 @@ impl ServerSession for Session {
     fn end_batch(&self) -> bool {
         let mut core = lock(&self.core);
         let delivers = core.machine.end_batch();
-        let carrier = core.carrier.clone();
+        let carrier = core.carrier.clone().filter(|_| core.machine.is_waiting());
         drop(core);
         wake(carrier);
         delivers

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, Message, Reconnect,
-    server::{Removal, ServerMessage, ServerSession},
+    BayeuxError, ConnectionType, Message, Reconnect,
+    server::{Removal, ServerMessage},
 };
 
 use crate::{pipeline::Refusal, proto::session::Accepted, server::Server, session::Session};
@@ -29,9 +29,14 @@ impl Server {
     }
 
     /// Gives the reply to a connect its advice, when it goes out.
-    pub(crate) fn complete_connect(&self, session: &Session, reply: &mut Message) {
+    pub(crate) fn complete_connect(
+        &self,
+        session: &Session,
+        transport: ConnectionType,
+        reply: &mut Message,
+    ) {
         if reply.advice.is_none() {
-            reply.advice = session.take_advice(session.transport());
+            reply.advice = session.take_advice(Some(transport));
         }
         advise_removed(session, reply);
     }

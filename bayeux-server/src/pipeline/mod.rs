@@ -19,7 +19,7 @@ mod validate;
 use std::sync::Arc;
 
 use bayeux_api::{
-    Advice, BayeuxError, Message, meta,
+    Advice, BayeuxError, ConnectionType, Message, meta,
     server::{ServerMessage, ServerSession},
 };
 
@@ -113,18 +113,23 @@ impl Server {
             Refusal::Deleted => message.delete(),
             Refusal::Error(error) => {
                 tracing::debug!(channel = message.channel(), %error, "message refused");
-                let is_unknown = error == BayeuxError::SessionUnknown;
-                let restarts = message.is_handshake() || message.is_connect();
-                let reply = message.reply_mut();
-                reply.fail(&error);
-                if is_unknown && restarts {
-                    reply.advice = Some(Advice::handshake());
+                if error == BayeuxError::SessionUnknown {
+                    message.reply_mut().advice = Some(self.advise_handshake(message.transport()));
                 }
+                message.reply_mut().fail(&error);
             }
         }
         if message.is_handshake() {
             self.0.counters.handshakes_refused.increment();
         }
+    }
+
+    /// The advice of an unknown session: start again from a handshake, at once. CometD gives it to
+    /// handshakes and connects only; with it in every reply a client need not guess.
+    fn advise_handshake(&self, transport: Option<ConnectionType>) -> Advice {
+        let config = self.0.config.transport(transport.unwrap_or(ConnectionType::InProcess));
+        let timeout = i64::try_from(config.timeout.as_millis()).ok();
+        Advice { timeout, ..Advice::handshake() }
     }
 
     /// Counts why a session is not known; other browsers' are told by the transport.

@@ -352,6 +352,11 @@ impl Session {
         is_earlier
     }
 
+    /// Whether anything waits to be delivered, lazy or not.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.queue.is_waiting()
+    }
+
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
         self.queue.is_full_for(message, self.rules.bounds)
     }
@@ -574,7 +579,9 @@ mod tests {
     fn deliver(session: &mut Session, message: Arc<Frozen>, now: Instant) -> bool {
         match session.deliver(message, None, None, now) {
             Delivered::Queued { wake, .. } => wake,
-            other => panic!("{other:?}"),
+            Delivered::Dropped | Delivered::Gone | Delivered::Overflowed => {
+                panic!("the message was not queued")
+            }
         }
     }
 
@@ -676,9 +683,9 @@ mod tests {
     #[test]
     fn advice_is_given_once_per_transport() {
         let (mut session, now) = session();
-        let (http, ws) = (Some(ConnectionType::LongPolling), Some(ConnectionType::WebSocket));
-        assert!(session.take_advice(http).is_some());
-        assert_eq!(session.take_advice(http), None);
+        let (polling, ws) = (Some(ConnectionType::LongPolling), Some(ConnectionType::WebSocket));
+        assert!(session.take_advice(polling).is_some());
+        assert_eq!(session.take_advice(polling), None);
         assert!(session.take_advice(ws).is_some());
         session.set_timeout(Some(SECOND));
         assert_eq!(session.take_advice(ws).unwrap().timeout, Some(1000));
@@ -740,7 +747,9 @@ mod tests {
     #[test]
     fn a_full_queue_ends_the_session_and_an_ended_one_takes_nothing() {
         let (mut session, now, cycle) = parked();
-        (0..3).for_each(|n| drop(deliver(&mut session, message(n), now)));
+        for n in 0..3 {
+            deliver(&mut session, message(n), now);
+        }
         assert_eq!(session.deliver(message(3), None, None, now), Delivered::Overflowed);
         assert!(session.remove(Removal::Overflowed) && !session.remove(Removal::Expired));
         assert_eq!(session.deliver(message(4), None, None, now), Delivered::Gone);

@@ -18,7 +18,10 @@ use crate::{
     },
     server::Server,
     session::{Carrier, Origin, Session},
-    transport::parcel::{Parcel, Receipt},
+    transport::{
+        parcel::{Parcel, Receipt},
+        suspension::Suspension,
+    },
 };
 
 /// Who asks, and over what.
@@ -67,9 +70,8 @@ impl Exchange {
             (processed.connect, processed.session.clone())
         {
             if is_alone && let Some(reply) = &mut processed.replies[index] {
-                let Self { server, browser, most_held, .. } = &self;
-                let hold = Hold { server, session: &session, browser: browser.as_ref() };
-                if !hold.wait(accepted, *most_held, reply).await {
+                let hold = Hold { exchange: &self, session: &session };
+                if !hold.wait(accepted, reply).await {
                     return Outcome::Overtaken;
                 }
             }
@@ -82,7 +84,7 @@ impl Exchange {
 
     /// Finishes the reply to a connect.
     async fn complete_reply(&self, session: &Arc<Session>, mut reply: Message) -> Option<Message> {
-        self.server.complete_connect(session, &mut reply);
+        self.server.complete_connect(session, self.transport, &mut reply);
         let (server, session) = (self.server.clone(), session.clone());
         complete(async move { server.extend_reply(Some(&session), reply).await }).await.flatten()
     }
@@ -212,38 +214,35 @@ pub(crate) fn drain_with_handshake(
 
 /// A connect that may be held.
 struct Hold<'a> {
-    server: &'a Server,
+    exchange: &'a Exchange,
     session: &'a Arc<Session>,
-    browser: Option<&'a BrowserId>,
 }
 
 impl Hold<'_> {
     /// Waits until the connect is to be answered; false when it is overtaken and not answered.
-    async fn wait(&self, accepted: Accepted, most: Option<usize>, reply: &mut Message) -> bool {
+    async fn wait(&self, accepted: Accepted, reply: &mut Message) -> bool {
         let carrier = Carrier::default();
         self.session.attach(&carrier);
         let Some(timeout) = self.session.hold(accepted, false) else { return true };
-        let Some(_place) = Place::take(self.server, self.browser, most) else {
+        let Some(_place) = Place::take(self.exchange) else {
             self.session.let_go(accepted.cycle);
             self.refuse_place(reply);
             return true;
         };
-        let listeners = self.session.listeners();
-        let seen = self.session.as_dyn();
-        listeners.iter().for_each(|listener| listener.suspended(&seen, timeout));
+        let suspension = Suspension::new(&self.exchange.server, self.session, timeout);
         let held = self.wait_for(accepted.cycle, &carrier).await;
         self.session.detach(&carrier);
-        let timed_out = held == Held::TimedOut;
-        listeners.iter().for_each(|listener| listener.resumed(&seen, timed_out));
+        suspension.resume(held == Held::TimedOut);
         held != Held::Overtaken
     }
 
     async fn wait_for(&self, cycle: Cycle, carrier: &Carrier) -> Held {
-        let mut stopping = std::pin::pin!(self.server.0.stopping.notified());
+        let server = &self.exchange.server;
+        let mut stopping = std::pin::pin!(server.0.stopping.notified());
         stopping.as_mut().enable();
         loop {
             let until = match self.session.held(cycle, false) {
-                Held::Wait(_) if self.server.0.is_stopped() => return Held::Resume,
+                Held::Wait(_) if server.0.is_stopped() => return Held::Resume,
                 Held::Wait(until) => until,
                 held @ (Held::TimedOut | Held::Resume | Held::Overtaken) => return held,
             };
@@ -257,11 +256,9 @@ impl Hold<'_> {
 
     /// Answers a browser's further tab, which has to poll.
     fn refuse_place(&self, reply: &mut Message) {
-        let interval = self.server.0.config.http.multi_session_interval;
+        let interval = self.exchange.server.0.config.http.multi_session_interval;
         self.session.advise_again();
-        if let Some(advice) = self.session.take_advice(self.session.transport()) {
-            reply.advice = Some(advice);
-        }
+        reply.advice = self.session.take_advice(Some(self.exchange.transport));
         self.session.advise_again();
         let advice = reply.advice_mut();
         advice.multiple_clients = Some(true);
@@ -276,30 +273,22 @@ impl Hold<'_> {
 }
 
 /// One held connect of a browser; given back when dropped.
-struct Place<'a> {
-    server: &'a Server,
-    browser: Option<&'a BrowserId>,
-}
+struct Place<'a>(&'a Exchange);
 
 impl<'a> Place<'a> {
-    fn take(
-        server: &'a Server,
-        browser: Option<&'a BrowserId>,
-        most: Option<usize>,
-    ) -> Option<Self> {
-        let is_free = browser.is_none_or(|browser| lock(&server.0.browsers).hold(browser, most));
-        is_free.then(|| {
-            server.0.counters.held_connects.increment();
-            Self { server, browser }
-        })
+    fn take(exchange: &'a Exchange) -> Option<Self> {
+        let Exchange { server, browser, most_held, .. } = exchange;
+        let is_free = browser
+            .as_ref()
+            .is_none_or(|browser| lock(&server.0.browsers).hold(browser, *most_held));
+        is_free.then_some(Self(exchange))
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.server.0.counters.held_connects.decrement();
-        if let Some(browser) = self.browser {
-            lock(&self.server.0.browsers).release(browser);
+        if let Some(browser) = &self.0.browser {
+            lock(&self.0.server.0.browsers).release(browser);
         }
     }
 }

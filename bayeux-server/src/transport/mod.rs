@@ -2,6 +2,7 @@
 
 mod body;
 mod cookies;
+mod cors;
 mod exchange;
 mod http;
 mod json;
@@ -12,6 +13,7 @@ mod patience;
 mod request;
 mod serve;
 mod status;
+mod suspension;
 mod websocket;
 
 pub use body::Body;

@@ -17,6 +17,8 @@ pub struct Peer {
     pub remote: SocketAddr,
     /// The address of this end.
     pub local: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub is_secure: bool,
 }
 
 /// Takes from a request what the application may ask for.
@@ -51,7 +53,8 @@ pub(crate) fn detached(mut context: BayeuxContext) -> BayeuxContext {
 
 fn is_secure(parts: &Parts) -> bool {
     let forwarded = parts.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-    parts.uri.scheme_str() == Some("https") || forwarded == Some("https")
+    let is_encrypted = parts.extensions.get::<Peer>().is_some_and(|peer| peer.is_secure);
+    is_encrypted || parts.uri.scheme_str() == Some("https") || forwarded == Some("https")
 }
 
 /// Whether a page of the request's origin may talk to this server: one that is listed, or one that

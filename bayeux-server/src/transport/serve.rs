@@ -96,7 +96,8 @@ where
             },
             () = &mut stopping => break,
         };
-        let service = WithPeer { service: service.clone(), peer: Peer { remote, local } };
+        let service =
+            WithPeer { service: service.clone(), peer: Peer { remote, local, is_secure: false } };
         let connection =
             builder.serve_connection_with_upgrades(prepare(stream, &config), service).into_owned();
         let connection = graceful.watch(connection);

@@ -25,6 +25,7 @@ use crate::{
     transport::{
         exchange::drain_with_handshake,
         parcel::Receipt,
+        suspension::Suspension,
         websocket::socket::{Code, Received, Socket, SocketError},
     },
 };
@@ -35,12 +36,12 @@ pub(crate) struct Connection {
     context: Arc<BayeuxContext>,
     carrier: Carrier,
     session: Option<Arc<Session>>,
-    held: Option<HeldConnect>,
+    held: Option<(HeldConnect, Suspension)>,
     /// When the peer was last heard of, or took something.
     alive: Instant,
 }
 
-/// A connect that waits for its reply.
+/// A connect that has no reply yet.
 struct HeldConnect {
     cycle: Cycle,
     reply: Message,
@@ -71,7 +72,7 @@ impl Connection {
 
     pub(crate) async fn run(mut self) {
         let end = self.serve().await;
-        self.release();
+        self.unbind();
         if let End::Close(code, reason) = end {
             tracing::debug!(?code, reason, "websocket closed");
             self.socket.close(code, &reason).await;
@@ -143,22 +144,20 @@ impl Connection {
 
     /// Asks what the held connect does now, and does it; returns until when it waits.
     async fn ask_held(&mut self, session: &Arc<Session>) -> Result<Option<Instant>, End> {
-        let Some(held) = &self.held else { return Ok(None) };
+        let Some((held, _)) = &self.held else { return Ok(None) };
         let timed_out = match session.held(held.cycle, true) {
             Held::Wait(_) if self.server.0.is_stopped() => false,
             Held::Wait(until) => return Ok(Some(until)),
             Held::Overtaken => {
-                self.drop_held();
+                self.held = None;
                 return Ok(None);
             }
             Held::TimedOut => true,
             Held::Resume => false,
         };
-        self.server.0.counters.held_connects.decrement();
-        let seen = session.as_dyn();
-        session.listeners().iter().for_each(|listener| listener.resumed(&seen, timed_out));
-        if let Some(held) = self.held.take() {
-            self.reply_to_connect(session, held, Vec::new()).await?;
+        if let Some((connect, suspension)) = self.held.take() {
+            suspension.resume(timed_out);
+            self.reply_to_connect(session, connect, Vec::new()).await?;
         }
         Ok(None)
     }
@@ -272,17 +271,14 @@ impl Connection {
             replies.extend(self.server.extend_reply(self.session.as_ref(), handled.reply).await);
             return None;
         };
-        self.drop_held();
+        self.held = None;
         let mut receipt = Receipt::new(&self.server, Some(session.clone()));
         receipt.cycle = Some(accepted.cycle);
         let connect = HeldConnect { cycle: accepted.cycle, reply: handled.reply, receipt };
         match session.hold(accepted, true) {
             Some(timeout) => {
-                let seen = session.as_dyn();
-                let listeners = session.listeners();
-                listeners.iter().for_each(|listener| listener.suspended(&seen, timeout));
-                self.server.0.counters.held_connects.increment();
-                self.held = Some(connect);
+                let suspension = Suspension::new(&self.server, &session, timeout);
+                self.held = Some((connect, suspension));
                 None
             }
             None => Some(connect),
@@ -327,7 +323,7 @@ impl Connection {
         mut replies: Vec<Message>,
     ) -> Result<(), End> {
         let HeldConnect { mut reply, receipt, .. } = connect;
-        self.server.complete_connect(session, &mut reply);
+        self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
         let reply = self.server.extend_reply(Some(session), reply).await;
         let (batch, queue) = session.drain_with_reply();
         if let Some(mut reply) = reply {
@@ -443,22 +439,12 @@ impl Connection {
         }
     }
 
-    fn drop_held(&mut self) {
-        if self.held.take().is_some() {
-            self.server.0.counters.held_connects.decrement();
-        }
-    }
-
     /// Lets the session go, which lives on for as long as its client may be away.
     fn unbind(&mut self) {
-        self.drop_held();
+        self.held = None;
         if let Some(session) = self.session.take() {
             session.detach(&self.carrier);
         }
-    }
-
-    fn release(&mut self) {
-        self.unbind();
     }
 }
 

@@ -7,11 +7,10 @@ mod stats;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
-use axum::{Router, http::HeaderValue};
+use axum::Router;
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
 use tokio::net::TcpListener;
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 /// A Bayeux server with a page to try it.
 ///
@@ -68,7 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
     announce(listener.local_addr()?);
     tokio::spawn(stop_on_signal(server.clone()));
-    let bayeux = Router::new().nest_service("/cometd", server.service()).layer(cors());
+    let bayeux = Router::new().nest_service("/cometd", server.service()).layer(server.cors());
     let app = page::routes().merge(bayeux);
     serve(&server, listener, app, ServeConfig::default()).await?;
     Ok(())
@@ -77,15 +76,6 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
 fn announce(address: SocketAddr) {
     println!("Bayeux demo on http://{address}/ (Bayeux at /cometd; stop with Ctrl-C)");
-}
-
-/// Lets pages of any origin talk to the demo, with their cookies.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(|_: &HeaderValue, _| true))
-        .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request())
-        .allow_credentials(true)
 }
 
 async fn stop_on_signal(server: Server) {

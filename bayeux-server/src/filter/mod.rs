@@ -1,0 +1,117 @@
+//! Data filters: what is done to the `data` of messages before anybody gets them.
+//!
+//! CometD's `org.cometd.server.filter`. A [`DataFilters`] is a listener of a channel, or of all below
+//! a wild one:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use bayeux_server::{Server, api::server::BayeuxServer, filter::{DataFilters, NoMarkup}};
+//!
+//! let server = Server::new();
+//! let chats = server.create_channel_if_absent("/chat/**", &|_| {})?.channel();
+//! chats.add_listener(Arc::new(DataFilters::new([Arc::new(NoMarkup) as _]))).keep();
+//! # Ok::<(), bayeux_server::api::ChannelIdError>(())
+//! ```
+
+mod markup;
+mod regex;
+mod scripts;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    Flow,
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
+};
+use serde_json::Value;
+
+pub use self::{
+    markup::NoMarkup,
+    regex::{RegexFilter, Replacement},
+    scripts::NoScripts,
+};
+
+/// Changes the data of a message.
+#[doc(alias = "JSONDataFilter")]
+pub trait DataFilter: Send + Sync + fmt::Debug {
+    /// Returns what stands in place of a text, or none to discard the message.
+    fn filter_text(&self, text: String) -> Option<String>;
+}
+
+/// A listener that applies filters, one after the other, to every text in the data of a message, at
+/// whatever depth; names of fields stay as they are. A message that a filter discards goes no
+/// further, nor does one without data.
+#[derive(Debug)]
+#[doc(alias = "DataFilterMessageListener")]
+pub struct DataFilters(Vec<Arc<dyn DataFilter>>);
+
+impl DataFilters {
+    /// Makes a listener of `filters`.
+    pub fn new(filters: impl IntoIterator<Item = Arc<dyn DataFilter>>) -> Self {
+        Self(filters.into_iter().collect())
+    }
+
+    fn filter(&self, value: Value) -> Option<Value> {
+        Some(match value {
+            Value::String(text) => {
+                let filtered =
+                    self.0.iter().try_fold(text, |text, filter| filter.filter_text(text));
+                Value::String(filtered?)
+            }
+            Value::Array(items) => {
+                items.into_iter().map(|item| self.filter(item)).collect::<Option<_>>()?
+            }
+            Value::Object(fields) => {
+                let fields =
+                    fields.into_iter().map(|(name, value)| Some((name, self.filter(value)?)));
+                Value::Object(fields.collect::<Option<_>>()?)
+            }
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+        })
+    }
+}
+
+#[async_trait]
+impl ServerChannelListener for DataFilters {
+    async fn on_message(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _channel: &Arc<dyn ServerChannel>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        let Some(before) = message.data.as_ref().map(bayeux_api::Json::value) else {
+            return Flow::Stop;
+        };
+        let Some(after) = self.filter(before.clone()).filter(|value| !value.is_null()) else {
+            return Flow::Stop;
+        };
+        if after != before {
+            message.data = Some(after.into());
+        }
+        Flow::Continue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_filtered_at_every_depth_and_nothing_else() {
+        let filters = DataFilters::new([Arc::new(NoMarkup) as _]);
+        let data = json!({ "<a>": ["<b>", 1, { "c": "<d>" }], "e": null });
+        let expected = json!({ "<a>": ["&lt;b&gt;", 1, { "c": "&lt;d&gt;" }], "e": null });
+        assert_eq!(filters.filter(data), Some(expected));
+    }
+
+    #[test]
+    fn one_discarded_text_discards_the_message() {
+        let dang = RegexFilter::new([("dang", Replacement::Discard)]).unwrap();
+        let filters = DataFilters::new([Arc::new(dang) as _]);
+        assert_eq!(filters.filter(json!(["ok", "dang"])), None);
+        assert_eq!(filters.filter(json!(["dangling"])), Some(json!(["dangling"])));
+    }
+}

@@ -1,0 +1,27 @@
+//! Cross-origin requests, as the server's list of origins allows them.
+
+use http::{HeaderValue, request::Parts};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+use crate::{server::Server, transport::request::is_allowed_origin};
+
+impl Server {
+    /// Returns a layer that lets pages of [allowed origins](crate::Config::allowed_origins) talk to
+    /// this server from a browser, with their cookies (the Fetch standard's CORS protocol). Put it
+    /// around the [service](Self::service). Requests of other origins are refused by the service
+    /// itself, WebSocket upgrades included, which browsers send without asking first.
+    ///
+    /// Browsers send the cookie across sites only if it is `SameSite=None` and `Secure`; see
+    /// [`CookieConfig`](crate::CookieConfig).
+    pub fn cors(&self) -> CorsLayer {
+        let server = self.clone();
+        let is_allowed = move |_: &HeaderValue, parts: &Parts| {
+            is_allowed_origin(&parts.headers, server.0.config.allowed_origins.as_deref())
+        };
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(is_allowed))
+            .allow_methods(AllowMethods::mirror_request())
+            .allow_headers(AllowHeaders::mirror_request())
+            .allow_credentials(true)
+    }
+}

@@ -1,0 +1,35 @@
+//! A held `/meta/connect`, as the session's listeners and the counters see it.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{server::Server, session::Session};
+
+/// Says that a connect is held when it is made, and that it goes on when it is
+/// [resumed](Self::resume) or, because its connection broke or another took its place, dropped.
+#[derive(Debug)]
+pub(crate) struct Suspension {
+    server: Server,
+    session: Arc<Session>,
+    timed_out: bool,
+}
+
+impl Suspension {
+    pub(crate) fn new(server: &Server, session: &Arc<Session>, timeout: Duration) -> Self {
+        server.0.counters.held_connects.increment();
+        let seen = session.as_dyn();
+        session.listeners().iter().for_each(|listener| listener.suspended(&seen, timeout));
+        Self { server: server.clone(), session: session.clone(), timed_out: false }
+    }
+
+    pub(crate) fn resume(mut self, timed_out: bool) {
+        self.timed_out = timed_out;
+    }
+}
+
+impl Drop for Suspension {
+    fn drop(&mut self) {
+        self.server.0.counters.held_connects.decrement();
+        let (seen, timed_out) = (self.session.as_dyn(), self.timed_out);
+        self.session.listeners().iter().for_each(|listener| listener.resumed(&seen, timed_out));
+    }
+}
