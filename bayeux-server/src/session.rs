@@ -274,6 +274,10 @@ impl Session {
         lock(&self.core).machine.drain_with_response()
     }
 
+    pub(crate) fn drain_with_connect(&self, cycle: Cycle) -> (Option<u64>, Vec<Arc<Frozen>>) {
+        lock(&self.core).machine.drain_with_connect(cycle)
+    }
+
     pub(crate) fn drain_with_reply(&self) -> (Option<u64>, Vec<Arc<Frozen>>) {
         lock(&self.core).machine.drain_with_reply()
     }

@@ -389,7 +389,13 @@ impl Session {
         }
     }
 
-    /// Takes what goes with the reply to a connect or handshake, and the number to acknowledge.
+    /// Takes what goes with the reply to the connect of `cycle`, and the number to acknowledge.
+    /// Nothing goes with an overtaken one, which would steal it from the newer.
+    pub(crate) fn drain_with_connect(&mut self, cycle: Cycle) -> (Option<u64>, Vec<Arc<Frozen>>) {
+        if cycle == self.cycle { self.drain_with_reply() } else { (None, Vec::new()) }
+    }
+
+    /// Takes what goes with the reply to a handshake, and the number to acknowledge.
     pub(crate) fn drain_with_reply(&mut self) -> (Option<u64>, Vec<Arc<Frozen>>) {
         self.lazy_until = None;
         self.queue.drain_with_reply()
@@ -634,6 +640,15 @@ mod tests {
         assert_eq!(session.held(old, false, now), Held::Overtaken);
         session.replied(old, now);
         assert_eq!(session.hold(new, false, now), Some(20 * SECOND));
+    }
+
+    #[test]
+    fn nothing_is_delivered_with_an_overtaken_connect() {
+        let (mut session, now, old) = parked();
+        let new = session.connect(None, now).unwrap();
+        deliver(&mut session, message(1), now);
+        assert!(session.drain_with_connect(old).1.is_empty());
+        assert_eq!(session.drain_with_connect(new.cycle).1.len(), 1);
     }
 
     #[test]

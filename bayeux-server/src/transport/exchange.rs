@@ -163,8 +163,8 @@ impl Exchange {
 fn pack(server: &Server, mut processed: Processed) -> Parcel {
     let mut queue = Vec::new();
     if let Some(session) = &processed.session {
-        if let Some((index, _)) = processed.connect {
-            let (batch, messages) = session.drain_with_reply();
+        if let Some((index, accepted)) = processed.connect {
+            let (batch, messages) = session.drain_with_connect(accepted.cycle);
             queue = messages;
             if let (Some(batch), Some(Some(reply))) = (batch, processed.replies.get_mut(index)) {
                 reply.ext_mut().insert("ack".to_owned(), json!(batch));
@@ -223,7 +223,9 @@ impl Hold<'_> {
     async fn wait(&self, accepted: Accepted, reply: &mut Message) -> bool {
         let carrier = Carrier::default();
         self.session.attach(&carrier);
-        let Some(timeout) = self.session.hold(accepted, false) else { return true };
+        let Some(timeout) = self.session.hold(accepted, false) else {
+            return self.session.held(accepted.cycle, false) != Held::Overtaken;
+        };
         let Some(_place) = Place::take(self.exchange) else {
             self.session.let_go(accepted.cycle);
             self.refuse_place(reply);

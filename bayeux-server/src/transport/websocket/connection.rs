@@ -281,6 +281,8 @@ impl Connection {
                 self.held = Some((connect, suspension));
                 None
             }
+            // Over another connection a newer connect came meanwhile.
+            None if session.held(connect.cycle, true) == Held::Overtaken => None,
             None => Some(connect),
         }
     }
@@ -322,10 +324,10 @@ impl Connection {
         connect: HeldConnect,
         mut replies: Vec<Message>,
     ) -> Result<(), End> {
-        let HeldConnect { mut reply, receipt, .. } = connect;
+        let HeldConnect { cycle, mut reply, receipt } = connect;
         self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
         let reply = self.server.extend_reply(Some(session), reply).await;
-        let (batch, queue) = session.drain_with_reply();
+        let (batch, queue) = session.drain_with_connect(cycle);
         if let Some(mut reply) = reply {
             if let Some(batch) = batch {
                 reply.ext_mut().insert("ack".to_owned(), json!(batch));
