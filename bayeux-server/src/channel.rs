@@ -109,7 +109,7 @@ impl Channel {
             return Inserted::Removed;
         }
         self.use_again();
-        if subscribers.members.insert(session.shared_id(), session).is_some() {
+        if subscribers.members.insert(session.shared_id().clone(), session).is_some() {
             return Inserted::Already;
         }
         subscribers.snapshot = None;

@@ -96,8 +96,8 @@ impl Session {
         })
     }
 
-    pub(crate) fn shared_id(&self) -> Arc<str> {
-        self.id.clone()
+    pub(crate) fn shared_id(&self) -> &Arc<str> {
+        &self.id
     }
 
     /// Sees this session as an application does.
@@ -540,7 +540,7 @@ impl Sessions {
     }
 
     pub(crate) fn insert(&self, session: Arc<Session>) {
-        let id = session.shared_id();
+        let id = session.shared_id().clone();
         let mut shard = self.shard(&id).write().unwrap_or_else(PoisonError::into_inner);
         shard.insert(id, session);
     }

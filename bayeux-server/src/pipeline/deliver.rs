@@ -48,7 +48,7 @@ impl Server {
                 if self.deliver(from, session, message.clone(), lazy_timeout).await {
                     took = true;
                     if !is_once {
-                        taken.insert(session.shared_id());
+                        taken.insert(session.shared_id().clone());
                     }
                 }
             }

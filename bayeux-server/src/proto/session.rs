@@ -92,6 +92,12 @@ enum Presence {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cycle(u64);
 
+impl Cycle {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// What application and client set, over the transport's rules.
 #[derive(Clone, Copy, Debug, Default)]
 struct Timing {
@@ -184,7 +190,7 @@ impl Session {
     /// A connect arrived, with its advice. None when the session does not live.
     pub(crate) fn connect(&mut self, advice: Option<&Advice>, now: Instant) -> Option<Accepted> {
         let Phase::Live(stage, _) = self.phase else { return None };
-        self.cycle.0 += 1;
+        self.cycle = self.cycle.next();
         self.phase = Phase::Live(Stage::Connected, self.busy(now));
         let most = self.rules.max_advised;
         self.timing.advised_timeout = advice.and_then(Advice::timeout).map(|time| time.min(most));

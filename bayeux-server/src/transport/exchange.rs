@@ -226,7 +226,7 @@ impl Hold<'_> {
         let Some(timeout) = self.session.hold(accepted, false) else {
             return self.session.held(accepted.cycle, false) != Held::Overtaken;
         };
-        let Some(_place) = Place::take(self.exchange) else {
+        let Some(_place) = Place::take(self.exchange, self.session, accepted.cycle) else {
             self.session.let_go(accepted.cycle);
             self.refuse_place(reply);
             return true;
@@ -275,22 +275,27 @@ impl Hold<'_> {
 }
 
 /// One held connect of a browser; given back when dropped.
-struct Place<'a>(&'a Exchange);
+struct Place<'a> {
+    exchange: &'a Exchange,
+    session: &'a Session,
+    cycle: Cycle,
+}
 
 impl<'a> Place<'a> {
-    fn take(exchange: &'a Exchange) -> Option<Self> {
+    fn take(exchange: &'a Exchange, session: &'a Session, cycle: Cycle) -> Option<Self> {
         let Exchange { server, browser, most_held, .. } = exchange;
-        let is_free = browser
-            .as_ref()
-            .is_none_or(|browser| lock(&server.0.browsers).hold(browser, *most_held));
-        is_free.then_some(Self(exchange))
+        let is_free = browser.as_ref().is_none_or(|browser| {
+            lock(&server.0.browsers).hold(browser, session.shared_id(), cycle, *most_held)
+        });
+        is_free.then_some(Self { exchange, session, cycle })
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(browser) = &self.0.browser {
-            lock(&self.0.server.0.browsers).release(browser);
+        if let Some(browser) = &self.exchange.browser {
+            let mut browsers = lock(&self.exchange.server.0.browsers);
+            browsers.release(browser, self.session.shared_id(), self.cycle);
         }
     }
 }

@@ -157,7 +157,7 @@ impl Connection {
         };
         if let Some((connect, suspension)) = self.held.take() {
             suspension.resume(timed_out);
-            self.reply_to_connect(session, connect, Vec::new()).await?;
+            self.reply_to_connect(session, connect, Vec::new(), 0).await?;
         }
         Ok(None)
     }
@@ -203,7 +203,9 @@ impl Connection {
                     replies.push(reply);
                 }
                 None if message.is_connect() => {
-                    connect = self.connect(message, &mut replies).await.or(connect);
+                    let place = replies.len();
+                    let accepted = self.connect(message, &mut replies).await;
+                    connect = accepted.map(|accepted| (place, accepted)).or(connect);
                 }
                 None => replies.extend(self.request(message).await),
             }
@@ -298,16 +300,17 @@ impl Connection {
         ServerMessage::received(message, ConnectionType::WebSocket, context)
     }
 
-    /// Writes what is queued, then the replies, in the order of their requests.
+    /// Writes what is queued, then the replies, in the order of their requests; `connect` is one that
+    /// is answered now, with the place of its reply.
     async fn respond(
         &mut self,
         replies: Vec<Message>,
-        connect: Option<HeldConnect>,
+        connect: Option<(usize, HeldConnect)>,
     ) -> Result<(), End> {
         let session = self.session.clone();
         match (session, connect) {
-            (Some(session), Some(connect)) => {
-                self.reply_to_connect(&session, connect, replies).await
+            (Some(session), Some((place, connect))) => {
+                self.reply_to_connect(&session, connect, replies, place).await
             }
             (Some(session), None) if !replies.is_empty() => {
                 let due = session.push().0.unwrap_or_default();
@@ -318,11 +321,13 @@ impl Connection {
         }
     }
 
+    /// Writes what is queued and the reply to a connect, at its place among the other `replies`.
     async fn reply_to_connect(
         &mut self,
         session: &Arc<Session>,
         connect: HeldConnect,
         mut replies: Vec<Message>,
+        place: usize,
     ) -> Result<(), End> {
         let HeldConnect { cycle, mut reply, receipt } = connect;
         self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
@@ -332,7 +337,7 @@ impl Connection {
             if let Some(batch) = batch {
                 reply.ext_mut().insert("ack".to_owned(), json!(batch));
             }
-            replies.push(reply);
+            replies.insert(place.min(replies.len()), reply);
         }
         let sent = self.send(session, queue, replies).await;
         drop(receipt);
