@@ -278,7 +278,8 @@ pub struct WebSocketConfig {
     /// `ws.writeTimeout`: how long the peer may take nothing of what is written. 30 s by default.
     pub write_timeout: Duration,
     /// `ws.requireHandshakePerConnection`: whether a new connection has to start with a handshake,
-    /// so that a stolen session id is of no use. False by default, for pages that are reloaded.
+    /// so that a stolen session id is of no use. False by default, for pages that are reloaded, and
+    /// for clients that shake hands over long-polling, such as Faye's.
     pub require_handshake_per_connection: bool,
 }
 

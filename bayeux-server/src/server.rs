@@ -18,6 +18,7 @@ use bayeux_api::{
     },
 };
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     builder::Builder,
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     is_driven: AtomicBool,
     is_stopped: AtomicBool,
     pub(crate) stopping: Notify,
+    pub(crate) websockets: TaskTracker,
 }
 
 impl Server {
@@ -100,6 +102,7 @@ impl Server {
             is_driven: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
             stopping: Notify::new(),
+            websockets: TaskTracker::new(),
         }));
         for id in
             [meta::HANDSHAKE, meta::CONNECT, meta::SUBSCRIBE, meta::UNSUBSCRIBE, meta::DISCONNECT]
@@ -119,6 +122,16 @@ impl Server {
     pub fn stop(&self) {
         self.0.is_stopped.store(true, Relaxed);
         self.0.stopping.notify_waiters();
+        self.0.websockets.close();
+    }
+
+    /// Waits until this server was [stopped](Self::stop) and has closed its WebSockets, of which a
+    /// graceful shutdown in another server, such as axum's, knows nothing. Peers that take nothing
+    /// hold it up for the time that writing may take ([`WebSocketConfig::write_timeout`]).
+    ///
+    /// [`WebSocketConfig::write_timeout`]: crate::WebSocketConfig::write_timeout
+    pub async fn closed(&self) {
+        self.0.websockets.wait().await;
     }
 
     /// Makes a session that is not registered yet.

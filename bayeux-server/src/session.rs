@@ -211,6 +211,11 @@ impl Session {
         }
     }
 
+    /// Tells whether the client is not in this process.
+    pub(crate) fn is_of_network(&self) -> bool {
+        self.origin.transport.is_some_and(|transport| transport != ConnectionType::InProcess)
+    }
+
     pub(crate) fn removal(&self) -> Option<Removal> {
         lock(&self.core).machine.removal()
     }

@@ -1,1 +1,91 @@
-//! x
+//! A Bayeux server on a real port, and small clients of our own for every transport, which send and
+//! return plain JSON so that a test sees what is on the wire.
+//!
+//! ```
+//! use serde_json::json;
+//! use tests::{TestServer, Transport, over_every_transport};
+//!
+//! async fn subscriber_receives_what_is_published(transport: Transport) {
+//!     let server = TestServer::start(|_| {}).await;
+//!     let mut client = server.connected(transport).await;
+//!     client.subscribe("/chat").await;
+//!     client.publish("/chat", json!("hello")).await;
+//!     assert_eq!(client.message_on("/chat").await["data"], "hello");
+//! }
+//! over_every_transport!(subscriber_receives_what_is_published);
+//! ```
+//!
+//! Every wait has a [deadline](DEADLINE) and says what it waited for.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
+
+mod client;
+pub mod hooks;
+mod http;
+pub mod raw;
+mod server;
+mod wait;
+mod websocket;
+
+pub use client::{Arrival, Client, Transport};
+pub use http::{Browser, Http};
+pub use server::{TestServer, brisk, every_transport};
+pub use wait::{DEADLINE, eventually, within};
+pub use websocket::{WebSocket, open_websocket, upgrade_request};
+
+/// Makes a test of each of the given functions for each transport over which clients come.
+#[macro_export]
+macro_rules! over_every_transport {
+    ($($name:ident),+ $(,)?) => {
+        $crate::over_transports!([
+            websocket: WebSocket,
+            websocket_over_http2: WebSocketOverHttp2,
+            long_polling: LongPolling,
+            long_polling_over_http2: LongPollingOverHttp2,
+            callback_polling: CallbackPolling,
+            in_process: InProcess,
+        ] $($name),+);
+    };
+}
+
+/// Makes a test of each of the given functions for each transport that answers one request with one
+/// response over HTTP.
+#[macro_export]
+macro_rules! over_http {
+    ($($name:ident),+ $(,)?) => {
+        $crate::over_transports!([
+            long_polling: LongPolling,
+            long_polling_over_http2: LongPollingOverHttp2,
+            callback_polling: CallbackPolling,
+        ] $($name),+);
+    };
+}
+
+/// Makes a test of each of the given functions for WebSocket, over HTTP/1.1 and HTTP/2.
+#[macro_export]
+macro_rules! over_websocket {
+    ($($name:ident),+ $(,)?) => {
+        $crate::over_transports!([
+            websocket: WebSocket,
+            websocket_over_http2: WebSocketOverHttp2,
+        ] $($name),+);
+    };
+}
+
+/// Makes a test of each of the given functions for each of the given transports.
+#[macro_export]
+macro_rules! over_transports {
+    ($transports:tt $($name:ident),+) => {
+        $($crate::over_transports!(@one $name $transports);)+
+    };
+    (@one $name:ident [$($test:ident: $transport:ident),+ $(,)?]) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$name($crate::Transport::$transport).await;
+                }
+            )+
+        }
+    };
+}

@@ -15,7 +15,15 @@ fn every_source_file_opens_by_saying_what_it_is() {
 #[test]
 fn the_rules_know_no_runtime() {
     const OUTSIDE: [&str; 9] = [
-        "tokio", "hyper", "http::", ".await", "async ", "Mutex", "HashMap", "HashSet", "getrandom",
+        "tokio",
+        "hyper",
+        "http::",
+        ".await",
+        "async ",
+        "Mutex",
+        "HashMap",
+        "HashSet",
+        "getrandom",
     ];
     let rules = sources(root().join("bayeux-server/src/proto"));
     assert!(rules.len() > 3, "the rules have moved");

@@ -108,8 +108,9 @@ where
         });
     }
     drop(listener);
-    if tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still being answered when the server stopped");
+    let drained = async { tokio::join!(graceful.shutdown(), server.closed()) };
+    if tokio::time::timeout(config.drain_timeout, drained).await.is_err() {
+        tracing::warn!("not all was answered when the server stopped");
     }
     Ok(())
 }

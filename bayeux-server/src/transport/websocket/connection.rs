@@ -4,7 +4,6 @@
 //! for the next instant at which something is due.
 
 use std::{
-    collections::VecDeque,
     pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
@@ -213,18 +212,15 @@ impl Connection {
         self.respond(replies, connect).await
     }
 
-    /// Finds the session of the first message of a new connection, or of one whose session ended.
+    /// Finds the session of the first message of a new connection, or of one whose session ended. It
+    /// may have begun over another transport, as it does with Faye's clients and aiocometd.
     fn bind(&mut self, message: &Message) {
         let is_bound = self.session.as_ref().is_some_and(|session| session.is_handshook());
         if is_bound || self.server.0.config.ws.require_handshake_per_connection {
             return;
         }
         let Some(id) = message.client_id.as_deref() else { return };
-        let session = self.server.0.sessions.get(id).filter(|session| {
-            let transport = session.origin.transport;
-            let is_trusted = self.server.0.config.http.trust_client_session;
-            transport == Some(ConnectionType::WebSocket) || is_trusted && transport.is_some()
-        });
+        let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
         if let Some(session) = session {
             session.attach(&self.carrier);
             self.session = Some(session);
@@ -374,39 +370,27 @@ impl Connection {
         queue: Vec<Arc<Frozen>>,
         replies: Vec<Message>,
     ) -> Result<(), End> {
-        let count = queue.len();
-        let mut ends = VecDeque::new();
-        let per_frame = self.server.0.config.ws.messages_per_frame.unwrap_or(count).max(1);
+        let per_frame = self.server.0.config.ws.messages_per_frame.unwrap_or(queue.len()).max(1);
+        let mut taken = 0;
         let mut outcome = Ok(());
         for frame in queue.chunks(per_frame) {
             let text = match frame {
                 [message] => message.array().clone(),
                 messages => join(messages),
             };
-            match self.socket.write(text).await {
-                Ok(end) => ends.push_back((end, frame.len())),
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
+            outcome = self.write_patiently(session, text).await;
+            if outcome.is_err() {
+                break;
             }
+            taken += frame.len();
         }
         if outcome.is_ok() && !replies.is_empty() {
-            outcome = self.socket.write(encode(&replies)).await.map(drop);
+            outcome = self.write_patiently(session, encode(&replies)).await;
         }
-        if outcome.is_ok() {
-            outcome = self.flush(session).await;
-        }
-        let Err(error) = outcome else {
-            self.alive = driver::now();
-            self.server.0.counters.messages_sent.add(count);
-            return Ok(());
-        };
-        let written = self.socket.written();
-        let taken = ends.iter().take_while(|(end, _)| *end <= written).map(|(_, n)| n).sum();
         self.server.0.counters.messages_sent.add(taken);
         session.put_back(queue.into_iter().skip(taken).collect());
-        Err(end_of(&error))
+        self.alive = driver::now();
+        outcome.map_err(|error| end_of(&error))
     }
 
     async fn write(&mut self, text: Bytes) -> Result<(), End> {
@@ -421,9 +405,11 @@ impl Connection {
         }
     }
 
-    /// Waits for the peer to take what was written, but not for one that takes nothing, nor when the
-    /// session has ended meanwhile.
-    async fn flush(&mut self, session: &Session) -> Result<(), SocketError> {
+    /// Writes a frame, and waits for the peer to take it, but not for one that takes nothing, nor when
+    /// the session has ended meanwhile.
+    async fn write_patiently(&mut self, session: &Session, text: Bytes) -> Result<(), SocketError> {
+        // It is put in an empty buffer, so that this does not wait.
+        self.socket.write(text).await?;
         let time = self.server.0.config.ws.write_timeout;
         let mut written = self.socket.written();
         loop {

@@ -1,4 +1,4 @@
-//! A stream that counts what the kernel has taken, so that what it has not is known after a failure.
+//! A stream that counts what the kernel has taken, to tell a slow peer from one that takes nothing.
 
 use std::{
     io,

@@ -62,7 +62,8 @@ pub(crate) fn upgrade<B>(server: &Server, request: Request<B>) -> Result<Respons
         .remove::<OnUpgrade>()
         .ok_or(Failure::Upgrade("this connection is served without upgrades"))?;
     let (server, context) = (server.clone(), Arc::new(detached(context(parts))));
-    tokio::spawn(async move {
+    let websockets = server.0.websockets.clone();
+    websockets.spawn(async move {
         match upgraded.await {
             Ok(io) => {
                 let socket = Socket::new(TokioIo::new(io), &server.0.config).await;

@@ -1,0 +1,81 @@
+//! How the body of a POST may be written: charsets, content types and forms.
+
+use serde_json::{Value, json};
+use tests::{Http, TestServer, Transport};
+
+/// Publishes what `body` makes of a message, and returns the status and what the subscriber gets.
+async fn posted(content_type: Option<&str>, body: impl FnOnce(String) -> Vec<u8>) -> (u16, Value) {
+    let server = TestServer::start(|config| config.http.trust_client_session = true).await;
+    let mut client = server.connected(Transport::LongPolling).await;
+    client.subscribe("/a").await;
+    let message = json!({ "channel": "/a", "clientId": client.id(), "data": "αβγ" }).to_string();
+    let headers: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
+    let response = Http::new(server.address).post("/", &headers, body(message)).await.unwrap();
+    let status = response.status().as_u16();
+    if status != 200 {
+        return (status, Value::Null);
+    }
+    let messages: Vec<Value> = serde_json::from_slice(response.body()).unwrap();
+    (status, messages[0]["data"].clone())
+}
+
+#[tokio::test]
+async fn the_content_type_does_not_matter() {
+    for content_type in [
+        None,
+        Some("application/json"),
+        Some("application/json;charset=UTF-8"),
+        Some("text/plain"),
+        Some("nonsense"),
+    ] {
+        let (status, data) = posted(content_type, |text| format!("[{text}]").into()).await;
+        assert_eq!((status, data), (200, json!("αβγ")), "{content_type:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_charsets_are_read() {
+    let greek = |text: String| {
+        let bytes = |letter| match letter {
+            'α' => 0xe1,
+            'β' => 0xe2,
+            'γ' => 0xe3,
+            other => u8::try_from(other).unwrap(),
+        };
+        text.chars().map(bytes).collect()
+    };
+    let (status, data) = posted(Some("application/json; charset=ISO-8859-7"), greek).await;
+    assert_eq!((status, data), (200, json!("αβγ")));
+    let utf16 = |text: String| text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let (status, data) = posted(Some("application/json;charset=\"utf-16le\""), utf16).await;
+    assert_eq!((status, data), (200, json!("αβγ")));
+}
+
+#[tokio::test]
+async fn an_unknown_charset_is_told() {
+    let (status, _) = posted(Some("application/json;charset=klingon"), Vec::from).await;
+    assert_eq!(status, 415);
+}
+
+#[tokio::test]
+async fn what_is_not_utf8_is_refused() {
+    let (status, _) = posted(None, |_| b"[{\"channel\":\"/a\xff\"}]".to_vec()).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_form_has_its_messages_in_fields() {
+    let form = "application/x-www-form-urlencoded";
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let (status, data) =
+        posted(Some(form), |text| format!("x=1&message={}", encoded(&text)).into()).await;
+    assert_eq!((status, data), (200, json!("αβγ")));
+    let several = |text: String| {
+        let other = encoded(r#"[{"channel":"/b","clientId":"x"}]"#);
+        format!("message={}&message={other}", encoded(&format!("[{text}]"))).into()
+    };
+    let (status, data) = posted(Some(&format!("{form};charset=UTF-8")), several).await;
+    assert_eq!((status, data), (200, json!("αβγ")));
+    let (status, _) = posted(Some(form), |_| b"x=1".to_vec()).await;
+    assert_eq!(status, 500);
+}

@@ -1,0 +1,137 @@
+//! The HTTP face: which transport takes a request, and what the responses look like.
+
+use bayeux_server::api::{ConnectionType, server::BayeuxServer as _};
+use http::{Method, Response, header};
+use http_body_util::Full;
+use tests::{Http, TestServer};
+
+const HANDSHAKE: &str = r#"[{"channel":"/meta/handshake"}]"#;
+const CONNECT: &str = "%5B%7B%22channel%22:%22/meta/connect%22%7D%5D";
+
+fn content_type<B>(response: &Response<B>) -> &str {
+    response.headers()[header::CONTENT_TYPE].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn long_polling_answers_with_json() {
+    let server = TestServer::start(|_| {}).await;
+    let response = Http::new(server.address).post("/", &[], HANDSHAKE).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(content_type(&response), "application/json");
+    assert!(response.body().starts_with(b"[{") && response.body().ends_with(b"}]"));
+}
+
+#[tokio::test]
+async fn callback_polling_answers_with_a_call() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    let response = http.get(&format!("/?jsonp=a.b_c-1&message={CONNECT}"), &[]).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(content_type(&response), "text/javascript;charset=UTF-8");
+    // Neither a comment before it nor a semicolon behind it.
+    assert!(response.body().starts_with(b"a.b_c-1([{") && response.body().ends_with(b"}])"));
+    let several = format!("/?message={CONNECT}&jsonp=f&message={CONNECT}");
+    let response = http.get(&several, &[]).await.unwrap();
+    let body = str::from_utf8(response.body()).unwrap();
+    assert_eq!(body.matches("402::session_unknown").count(), 2);
+}
+
+#[tokio::test]
+async fn a_callback_is_one_plain_name() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    for callback in [
+        "jsonp=",
+        "jsonp=a%28",
+        "jsonp=%3Cscript%3E",
+        "jsonp=a%0Ab",
+        "jsonp=a&jsonp=b",
+        "x=y",
+        &format!("jsonp={}", "a".repeat(65)),
+    ] {
+        let path = format!("/?{callback}&message={CONNECT}");
+        let response = http.get(&path, &[]).await.unwrap();
+        assert_eq!(response.status(), 400, "{callback}");
+        let body = str::from_utf8(response.body()).unwrap();
+        assert!(body.contains("Unknown Bayeux Transport"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_callback_parameter_is_configured() {
+    let server = TestServer::start(|config| {
+        config.jsonp.callback_parameter = "call".to_owned();
+        config.jsonp.callback_parameter_max_length = 10;
+    })
+    .await;
+    let http = Http::new(server.address);
+    for (parameter, status) in
+        [("call=0123456789", 200), ("call=0123456789a", 400), ("jsonp=a", 400)]
+    {
+        let path = format!("/?{parameter}&message={CONNECT}");
+        let response = http.get(&path, &[]).await.unwrap();
+        assert_eq!(response.status(), status, "{parameter}");
+    }
+}
+
+#[tokio::test]
+async fn without_messages_a_callback_fails() {
+    let server = TestServer::start(|_| {}).await;
+    let response = Http::new(server.address).get("/?jsonp=f", &[]).await.unwrap();
+    assert_eq!(response.status(), 500);
+}
+
+#[tokio::test]
+async fn what_no_transport_takes_is_told() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::HEAD] {
+        let request = http.request(method.clone(), "/").body(Full::default()).unwrap();
+        assert_eq!(http.send(request).await.unwrap().status(), 400, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn options_are_answered_with_nothing() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    let request = http.request(Method::OPTIONS, "/").body(Full::default()).unwrap();
+    let response = http.send(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.body().is_empty());
+}
+
+#[tokio::test]
+async fn a_transport_that_is_not_allowed_takes_nothing() {
+    let server = TestServer::start(|config| {
+        config.allowed_transports = vec![ConnectionType::CallbackPolling];
+    })
+    .await;
+    assert_eq!(server.server.allowed_transports(), [ConnectionType::CallbackPolling]);
+    let http = Http::new(server.address);
+    assert_eq!(http.post("/", &[], HANDSHAKE).await.unwrap().status(), 400);
+    let path = format!("/?jsonp=f&message={CONNECT}");
+    assert_eq!(http.get(&path, &[]).await.unwrap().status(), 200);
+    let upgrade = tests::upgrade_request(server.address, http::Version::HTTP_11, "/");
+    let refused = tests::open_websocket(server.address, upgrade).await.unwrap_err();
+    assert_eq!(refused.status(), 400);
+}
+
+#[tokio::test]
+async fn bad_requests_get_cometds_statuses() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    for (body, status) in [
+        (&b"[{\"channel\":"[..], 400),
+        (b"not json", 400),
+        (b"", 400),
+        (b"[]", 500),
+        (b"[[]]", 400),
+        (b"7", 400),
+    ] {
+        let response = http.post("/", &[], body).await.unwrap();
+        assert_eq!(response.status(), status, "{body:?}");
+        assert!(!response.body().is_empty());
+    }
+    assert_eq!(server.server.statistics().malformed, 6);
+}

@@ -1,0 +1,184 @@
+//! Full queues: what each policy does, and that a slow client harms nobody else.
+
+use std::time::Duration;
+
+use bayeux_server::{
+    Config,
+    api::{
+        Message,
+        server::{BayeuxServer as _, Overflow},
+    },
+};
+use futures_util::SinkExt as _;
+use http::Version;
+use serde_json::{Value, json};
+use tests::{
+    TestServer, Transport, eventually, every_transport, open_websocket, over_every_transport,
+    upgrade_request, within,
+};
+
+over_every_transport!(
+    by_default_the_session_is_ended_and_may_handshake_again,
+    the_oldest_make_place,
+    the_newest_find_none,
+    the_last_of_each_channel_stays,
+    bytes_count_too,
+    queues_have_a_bound_by_default,
+);
+
+fn bounded(config: &mut Config, overflow: Overflow) {
+    every_transport(config, |t| {
+        t.max_queue = 3;
+        t.queue_overflow = overflow;
+        t.meta_connect_deliver_only = true;
+    });
+}
+
+/// Delivers five messages by turns on two channels, and returns those that arrive.
+async fn arriving(overflow: Overflow, transport: Transport) -> Vec<Value> {
+    let server = TestServer::start(|config| bounded(config, overflow)).await;
+    let mut client = server.connected(transport).await;
+    let session = server.session(&client);
+    for data in 0..5 {
+        let channel = if data % 2 == 0 { "/even" } else { "/odd" };
+        session.deliver(None, Message::with_data(channel, json!(data))).await;
+    }
+    let statistics = server.server.statistics();
+    assert_eq!(statistics.messages_dropped, 2);
+    assert_eq!(session.queue_depth().messages, 3);
+    client.connect().await;
+    client.received().into_iter().map(|mut message| message["data"].take()).collect()
+}
+
+async fn by_default_the_session_is_ended_and_may_handshake_again(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| {
+            t.max_queue = 3;
+            t.meta_connect_deliver_only = true;
+        });
+    })
+    .await;
+    let mut client = server.connected(transport).await;
+    let session = server.session(&client);
+    for data in 0..4 {
+        let taken = session.deliver(None, Message::with_data("/a", json!(data))).await;
+        assert_eq!(taken, data < 3);
+    }
+    eventually("the session to end", || server.server.sessions().is_empty()).await;
+    assert_eq!(server.server.statistics().sessions_overflowed, 1);
+    assert_eq!(session.queue_depth().messages, 0);
+    if !transport.pushes() {
+        let reply = client.try_connect(json!({})).await;
+        assert_eq!(reply["error"], "402::session_unknown");
+        assert_eq!(reply["advice"]["reconnect"], "handshake");
+        client.handshake().await;
+        client.connect().await;
+    }
+}
+
+async fn the_oldest_make_place(transport: Transport) {
+    assert_eq!(arriving(Overflow::DropOldest, transport).await, [2, 3, 4]);
+}
+
+async fn the_newest_find_none(transport: Transport) {
+    assert_eq!(arriving(Overflow::DropNewest, transport).await, [0, 1, 2]);
+}
+
+async fn the_last_of_each_channel_stays(transport: Transport) {
+    // 0, 1, 2 fill it; 3 takes the place of 1, the other odd one; 4 that of 0 and 2.
+    let server = TestServer::start(|config| bounded(config, Overflow::KeepLast)).await;
+    let mut client = server.connected(transport).await;
+    let session = server.session(&client);
+    for data in 0..5 {
+        let channel = if data % 2 == 0 { "/even" } else { "/odd" };
+        session.deliver(None, Message::with_data(channel, json!(data))).await;
+    }
+    client.connect().await;
+    let data: Vec<_> =
+        client.received().into_iter().map(|mut message| message["data"].take()).collect();
+    assert_eq!(data, [3, 4]);
+}
+
+async fn bytes_count_too(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| {
+            t.max_queue_bytes = 2500;
+            t.queue_overflow = Overflow::DropOldest;
+            t.meta_connect_deliver_only = true;
+        });
+    })
+    .await;
+    let mut client = server.connected(transport).await;
+    let session = server.session(&client);
+    for data in 0..5 {
+        let text = format!("{data}{}", "x".repeat(1000));
+        session.deliver(None, Message::with_data("/a", json!(text))).await;
+        assert!(session.queue_depth().bytes <= 2500);
+    }
+    // One that would not fit even alone is dropped, and takes nothing along.
+    let taken = session.deliver(None, Message::with_data("/a", json!("x".repeat(3000)))).await;
+    assert!(!taken);
+    client.connect().await;
+    let received = client.received_on("/a");
+    let first = |message: &Value| message["data"].as_str().unwrap()[..1].to_owned();
+    assert_eq!(received.iter().map(first).collect::<Vec<_>>(), ["3", "4"]);
+}
+
+async fn queues_have_a_bound_by_default(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| t.meta_connect_deliver_only = true);
+    })
+    .await;
+    let client = server.connected(transport).await;
+    let session = server.session(&client);
+    let large = "x".repeat(100 * 1024);
+    let mut taken = 0;
+    while session.deliver(None, Message::with_data("/a", json!(large))).await {
+        taken += 1;
+        assert!(session.queue_depth().bytes <= 4 * 1024 * 1024);
+    }
+    assert_eq!(taken, 40);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_delays_nobody_and_is_ended() {
+    let server = TestServer::start(|config| {
+        config.websocket.max_queue_bytes = 1024 * 1024;
+    })
+    .await;
+    // A client that takes nothing after its handshake, connect and subscription.
+    let request = upgrade_request(server.address, Version::HTTP_11, "/");
+    let (mut slow, _) = open_websocket(server.address, request).await.unwrap();
+    slow.send(r#"[{"channel":"/meta/handshake"}]"#.into()).await.unwrap();
+    eventually("the session to be there", || !server.server.sessions().is_empty()).await;
+    let session = server.server.sessions()[0].clone();
+    let id = session.id();
+    let subscribe =
+        format!(r#"[{{"channel":"/meta/subscribe","clientId":"{id}","subscription":"/a"}}]"#);
+    slow.send(subscribe.into()).await.unwrap();
+    eventually("the subscription", || !session.subscriptions().is_empty()).await;
+
+    let mut quick = server.connected(Transport::WebSocket).await;
+    quick.subscribe("/a").await;
+    let channel = server.server.channel("/a").unwrap();
+    let large = "x".repeat(100 * 1024);
+    let mut count = 0;
+    within("the slow session to end", async {
+        while session.is_handshook() {
+            channel.publish(None, Message::with_data("", json!(large))).await.unwrap();
+            count += 1;
+            let depth = session.queue_depth();
+            assert!(depth.bytes <= 1024 * 1024, "{depth:?}");
+            // The quick one has each message before the next is published.
+            quick.message_on("/a").await;
+        }
+    })
+    .await;
+    assert!(count > 10);
+    assert_eq!(server.server.statistics().sessions_overflowed, 1);
+    eventually("the connection to be given up", || server.server.statistics().websockets == 1)
+        .await;
+    // And the quick one goes on.
+    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(1), quick.message_on("/a")).await.unwrap();
+}
