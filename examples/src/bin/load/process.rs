@@ -1,0 +1,138 @@
+//! Processes and what they use: the server's, which is measured, and this one's limits and core.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use rustix::{
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+    thread::{CpuSet, sched_setaffinity},
+};
+
+use crate::{Result, say};
+
+/// A process whose use of the machine can be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    pid: u32,
+}
+
+impl Process {
+    pub(crate) fn new(pid: u32) -> Self {
+        Self { pid }
+    }
+
+    /// Returns the processor time that its threads have had, to the nanosecond.
+    pub(crate) fn cpu(self) -> Result<Duration> {
+        let mut nanos = 0;
+        let tasks = format!("/proc/{}/task", self.pid);
+        for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))? {
+            let path = task?.path().join("schedstat");
+            let statistics = fs::read_to_string(&path)?;
+            let first = statistics.split_whitespace().next().and_then(|time| time.parse().ok());
+            nanos += first.unwrap_or(0_u64);
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Returns the bytes of memory that it has resident.
+    pub(crate) fn resident(self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let kilobytes: u64 = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+            .ok_or_else(|| format!("{path} has no VmRSS"))?;
+        Ok(kilobytes * 1024)
+    }
+}
+
+/// A server that was started, and is ended when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Started {
+    child: Child,
+    pub(crate) process: Process,
+    /// Where it listens.
+    pub(crate) address: String,
+}
+
+impl Started {
+    /// Starts a program that says in its first line at which `http://` address it is. Bound to a
+    /// core, its runtime gets one worker.
+    pub(crate) fn new(program: &Path, arguments: &[String], core: Option<usize>) -> Result<Self> {
+        let mut command = match core {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", &core.to_string()]).arg(program);
+                command.env("TOKIO_WORKER_THREADS", "1");
+                command
+            }
+            None => Command::new(program),
+        };
+        let named =
+            |error: &dyn std::fmt::Display| format!("cannot start {}: {error}", program.display());
+        if !program.is_file() {
+            return Err(named(&"there is no such file; build it, or give its path").into());
+        }
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| named(&error))?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let address = line.split_once("http://").and_then(|(_, rest)| rest.split('/').next());
+        let Some(address) = address.map(str::to_owned) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(named(&"it did not say where it listens").into());
+        };
+        // What `taskset` starts takes its place, and so its number.
+        let process = Process::new(child.id());
+        Ok(Self { child, process, address })
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Allows as many open files as the system lets this process have; what it starts inherits that.
+pub(crate) fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        say::note(format!("cannot raise the limit of open files: {error}"));
+    }
+}
+
+/// Fails clearly when so many sockets cannot be open at once.
+pub(crate) fn check_file_limit(sockets: usize) -> Result<()> {
+    const OTHERS: u64 = 50;
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < sockets as u64 + OTHERS => {
+            let advice = "raise the hard limit (ulimit -Hn) first";
+            Err(format!("{sockets} sockets are more than the {limit} open files allowed: {advice}")
+                .into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Binds the calling thread to a core.
+pub(crate) fn bind_to_core(core: usize) -> Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    sched_setaffinity(None, &cores)
+        .map_err(|error| format!("cannot run on core {core}: {error}"))?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! What the generator says: results on standard output, progress and errors on standard error.
+
+use std::{
+    error::Error,
+    fmt::Display,
+    io::{IsTerminal as _, Write as _, stderr},
+    time::{Duration, Instant},
+};
+
+#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+pub(crate) fn result(line: impl Display) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
+pub(crate) fn failed(error: &dyn Error) {
+    eprintln!("error: {error}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
+pub(crate) fn note(line: impl Display) {
+    eprintln!("{line}");
+}
+
+/// One line that tells how far the work is: rewritten in a terminal, now and then a new one
+/// elsewhere.
+pub(crate) struct Progress {
+    what: String,
+    total: u64,
+    shown: Instant,
+    is_terminal: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(what: impl Into<String>, total: u64) -> Self {
+        let is_terminal = stderr().is_terminal();
+        Self { what: what.into(), total, shown: Instant::now(), is_terminal }
+    }
+
+    pub(crate) fn at(&mut self, done: u64) {
+        let pause = Duration::from_millis(if self.is_terminal { 100 } else { 10_000 });
+        if self.shown.elapsed() < pause {
+            return;
+        }
+        self.shown = Instant::now();
+        let (start, end) = if self.is_terminal { ("\r\x1b[K", "") } else { ("", "\n") };
+        let _ = write!(stderr(), "{start}{}: {done} of {}{end}", self.what, self.total);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_terminal {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}
