@@ -1,0 +1,64 @@
+"""A test case with a demo of its own, run once per transport."""
+
+import asyncio
+import logging
+import os
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+from aiocometd_ng import Client, ConnectionType
+
+PROGRAM = os.environ.get(
+    "BAYEUX_DEMO", str(Path(__file__).resolve().parents[2] / "target/release/demo")
+)
+PATIENCE = 10
+
+# The client cancels its own tasks when it closes, which asyncio's debug mode reports at length.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+class Scene(unittest.IsolatedAsyncioTestCase):
+    """Starts the demo before each test; `connect` makes open clients of one transport."""
+
+    options = {"maxSessionsPerBrowser": -1}
+
+    def setUp(self):
+        arguments = [PROGRAM, "--listen", "127.0.0.1:0"]
+        for name, value in self.options.items():
+            arguments += ["-o", f"{name}={value}"]
+        self.demo = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop)
+        line = self.demo.stdout.readline()
+        # By name, since the HTTP library keeps no cookies of bare addresses.
+        port = re.search(r"http://[^\s/]+:(\d+)", line).group(1)
+        self.url = f"http://localhost:{port}/cometd"
+
+    def stop(self):
+        self.demo.terminate()
+        self.demo.wait(PATIENCE)
+        self.demo.stdout.close()
+
+    async def connect(self, transport, **settings):
+        client = Client(self.url, transport, **settings)
+        await asyncio.wait_for(client.open(), PATIENCE)
+        self.addAsyncCleanup(client.close)
+        self.assertEqual(client.connection_type, transport)
+        return client
+
+    async def receive(self, client):
+        return await asyncio.wait_for(client.receive(), PATIENCE)
+
+
+def over_every_transport(test):
+    """Runs the test once over websocket and once over long-polling."""
+
+    async def run(self):
+        for transport in (ConnectionType.WEBSOCKET, ConnectionType.LONG_POLLING):
+            with self.subTest(transport=transport.value):
+                await test(self, transport)
+
+    run.__name__ = test.__name__
+    run.__doc__ = test.__doc__
+    return run

@@ -1,0 +1,59 @@
+// Starts and stops the server under test: one demo process, on a free port of its own.
+
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {fileURLToPath} from 'node:url';
+import {createInterface} from 'node:readline';
+
+import {Inbox, within} from './wait.js';
+
+const PROGRAM =
+  process.env.BAYEUX_DEMO ?? fileURLToPath(new URL('../../target/release/demo', import.meta.url));
+
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.once('SIGTERM', () => process.exit(1));
+
+/** Starts the demo with CometD's `options` and waits until it listens. */
+export async function startDemo({options = {}, port = 0} = {}) {
+  const args = ['--listen', `127.0.0.1:${port}`];
+  for (const [name, value] of Object.entries(options)) args.push('-o', `${name}=${value}`);
+
+  const child = spawn(PROGRAM, args, {stdio: ['ignore', 'pipe', 'pipe']});
+  running.add(child);
+  const output = new Inbox(`the output of ${PROGRAM}`);
+  const ended = (how) => {
+    running.delete(child);
+    output.push(`exited: ${how}`);
+  };
+  const exited = once(child, 'exit').then(
+    ([code, signal]) => ended(signal ?? code),
+    (error) => ended(error.message),
+  );
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({input: stream}).on('line', (line) => output.push(line));
+  }
+
+  const line = await output.find(
+    (text) => /https?:\/\/[^\s/]+/.test(text) || text.startsWith('exited:'),
+    'the address',
+  );
+  const origin = line.match(/https?:\/\/[^\s/]+/)?.[0];
+  if (!origin) throw new Error(`the demo did not start:\n${output.all.join('\n')}`);
+
+  return {
+    origin,
+    port: Number(new URL(origin).port),
+    bayeux: `${origin}/cometd`,
+    output,
+    /** Asks the demo to stop, and fails if it does not; how it ended is in its output. */
+    async stop(signal = 'SIGTERM') {
+      if (!running.has(child)) return;
+      child.kill(signal);
+      await within(exited, `the demo's exit after ${signal}`).catch((error) => {
+        child.kill('SIGKILL');
+        throw error;
+      });
+    },
+  };
+}
