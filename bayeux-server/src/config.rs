@@ -180,6 +180,9 @@ pub struct HttpConfig {
     pub duplicate_meta_connect_status: u16,
     /// How long a request may take to arrive whole. 30 s by default. (`requestTimeout`)
     pub request_timeout: Duration,
+    /// How long the peer may take nothing of a response before it is given up. 30 s by default.
+    /// (`responseTimeout`)
+    pub response_timeout: Duration,
     /// The cookie that tells browsers apart.
     pub cookie: CookieConfig,
 }
@@ -193,6 +196,7 @@ impl Default for HttpConfig {
             trust_client_session: false,
             duplicate_meta_connect_status: 500,
             request_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(30),
             cookie: CookieConfig::default(),
         }
     }

@@ -49,7 +49,9 @@ pub use proto::limiter::HandshakeLimit;
 pub use server::Server;
 pub use service::{Request, Service};
 pub use session::Session;
-pub use transport::{BayeuxService, Body, InProcess, InProcessError, Peer, ServeConfig, serve};
+pub use transport::{
+    BayeuxService, Body, InProcess, InProcessError, Peer, ResponseNotTaken, ServeConfig, serve,
+};
 
 /// The README's example, which is compiled as a test.
 #[cfg(doctest)]

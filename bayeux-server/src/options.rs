@@ -132,6 +132,7 @@ impl Config {
                 status(value, &mut http.duplicate_meta_connect_status)
             }
             "requestTimeout" => millis(value, &mut http.request_timeout),
+            "responseTimeout" => millis(value, &mut http.response_timeout),
             "browserCookieName" => text(value, &mut http.cookie.name),
             "browserCookieDomain" => optional(value, &mut http.cookie.domain),
             "browserCookiePath" => optional(value, &mut http.cookie.path),
@@ -262,13 +263,14 @@ const COMMON: [&str; 13] = [
     "allowMessageDeliveryDuringHandshake",
     "maxAdvised",
 ];
-const HTTP: [&str; 16] = [
+const HTTP: [&str; 17] = [
     "maxSessionsPerBrowser",
     "http2MaxSessionsPerBrowser",
     "multiSessionInterval",
     "trustClientSession",
     "duplicateMetaConnectHttpResponseCode",
     "requestTimeout",
+    "responseTimeout",
     "browserCookieName",
     "browserCookieDomain",
     "browserCookiePath",

@@ -159,11 +159,18 @@ impl Server {
         }
     }
 
-    pub(crate) fn find_or_create(&self, id: &ChannelId) -> Found {
+    /// Returns the channel that `session` is allowed to make, unless it is there. What a remote
+    /// client makes is swept when nobody uses it, be it a service channel.
+    pub(crate) fn find_or_create(&self, id: &ChannelId, session: &Session) -> Found {
         if let Some(channel) = self.0.channels.get(id.as_str()) {
             return Found::Existing(channel);
         }
-        self.create(id, &|_| {})
+        let is_remote = !session.is_local_session();
+        self.create(id, &|channel| {
+            if is_remote {
+                channel.set_persistent(false);
+            }
+        })
     }
 
     fn create(&self, id: &ChannelId, initialize: &dyn Fn(&dyn ServerChannel)) -> Found {

@@ -340,13 +340,18 @@ impl Session {
         Some(inserted)
     }
 
+    /// Takes a subscription back on both sides; false when there is none.
     pub(crate) fn unsubscribe(&self, channel: &Channel) -> bool {
-        self.forget_subscription(channel);
-        channel.remove_subscriber(&self.id)
+        let mut core = lock(&self.core);
+        let was_there = channel.remove_subscriber(&self.id);
+        if was_there {
+            core.forget_subscription(channel);
+        }
+        was_there
     }
 
     pub(crate) fn forget_subscription(&self, channel: &Channel) {
-        lock(&self.core).subscriptions.retain(|own| !std::ptr::eq(&**own, channel));
+        lock(&self.core).forget_subscription(channel);
     }
 
     pub(crate) fn subscription_count(&self) -> usize {
@@ -374,6 +379,13 @@ impl Session {
 }
 
 impl Core {
+    fn forget_subscription(&mut self, channel: &Channel) {
+        let place = self.subscriptions.iter().position(|own| std::ptr::eq(&**own, channel));
+        if let Some(place) = place {
+            self.subscriptions.swap_remove(place);
+        }
+    }
+
     fn is_carried_by(&self, carrier: &Carrier) -> bool {
         self.carrier.as_ref().is_some_and(|own| Arc::ptr_eq(own, carrier))
     }

@@ -48,7 +48,7 @@ impl Server {
             return Err(denial(BY_POLICY.to_owned()));
         }
         self.authorize(Operation::Create, id, session, message).await.map_err(denial)?;
-        match self.find_or_create(id) {
+        match self.find_or_create(id, session) {
             Found::New(channel) | Found::Existing(channel) => Ok(channel),
         }
     }

@@ -1,9 +1,10 @@
 //! The body of a response.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,7 +15,22 @@ use crate::transport::parcel::Receipt;
 /// The body of a [`BayeuxService`](crate::BayeuxService)'s response. It is handed over in parts, so
 /// that one that is dropped half-way, because the connection broke, is known not to have arrived.
 #[derive(Debug, Default)]
-pub struct Body {
+pub struct Body(Form);
+
+/// A peer took nothing of a response for too long, so that it was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the peer did not take the response in time")]
+pub struct ResponseNotTaken;
+
+#[derive(Debug)]
+enum Form {
+    Small(Content),
+    /// None once it was given up.
+    Large(Arc<Mutex<Option<Content>>>),
+}
+
+#[derive(Debug, Default)]
+struct Content {
     bytes: Bytes,
     receipt: Option<Receipt>,
 }
@@ -22,26 +38,53 @@ pub struct Body {
 /// How much is handed over at once.
 const PART: usize = 64 * 1024;
 
+/// What is not worth watching.
+const SMALL: usize = 16 * 1024;
+
 impl Body {
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self { bytes: text.into(), receipt: None }
+        Self(Form::Small(Content { bytes: text.into(), receipt: None }))
     }
 
-    pub(crate) fn messages(bytes: Bytes, receipt: Receipt) -> Self {
-        Self { bytes, receipt: Some(receipt) }
+    /// A large body is given up when the peer takes nothing of it for `patience`: HTTP/2 would wait
+    /// for its window for as long as the connection lives.
+    pub(crate) fn messages(bytes: Bytes, receipt: Receipt, patience: Duration) -> Self {
+        let is_small = bytes.len() <= SMALL;
+        let content = Content { bytes, receipt: Some(receipt) };
+        if is_small {
+            return Self(Form::Small(content));
+        }
+        let content = Arc::new(Mutex::new(Some(content)));
+        tokio::spawn(give_up_when_stuck(Arc::downgrade(&content), patience));
+        Self(Form::Large(content))
+    }
+
+    fn with<T>(&mut self, see: impl FnOnce(Option<&mut Content>) -> T) -> T {
+        match &mut self.0 {
+            Form::Small(content) => see(Some(content)),
+            Form::Large(content) => see(lock(content).as_mut()),
+        }
+    }
+
+    /// Returns how many bytes are left; none when it was given up.
+    fn left(&self) -> Option<usize> {
+        match &self.0 {
+            Form::Small(content) => Some(content.bytes.len()),
+            Form::Large(content) => lock(content).as_ref().map(|content| content.bytes.len()),
+        }
     }
 }
 
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = Infallible;
+impl Default for Form {
+    fn default() -> Self {
+        Self::Small(Content::default())
+    }
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+impl Content {
+    fn next_part(&mut self) -> Option<Bytes> {
         if self.bytes.is_empty() {
-            return Poll::Ready(None);
+            return None;
         }
         let part = self.bytes.len().min(PART);
         let part = self.bytes.split_to(part);
@@ -50,14 +93,90 @@ impl http_body::Body for Body {
         {
             receipt.delivered();
         }
-        Poll::Ready(Some(Ok(Frame::data(part))))
+        Some(part)
+    }
+}
+
+async fn give_up_when_stuck(content: Weak<Mutex<Option<Content>>>, patience: Duration) {
+    let mut left = None;
+    loop {
+        tokio::time::sleep(patience).await;
+        let Some(content) = content.upgrade() else { return };
+        let now = lock(&content).as_ref().map_or(0, |content| content.bytes.len());
+        if now == 0 {
+            return;
+        }
+        if left == Some(now) {
+            tracing::debug!(left = now, "the peer does not take its response");
+            let stuck = lock(&content).take();
+            drop(stuck);
+            return;
+        }
+        left = Some(now);
+    }
+}
+
+fn lock(content: &Mutex<Option<Content>>) -> MutexGuard<'_, Option<Content>> {
+    content.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = ResponseNotTaken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseNotTaken>>> {
+        let is_large = matches!(self.0, Form::Large(_));
+        let part = self.with(|content| content.map(Content::next_part));
+        Poll::Ready(match part {
+            // A copy, since one part that waits for its window would keep all of the array.
+            Some(Some(part)) if is_large => Some(Ok(Frame::data(Bytes::copy_from_slice(&part)))),
+            Some(part) => part.map(|part| Ok(Frame::data(part))),
+            None => Some(Err(ResponseNotTaken)),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
+        self.left() == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        self.left().map_or_else(SizeHint::default, |left| SizeHint::with_exact(left as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::Server;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn large() -> Body {
+        let receipt = Receipt::new(&Server::builder().build(), None);
+        Body::messages(vec![b' '; 4 * PART].into(), receipt, PATIENCE)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_not_taken_is_given_up() {
+        let mut body = large();
+        body.frame().await.unwrap().unwrap();
+        tokio::time::sleep(3 * PATIENCE).await;
+        assert_eq!(body.frame().await.unwrap().unwrap_err(), ResponseNotTaken);
+        assert!(!http_body::Body::is_end_stream(&body));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_taken_slowly_arrives() {
+        let mut body = large();
+        for _ in 0..4 {
+            tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap().len(), PART);
+        }
+        assert!(body.frame().await.is_none());
     }
 }

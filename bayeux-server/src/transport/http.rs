@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bayeux_api::{ConnectionType, Limits, Message, server::BayeuxContext};
@@ -97,7 +98,9 @@ where
     let context = Arc::new(context(parts));
     let (exchange, cookie) = exchange(server, &form, context, &messages);
     match exchange.run(messages).await {
-        Outcome::Parcel(parcel) => Ok(form.response(*parcel, cookie)),
+        Outcome::Parcel(parcel) => {
+            Ok(form.response(*parcel, cookie, server.0.config.http.response_timeout))
+        }
         Outcome::Overtaken => {
             Err(Failure::Overtaken(server.0.config.http.duplicate_meta_connect_status))
         }
@@ -197,7 +200,12 @@ fn is_browser_id(id: &str) -> bool {
 }
 
 impl Form {
-    fn response(&self, parcel: Parcel, cookie: Option<HeaderValue>) -> Response<Body> {
+    fn response(
+        &self,
+        parcel: Parcel,
+        cookie: Option<HeaderValue>,
+        patience: Duration,
+    ) -> Response<Body> {
         let cookie =
             cookie.filter(|_| parcel.handshake.as_ref().is_some_and(Message::is_successful));
         let (array, receipt) = parcel.encode();
@@ -205,7 +213,7 @@ impl Form {
             Self::Json => ("application/json", array),
             Self::Callback(name) => ("text/javascript;charset=UTF-8", jsonp::wrap(name, &array)),
         };
-        let mut response = Response::new(Body::messages(bytes, receipt));
+        let mut response = Response::new(Body::messages(bytes, receipt, patience));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));

@@ -16,7 +16,7 @@ mod status;
 mod suspension;
 mod websocket;
 
-pub use body::Body;
+pub use body::{Body, ResponseNotTaken};
 pub use http::BayeuxService;
 pub use memory::{InProcess, InProcessError};
 pub use request::Peer;

@@ -83,6 +83,7 @@ impl Failure {
             header::CONTENT_TYPE,
             header::HeaderValue::from_static("text/plain;charset=UTF-8"),
         );
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
         if self.closes() {
             headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         }

@@ -1,0 +1,82 @@
+//! The memory of this process, server and clients, while nobody else uses it.
+
+use std::{alloc::System, future::Future, time::Duration};
+
+use cap::Cap;
+
+use crate::{
+    frames::{handshake, open},
+    scene::{Scene, split},
+};
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+const MIB: usize = 1024 * 1024;
+
+/// Returns how many bytes are in use.
+pub(crate) fn used() -> usize {
+    ALLOCATOR.allocated()
+}
+
+/// Waits for `future`, and returns by how many MiB more memory was in use at the most meanwhile.
+pub(crate) async fn growth<T>(future: impl Future<Output = T>) -> (T, usize) {
+    let before = used();
+    let mut most = before;
+    let watch = async {
+        loop {
+            most = most.max(used());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let value = tokio::select! {
+        value = future => value,
+        () = watch => unreachable!("it watches for ever"),
+    };
+    (value, (most - before) / MIB)
+}
+
+/// Waits until no more than a MiB is in use over what was `before`.
+pub(crate) async fn is_given_back(before: usize) {
+    tests::eventually("the memory to be given back", || used() < before + MIB).await;
+}
+
+#[tokio::test]
+async fn a_hundred_megabytes_are_not_kept() {
+    let mut scene = Scene::alone(|_, _| {}).await;
+    let before = used();
+    let part = vec![b' '; 64 * 1024];
+    for head in ["content-length: 104857600", "transfer-encoding: chunked\r\n\r\n6400000"] {
+        let raw = scene.raw().await;
+        let head = format!("POST / HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n").into_bytes();
+        let parts = std::iter::once(&head).chain(std::iter::repeat_n(&part, 1600));
+        let (answer, grown) = growth(raw.pour(parts, Duration::ZERO)).await;
+        assert_eq!(split(&answer).0, 413, "{answer}");
+        assert!(grown < 8, "{grown} MiB were used");
+    }
+    scene.is_calm().await;
+    is_given_back(before).await;
+}
+
+#[tokio::test]
+async fn connections_and_sessions_give_back_what_they_had() {
+    let mut scene = Scene::alone(|config, _| {
+        config.websocket.max_interval = Duration::from_millis(100);
+        config.long_polling.max_interval = Duration::from_millis(100);
+    })
+    .await;
+    // What is made once is made before.
+    scene.is_calm().await;
+    let before = used();
+    for _ in 0..5 {
+        let mut sockets = Vec::new();
+        for _ in 0..100 {
+            let mut raw = open(&scene).await;
+            handshake(&mut raw).await;
+            sockets.push(raw);
+            scene.post(r#"[{"channel":"/meta/handshake"}]"#).await;
+        }
+    }
+    scene.is_calm().await;
+    is_given_back(before).await;
+}

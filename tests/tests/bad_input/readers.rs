@@ -1,0 +1,111 @@
+//! Those who are sent a lot and read nothing of it.
+
+use std::time::Duration;
+
+use bayeux_server::api::server::BayeuxServer as _;
+use serde_json::{Value, json};
+use tests::{eventually, raw::Raw};
+
+use crate::{
+    frames::{self, handshake, messages},
+    memory::{growth, is_given_back, used},
+    scene::{PROMPT, Scene},
+};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A server whose queues hold so many bytes, and that waits for nobody.
+async fn hasty(queue: usize, max_interval: Duration) -> Scene {
+    Scene::alone(move |config, serve| {
+        for transport in [&mut config.websocket, &mut config.long_polling] {
+            transport.max_queue_bytes = queue;
+            transport.max_interval = max_interval;
+            transport.max_processing = Duration::from_secs(2);
+        }
+        config.ws.write_timeout = SHORT;
+        serve.write_timeout = SHORT;
+    })
+    .await
+}
+
+/// Publishes messages of 100 kB, and proves that nobody waits for those who do not read them.
+async fn flood(scene: &mut Scene, count: usize) {
+    let data = Value::from("x".repeat(100_000));
+    for _ in 0..count {
+        let took = scene.bystander.publish("/flood", &data).await;
+        assert!(took < PROMPT, "publishing takes {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_not_read_costs_a_bounded_queue() {
+    let mut scene = hasty(1 << 20, SHORT).await;
+    let before = used();
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        let mut raw = frames::upgrade(Raw::narrow(scene.address).await).await;
+        let id = handshake(&mut raw).await;
+        let subscribe =
+            json!([{ "channel": "/meta/subscribe", "subscription": "/flood", "clientId": id }]);
+        raw.write(frames::text(subscribe.to_string())).await;
+        assert_eq!(messages(&mut raw).await[0]["successful"], true);
+        readers.push(raw);
+    }
+    let ((), grown) = growth(flood(&mut scene, 400)).await;
+    // What each has in its queue and as much again on its way, of 160 MiB.
+    assert!(grown < 16, "{grown} MiB were used");
+    eventually("the sessions to end", || scene.server.statistics().sessions_overflowed == 4).await;
+    scene.is_calm().await;
+    drop(readers);
+    is_given_back(before).await;
+}
+
+#[tokio::test]
+async fn a_websocket_whose_replies_are_not_read_is_given_up() {
+    let mut scene = hasty(1 << 20, SHORT).await;
+    let before = used();
+    let mut raw = frames::upgrade(Raw::narrow(scene.address).await).await;
+    let request = frames::text(format!("[{}{{}}]", "{\"id\":\"1\"},".repeat(9_000)));
+    let ((), grown) = growth(async {
+        // Until nothing is taken any more, and then until the connection is closed.
+        while raw.write(&request).await {
+            scene.bystander.is_served().await;
+        }
+    })
+    .await;
+    assert!(grown < 16, "{grown} MiB were used");
+    drop(raw);
+    scene.is_calm().await;
+    is_given_back(before).await;
+}
+
+#[tokio::test]
+async fn a_response_that_is_not_read_goes_back_to_the_queue_and_ends_with_its_session() {
+    let mut scene = hasty(32 << 20, Duration::from_secs(3)).await;
+    let before = used();
+    let visitor = scene.visitor().await;
+    visitor.ask(json!({ "channel": "/meta/subscribe", "subscription": "/flood" })).await;
+    flood(&mut scene, 200).await;
+    let connect = visitor.text(&[json!({ "channel": "/meta/connect" })]);
+    let mut raw = Raw::narrow(scene.address).await;
+    raw.post(&visitor.cookie(), connect).await;
+    let statistics = || scene.server.statistics();
+    eventually("the response to be given up", || statistics().messages_requeued > 0).await;
+    eventually("the session to end", || statistics().sessions_expired == 1).await;
+    scene.is_calm().await;
+    drop(raw);
+    is_given_back(before).await;
+}
+
+#[tokio::test]
+async fn a_session_that_never_connects_costs_a_bounded_queue() {
+    let mut scene = hasty(1 << 20, SHORT).await;
+    let before = used();
+    let visitor = scene.visitor().await;
+    visitor.ask(json!({ "channel": "/meta/subscribe", "subscription": "/flood" })).await;
+    let ((), grown) = growth(flood(&mut scene, 200)).await;
+    assert!(grown < 4, "{grown} MiB were used");
+    assert_eq!(scene.server.statistics().sessions_overflowed, 1);
+    scene.is_calm().await;
+    is_given_back(before).await;
+}
