@@ -13,14 +13,17 @@ use std::{
 /// is done at once; the rest is a task of its own.
 ///
 /// None when the work panicked, which only an application's code does.
-pub(crate) async fn complete<T: Send + 'static>(
+pub(crate) fn complete<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
-) -> Option<T> {
+) -> impl Future<Output = Option<T>> + Send {
+    // Outside, so that the future of a request that is held for long has no place for it.
     let mut work = Box::pin(work);
-    let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
-    match first {
-        Poll::Ready(done) => Some(done),
-        Poll::Pending => tokio::spawn(work).await.ok(),
+    async {
+        let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+        match first {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => tokio::spawn(work).await.ok(),
+        }
     }
 }
 

@@ -125,6 +125,15 @@ impl Server {
         self.0.websockets.close();
     }
 
+    /// Waits until this server was [stopped](Self::stop).
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = std::pin::pin!(self.0.stopping.notified());
+        stopping.as_mut().enable();
+        if !self.0.is_stopped() {
+            stopping.await;
+        }
+    }
+
     /// Waits until this server was [stopped](Self::stop) and has closed its WebSockets, of which a
     /// graceful shutdown in another server, such as axum's, knows nothing. Peers that take nothing
     /// hold it up for the time that writing may take ([`WebSocketConfig::write_timeout`]).

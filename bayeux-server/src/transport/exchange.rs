@@ -76,7 +76,9 @@ impl Exchange {
                 }
             }
             if let Some(reply) = processed.replies[index].take() {
-                processed.replies[index] = self.complete_reply(&session, reply).await;
+                // Boxed, since it is larger than what a held connect has.
+                let completed = Box::pin(self.complete_reply(&session, reply)).await;
+                processed.replies[index] = completed;
             }
         }
         Outcome::Parcel(Box::new(pack(&self.server, processed)))
@@ -240,8 +242,7 @@ impl Hold<'_> {
 
     async fn wait_for(&self, cycle: Cycle, carrier: &Carrier) -> Held {
         let server = &self.exchange.server;
-        let mut stopping = std::pin::pin!(server.0.stopping.notified());
-        stopping.as_mut().enable();
+        let mut stopping = std::pin::pin!(server.stopped());
         loop {
             let until = match self.session.held(cycle, false) {
                 Held::Wait(_) if server.0.is_stopped() => return Held::Resume,

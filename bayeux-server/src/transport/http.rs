@@ -61,15 +61,29 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let server = self.server.clone();
-        Box::pin(async move { Ok(respond(server, request).await) })
+        // Boxed by itself, so that a request that is held for long has no place for it.
+        let received = Box::pin(receive(server.clone(), request));
+        Box::pin(async move { Ok(respond(&server, received).await) })
     }
 }
 
-async fn respond<B>(server: Server, request: Request<B>) -> Response<Body>
-where
-    B: http_body::Body<Data: Buf + Send> + Send + 'static,
-{
-    match answer(&server, request).await {
+/// A request that was read.
+enum Received {
+    /// It needs no messages to be answered.
+    Answered(Response<Body>),
+    Messages {
+        form: Form,
+        exchange: Exchange,
+        cookie: Option<HeaderValue>,
+        messages: Vec<Message>,
+    },
+}
+
+async fn respond(
+    server: &Server,
+    received: impl Future<Output = Result<Received, Failure>>,
+) -> Response<Body> {
+    match answer(server, received).await {
         Ok(response) => response,
         Err(failure) => {
             if failure.is_malformed() {
@@ -81,31 +95,42 @@ where
     }
 }
 
-async fn answer<B>(server: &Server, request: Request<B>) -> Result<Response<Body>, Failure>
+async fn answer(
+    server: &Server,
+    received: impl Future<Output = Result<Received, Failure>>,
+) -> Result<Response<Body>, Failure> {
+    let (form, exchange, cookie, messages) = match received.await? {
+        Received::Answered(response) => return Ok(response),
+        Received::Messages { form, exchange, cookie, messages } => {
+            (form, exchange, cookie, messages)
+        }
+    };
+    let config = &server.0.config.http;
+    match exchange.run(messages).await {
+        Outcome::Parcel(parcel) => Ok(form.response(*parcel, cookie, config.response_timeout)),
+        Outcome::Overtaken => Err(Failure::Overtaken(config.duplicate_meta_connect_status)),
+        Outcome::Failed => Err(Failure::Failed),
+    }
+}
+
+/// Reads a request, up to its messages.
+async fn receive<B>(server: Server, request: Request<B>) -> Result<Received, Failure>
 where
     B: http_body::Body<Data: Buf + Send> + Send + 'static,
 {
-    admit(server, &request)?;
+    admit(&server, &request)?;
     if websocket::is_upgrade(&request) {
-        return websocket::upgrade(server, request);
+        return websocket::upgrade(&server, request).map(Received::Answered);
     }
     let (parts, body) = request.into_parts();
     if parts.method == Method::OPTIONS {
         // Empty, so that a layer in front can answer preflights.
-        return Ok(Response::new(Body::default()));
+        return Ok(Received::Answered(Response::new(Body::default())));
     }
-    let (form, messages) = read(server, &parts, body).await?;
+    let (form, messages) = read(&server, &parts, body).await?;
     let context = Arc::new(context(parts));
-    let (exchange, cookie) = exchange(server, &form, context, &messages);
-    match exchange.run(messages).await {
-        Outcome::Parcel(parcel) => {
-            Ok(form.response(*parcel, cookie, server.0.config.http.response_timeout))
-        }
-        Outcome::Overtaken => {
-            Err(Failure::Overtaken(server.0.config.http.duplicate_meta_connect_status))
-        }
-        Outcome::Failed => Err(Failure::Failed),
-    }
+    let (exchange, cookie) = exchange(&server, &form, context, &messages);
+    Ok(Received::Messages { form, exchange, cookie, messages })
 }
 
 /// Checks what can be told from the request's head.

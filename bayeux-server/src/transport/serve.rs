@@ -1,16 +1,17 @@
 //! Accepting connections, for those who want no framework: HTTP/1.1, HTTP/2 without TLS (prior
 //! knowledge) and WebSocket over both, and a stop that loses nothing.
 
-use std::{convert::Infallible, error::Error, future::poll_fn, io, time::Duration};
+use std::{convert::Infallible, error::Error, future::poll_fn, io, sync::Arc, time::Duration};
 
 use bytes::Buf;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+use http::{Request, Response, Version};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
 };
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use crate::{
@@ -28,8 +29,8 @@ pub struct ServeConfig {
     pub write_timeout: Duration,
     /// How long requests that are being answered when the server stops may take. 10 s by default.
     pub drain_timeout: Duration,
-    /// How much of a request's head is read at the most, and how much of a response is buffered.
-    /// 64 KiB by default; callback-polling has its messages in the head.
+    /// How much of a request's head is read at the most, give or take a read, and how much of a
+    /// response is buffered. 64 KiB by default; callback-polling has its messages in the head.
     pub buffer_size: usize,
     /// How many streams one HTTP/2 connection may have open. 250 by default.
     pub max_concurrent_streams: u32,
@@ -79,11 +80,10 @@ where
     B: Send + 'static,
 {
     let local = listener.local_addr()?;
-    let builder = builder(&config);
-    let graceful = GracefulShutdown::new();
-    let mut stopping = std::pin::pin!(server.0.stopping.notified());
-    stopping.as_mut().enable();
-    while !server.0.is_stopped() {
+    let protocols = Arc::new(Protocols::new(&config));
+    let connections = TaskTracker::new();
+    let mut stopping = std::pin::pin!(server.stopped());
+    loop {
         let (stream, remote) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -96,47 +96,92 @@ where
             },
             () = &mut stopping => break,
         };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "messages may be delayed");
+        }
+        let stream = Patience::new(stream, config.write_timeout);
         let service =
             WithPeer { service: service.clone(), peer: Peer { remote, local, is_secure: false } };
-        let connection =
-            builder.serve_connection_with_upgrades(prepare(stream, &config), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let (server, protocols) = (server.clone(), protocols.clone());
+        connections.spawn(async move {
+            if let Err(error) = protocols.serve(&server, stream, service).await {
                 tracing::debug!(error, %remote, "connection ended");
             }
         });
     }
     drop(listener);
-    let drained = async { tokio::join!(graceful.shutdown(), server.closed()) };
+    connections.close();
+    let drained = async { tokio::join!(connections.wait(), server.closed()) };
     if tokio::time::timeout(config.drain_timeout, drained).await.is_err() {
         tracing::warn!("not all was answered when the server stopped");
     }
     Ok(())
 }
 
-fn prepare(stream: TcpStream, config: &ServeConfig) -> TokioIo<Patience<TcpStream>> {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "messages may be delayed");
-    }
-    TokioIo::new(Patience::new(stream, config.header_timeout, config.write_timeout))
+/// How each version of HTTP is spoken.
+struct Protocols {
+    header_timeout: Duration,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
 }
 
-fn builder(config: &ServeConfig) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_buf_size(config.buffer_size);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .enable_connect_protocol()
-        .max_concurrent_streams(config.max_concurrent_streams)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20));
-    builder
+impl Protocols {
+    fn new(config: &ServeConfig) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.header_timeout)
+            .max_buf_size(config.buffer_size);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .enable_connect_protocol()
+            .max_concurrent_streams(config.max_concurrent_streams)
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20));
+        Self { header_timeout: config.header_timeout, http1, http2 }
+    }
+
+    /// Serves one connection until it ends, or the server is stopped and what is being answered is
+    /// answered.
+    async fn serve<S, B>(
+        &self,
+        server: &Server,
+        mut stream: Patience<TcpStream>,
+        service: WithPeer<S>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
+        B: http_body::Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>>,
+        B: Send + 'static,
+    {
+        let begins = tokio::time::timeout(self.header_timeout, stream.version());
+        let version = tokio::select! {
+            version = begins => version??,
+            () = server.stopped() => return Ok(()),
+        };
+        let io = TokioIo::new(stream);
+        if version == Version::HTTP_2 {
+            // Boxed, since connections of HTTP/1.1 would have place for it, too.
+            let mut connection = Box::pin(self.http2.serve_connection(io, service));
+            tokio::select! {
+                served = &mut connection => return Ok(served?),
+                () = server.stopped() => connection.as_mut().graceful_shutdown(),
+            }
+            connection.await?;
+        } else {
+            let connection = self.http1.serve_connection(io, service).with_upgrades();
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                served = &mut connection => return Ok(served?),
+                () = server.stopped() => connection.as_mut().graceful_shutdown(),
+            }
+            connection.await?;
+        }
+        Ok(())
+    }
 }
 
 /// Tells each request from where it comes.

@@ -45,7 +45,8 @@ async fn what_is_no_request_of_bayeux_is_refused() {
 #[tokio::test]
 async fn too_large_a_head_is_refused() {
     let mut scene = Scene::new().await;
-    let long = "x".repeat(100_000);
+    // hyper doubles its buffer once more than the limit says.
+    let long = "x".repeat(200_000);
     let many: String = (0..1_000).map(|n| format!("x{n}: y\r\n")).collect();
     for (head, expected) in [
         (format!("GET /?jsonp=a&message={long} HTTP/1.1\r\nhost: x\r\n\r\n"), [414, 431]),

