@@ -76,7 +76,7 @@ impl ChannelId {
             return Err(ChannelIdError::Character);
         }
         let name = name.trim_end();
-        let name = name.strip_suffix('/').unwrap_or(name);
+        let name = name.strip_suffix('/').unwrap_or(name).trim_end();
         if name.len() < 2 {
             return Err(ChannelIdError::NoName);
         }
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn trailing_slash_and_space_are_dropped() {
-        for name in ["/foo/bar", "/foo/bar/", "/foo/bar/ ", "/foo/bar "] {
+        for name in ["/foo/bar", "/foo/bar/", "/foo/bar/ ", "/foo/bar ", "/foo/bar /"] {
             assert_eq!(id(name).as_str(), "/foo/bar");
         }
     }

@@ -1,0 +1,120 @@
+//! The message decoder.
+
+use bayeux_server::api::{Limits, Message, decode, encode};
+
+use crate::{check, compose};
+
+/// What is likely to be read as something.
+const TOKENS: &[&str] = &[
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "\\u",
+    "\\ud83d",
+    "\\ude00",
+    "\"\"",
+    "0",
+    "-",
+    "1e9",
+    ".5",
+    "null",
+    "true",
+    "\"channel\":",
+    "\"/a\"",
+    "\"id\":",
+    "\"data\":",
+    "\"ext\":",
+    "\"x\":",
+    " ",
+    "\u{0}",
+    "é",
+    "\u{1f600}",
+];
+
+const FIELDS: &[&str] = &[
+    "channel",
+    "clientId",
+    "id",
+    "data",
+    "ext",
+    "advice",
+    "subscription",
+    "successful",
+    "error",
+    "version",
+    "minimumVersion",
+    "supportedConnectionTypes",
+    "connectionType",
+    "timestamp",
+    "lazy",
+    "x-messages",
+    "other",
+    "channel\\u0000",
+    "",
+];
+
+const VALUES: &[&str] = &[
+    "null",
+    "true",
+    "0",
+    "-1",
+    "123456789012345678901234567890.000",
+    "1E400",
+    "\"\"",
+    "\"/a/b\"",
+    "\"/meta/connect\"",
+    "\"\\ud83d\"",
+    "\"\\ud83d\\ude00\\/\"",
+    "[]",
+    "[\"/a\",\"/b/**\"]",
+    "[1,null]",
+    "{}",
+    "{\"timeout\":-1,\"interval\":1e3,\"reconnect\":\"none\",\"x\":[ ]}",
+    "{\"ack\":true, \"a\":{\"b\":[{}]}}",
+];
+
+#[test]
+fn any_bytes_are_messages_or_an_error() {
+    check(read_and_written);
+}
+
+#[test]
+fn any_tokens_are_messages_or_an_error() {
+    check(|bytes| read_and_written(compose(bytes, TOKENS).as_bytes()));
+}
+
+#[test]
+fn any_fields_are_messages_or_an_error() {
+    check(|bytes| {
+        let objects = bytes.chunks(8).map(|choices| {
+            let fields = choices.chunks_exact(2).map(|pair| {
+                let field = FIELDS[usize::from(pair[0]) % FIELDS.len()];
+                format!("\"{field}\":{}", VALUES[usize::from(pair[1]) % VALUES.len()])
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        });
+        read_and_written(format!("[{}]", objects.collect::<Vec<_>>().join(", ")).as_bytes());
+    });
+}
+
+/// Whatever is read is within the limits, and once it is written it is read as the same.
+fn read_and_written(bytes: &[u8]) {
+    let limits = Limits { size: 4096, messages: 20, depth: 8 };
+    let Ok(messages) = decode(bytes, &limits) else { return };
+    assert!(bytes.len() <= limits.size);
+    assert!((1..=limits.messages).contains(&messages.len()));
+    let written = encode(&messages);
+    let again = decode(&written, &Limits::default()).unwrap();
+    assert_eq!(encode(&again), written);
+    let frozen: Vec<_> = messages.into_iter().map(Message::freeze).collect();
+    let thawed: Vec<_> = frozen.iter().map(|frozen| frozen.to_message()).collect();
+    assert_eq!(encode(&thawed), written);
+    if let [frozen] = &frozen[..] {
+        assert_eq!(frozen.array(), &written);
+    }
+}
