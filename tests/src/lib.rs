@@ -22,6 +22,7 @@
 mod client;
 pub mod hooks;
 mod http;
+pub mod panics;
 pub mod raw;
 mod server;
 mod wait;

@@ -2,13 +2,14 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use tokio::task::AbortHandle;
 
 use crate::transport::parcel::Receipt;
 
@@ -25,8 +26,14 @@ pub struct ResponseNotTaken;
 #[derive(Debug)]
 enum Form {
     Small(Content),
-    /// None once it was given up.
-    Large(Arc<Mutex<Option<Content>>>),
+    Large(Watched),
+}
+
+/// What is given up when the peer does not take it; none from then on.
+#[derive(Debug)]
+struct Watched {
+    content: Arc<Mutex<Option<Content>>>,
+    watchman: AbortHandle,
 }
 
 #[derive(Debug, Default)]
@@ -55,14 +62,14 @@ impl Body {
             return Self(Form::Small(content));
         }
         let content = Arc::new(Mutex::new(Some(content)));
-        tokio::spawn(give_up_when_stuck(Arc::downgrade(&content), patience));
-        Self(Form::Large(content))
+        let watchman = tokio::spawn(give_up_when_stuck(content.clone(), patience)).abort_handle();
+        Self(Form::Large(Watched { content, watchman }))
     }
 
     fn with<T>(&mut self, see: impl FnOnce(Option<&mut Content>) -> T) -> T {
         match &mut self.0 {
             Form::Small(content) => see(Some(content)),
-            Form::Large(content) => see(lock(content).as_mut()),
+            Form::Large(watched) => see(lock(&watched.content).as_mut()),
         }
     }
 
@@ -70,7 +77,9 @@ impl Body {
     fn left(&self) -> Option<usize> {
         match &self.0 {
             Form::Small(content) => Some(content.bytes.len()),
-            Form::Large(content) => lock(content).as_ref().map(|content| content.bytes.len()),
+            Form::Large(watched) => {
+                lock(&watched.content).as_ref().map(|content| content.bytes.len())
+            }
         }
     }
 }
@@ -97,22 +106,29 @@ impl Content {
     }
 }
 
-async fn give_up_when_stuck(content: Weak<Mutex<Option<Content>>>, patience: Duration) {
-    let mut left = None;
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.watchman.abort();
+        let content = lock(&self.content).take();
+        drop(content);
+    }
+}
+
+async fn give_up_when_stuck(content: Arc<Mutex<Option<Content>>>, patience: Duration) {
+    let mut before = None;
     loop {
         tokio::time::sleep(patience).await;
-        let Some(content) = content.upgrade() else { return };
-        let now = lock(&content).as_ref().map_or(0, |content| content.bytes.len());
-        if now == 0 {
+        let left = lock(&content).as_ref().map_or(0, |content| content.bytes.len());
+        if left == 0 {
             return;
         }
-        if left == Some(now) {
-            tracing::debug!(left = now, "the peer does not take its response");
+        if before == Some(left) {
+            tracing::debug!(left, "the peer does not take its response");
             let stuck = lock(&content).take();
             drop(stuck);
             return;
         }
-        left = Some(now);
+        before = Some(left);
     }
 }
 

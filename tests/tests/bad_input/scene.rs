@@ -1,10 +1,7 @@
 //! A server with somebody well-behaved on it, who notices when a hostile act disturbs others.
 
 use std::{
-    cell::Cell,
     net::SocketAddr,
-    panic,
-    sync::Once,
     time::{Duration, Instant},
 };
 
@@ -12,7 +9,7 @@ use bayeux_server::{Config, ServeConfig, Server, api::server::BayeuxServer as _,
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Version;
 use serde_json::{Value, json};
-use tests::{DEADLINE, WebSocket, open_websocket, raw::Raw, upgrade_request, within};
+use tests::{DEADLINE, WebSocket, open_websocket, panics, raw::Raw, upgrade_request, within};
 use tokio::{
     net::TcpListener,
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -53,7 +50,7 @@ impl Scene {
     }
 
     async fn start(turn: Turn, change: impl FnOnce(&mut Config, &mut ServeConfig)) -> Self {
-        watch_panics();
+        panics::watch();
         let (mut config, mut serve_config) = (Config::default(), ServeConfig::default());
         change(&mut config, &mut serve_config);
         let server = Server::builder().config(config).build();
@@ -104,7 +101,7 @@ impl Scene {
             assert!(start.elapsed() < DEADLINE, "{now:?} are left where there were {before:?}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        assert_eq!(PANICS.get(), 0, "something panicked");
+        assert_eq!(panics::count(), 0, "something panicked");
     }
 
     /// Waits until the server has as many channels as it had before anybody came but the bystander.
@@ -232,20 +229,4 @@ pub(crate) fn split(response: &str) -> (u16, String) {
     let (head, text) = response.split_once("\r\n\r\n").unwrap_or((response, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.unwrap_or_default(), text.to_owned())
-}
-
-thread_local! {
-    /// Each test has a thread, with its server in it.
-    static PANICS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn watch_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            PANICS.set(PANICS.get() + 1);
-            before(panic);
-        }));
-    });
 }

@@ -1,11 +1,11 @@
 //! A WebSocket whose peer sends frames of any shape, from the upgrade on, through all of the server.
 
-use std::{cell::Cell, panic, sync::Once, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use bayeux_server::{Config, Server, api::server::BayeuxServer as _};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tests::{eventually, within};
+use tests::{eventually, panics, within};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     runtime::{Builder, Runtime},
@@ -55,7 +55,7 @@ impl Bench {
 
     /// Opens a WebSocket, writes what `wire` makes for its session, and hangs up.
     fn play(&self, wire: impl FnOnce(&str) -> Vec<u8>) {
-        watch_panics();
+        panics::watch();
         self.runtime.block_on(within("the connection to end", async {
             let (near, far) = duplex(16 * 1024);
             let service = TowerToHyperService::new(self.server.service());
@@ -63,7 +63,7 @@ impl Bench {
                 http1::Builder::new().serve_connection(TokioIo::new(far), service).with_upgrades();
             let (_, ()) = tokio::join!(connection, visit(near, wire));
         }));
-        assert_eq!(PANICS.get(), 0, "the server panicked");
+        assert_eq!(panics::count(), 0, "the server panicked");
     }
 }
 
@@ -145,30 +145,14 @@ fn chosen(choice: &[u8], id: &str) -> Vec<u8> {
     frame
 }
 
-thread_local! {
-    static PANICS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts what panics in this thread, where the server runs: its tasks swallow it.
-fn watch_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            PANICS.set(PANICS.get() + 1);
-            before(panic);
-        }));
-    });
-}
-
 #[test]
 fn any_bytes_end_the_connection_and_nothing_else() {
-    let bench = panic::AssertUnwindSafe(Bench::new());
+    let bench = AssertUnwindSafe(Bench::new());
     check(|bytes| bench.play(|_| bytes.to_vec()));
 }
 
 #[test]
 fn any_frames_leave_nothing() {
-    let bench = panic::AssertUnwindSafe(Bench::new());
+    let bench = AssertUnwindSafe(Bench::new());
     check(|bytes| bench.play(|id| bytes.chunks(3).flat_map(|choice| chosen(choice, id)).collect()));
 }
