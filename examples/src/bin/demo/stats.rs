@@ -23,8 +23,11 @@ async fn publish(server: Server) {
         let (statistics, now) = (server.statistics(), Instant::now());
         let per_second = (statistics.messages_sent - sent) as f64 / (now - then).as_secs_f64();
         (then, sent) = (now, statistics.messages_sent);
+        // Those of the services are nobody's.
+        let visitors =
+            server.sessions().iter().filter(|session| !session.is_local_session()).count();
         let data = json!({
-            "sessions": statistics.sessions,
+            "sessions": visitors,
             "channels": statistics.channels,
             "messagesPerSecond": per_second.round(),
             "uptime": start.elapsed().as_secs(),
