@@ -9,6 +9,8 @@ use std::{
     task::Poll,
 };
 
+use crate::panics::caught;
+
 /// Runs `work` to its end, even if the returned future is dropped. Work that does not have to wait
 /// is done at once; the rest is a task of its own.
 ///
@@ -17,12 +19,12 @@ pub(crate) fn complete<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Option<T>> + Send {
     // Outside, so that the future of a request that is held for long has no place for it.
-    let mut work = Box::pin(work);
+    let mut work = Box::pin(caught(work));
     async {
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         match first {
-            Poll::Ready(done) => Some(done),
-            Poll::Pending => tokio::spawn(work).await.ok(),
+            Poll::Ready(done) => done,
+            Poll::Pending => tokio::spawn(work).await.ok().flatten(),
         }
     }
 }
@@ -50,10 +52,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_no_result() {
-        let work = complete(async {
+        assert_eq!(complete(async { assert_eq!(1, 2) }).await, None);
+        let later = complete(async {
             tokio::task::yield_now().await;
             assert_eq!(1, 2);
         });
-        assert_eq!(work.await, None);
+        assert_eq!(later.await, None);
     }
 }

@@ -28,6 +28,7 @@ mod ids;
 mod listeners;
 mod local_session;
 mod options;
+mod panics;
 mod pipeline;
 mod policy;
 mod proto;

@@ -29,6 +29,7 @@ use crate::{
     ids::Ids,
     listeners::Listeners,
     local_session::Local,
+    panics::{caught, tell},
     proto::{
         browsers::Browsers,
         limiter::Limiter,
@@ -214,7 +215,7 @@ impl Server {
         let id = channel.id().as_str();
         tracing::debug!(channel = id, "channel removed");
         for listener in self.0.channel_listeners.snapshot().iter() {
-            listener.channel_removed(id);
+            tell(|| listener.channel_removed(id));
         }
     }
 
@@ -243,17 +244,17 @@ impl Server {
     async fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) {
         let seen = session.as_dyn();
         for listener in self.0.session_listeners.snapshot().iter() {
-            listener.session_removed(&seen, removal).await;
+            caught(listener.session_removed(&seen, removal)).await;
         }
         let ended: Ended = session.end(removal, farewell.map(Message::freeze));
         ended.wake();
         for channel in &ended.subscriptions {
             if channel.remove_subscriber(session.id()) {
-                self.tell_unsubscribed(session, channel, None).await;
+                caught(self.tell_unsubscribed(session, channel, None)).await;
             }
         }
         for listener in session.listeners().iter() {
-            listener.removed(&seen, removal).await;
+            caught(listener.removed(&seen, removal)).await;
         }
     }
 

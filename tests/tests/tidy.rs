@@ -1,4 +1,5 @@
-//! The tree keeps its own rules: every file says what it is, and the rules of Bayeux know no runtime.
+//! The tree keeps its own rules: every file says what it is, the rules of Bayeux know no runtime,
+//! and the documents name what exists.
 
 use std::{
     fs,
@@ -33,6 +34,35 @@ fn the_rules_know_no_runtime() {
             let found = OUTSIDE.iter().find(|word| line.contains(*word));
             assert_eq!(found, None, "{}: {line}", path.display());
         }
+    }
+}
+
+#[test]
+fn every_test_that_conformance_names_exists() {
+    let conformance = root().join("docs/conformance.md");
+    let conformance = fs::read_to_string(conformance).expect("the file can be read");
+    let code = conformance.split('`').skip(1).step_by(2);
+    let named: Vec<_> = code.filter_map(|code| Some((code, named_test(code)?))).collect();
+    assert!(named.len() > 100, "only {} tests are named", named.len());
+    for (name, (path, function)) in named {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        assert!(text.contains(&function) && !text.is_empty(), "there is no {name}");
+    }
+}
+
+/// Tells where to find a test that is named as `server/lazy::function`, as
+/// `bayeux-common/src/z85.rs::function` or as `interop/cometd/ack.test.js`: in which file, and what
+/// has to be in it. None for code that is no such name.
+fn named_test(code: &str) -> Option<(PathBuf, String)> {
+    let is_name = code.starts_with(|first: char| first.is_ascii_lowercase());
+    match code.split_once("::").filter(|_| is_name) {
+        Some((file, function)) if file.ends_with(".rs") => {
+            Some((root().join(file), format!("fn {function}(")))
+        }
+        Some((file, function)) => {
+            Some((root().join(format!("tests/tests/{file}.rs")), format!("fn {function}(")))
+        }
+        None => code.starts_with("interop/").then(|| (root().join(code), String::new())),
     }
 }
 

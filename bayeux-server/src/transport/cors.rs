@@ -16,7 +16,8 @@ impl Server {
     pub fn cors(&self) -> CorsLayer {
         let server = self.clone();
         let is_allowed = move |_: &HeaderValue, parts: &Parts| {
-            is_allowed_origin(&parts.headers, server.0.config.allowed_origins.as_deref())
+            let allowed = server.0.config.allowed_origins.as_deref();
+            is_allowed_origin(&parts.uri, &parts.headers, allowed)
         };
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(is_allowed))

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::{
     complete::complete,
     driver::lock,
+    panics::caught,
     proto::{
         browsers::BrowserId,
         session::{Accepted, Cycle, Held},
@@ -59,7 +60,11 @@ struct Processed {
 }
 
 impl Exchange {
-    pub(crate) async fn run(mut self, messages: Vec<Message>) -> Outcome {
+    pub(crate) async fn run(self, messages: Vec<Message>) -> Outcome {
+        caught(self.exchange(messages)).await.unwrap_or(Outcome::Failed)
+    }
+
+    async fn exchange(mut self, messages: Vec<Message>) -> Outcome {
         let is_alone = messages.len() == 1;
         let Some(mut processed) = complete(self.clone().process(messages)).await else {
             return Outcome::Failed;

@@ -142,7 +142,7 @@ fn admit<B>(server: &Server, request: &Request<B>) -> Result<(), Failure> {
     if !is_mapped(&config.url_mapping, request.uri().path()) {
         return Err(Failure::NotFound);
     }
-    if !is_allowed_origin(request.headers(), config.allowed_origins.as_deref()) {
+    if !is_allowed_origin(request.uri(), request.headers(), config.allowed_origins.as_deref()) {
         return Err(Failure::Origin);
     }
     Ok(())

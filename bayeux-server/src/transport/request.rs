@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bayeux_api::{DecodeError, server::BayeuxContext};
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use http_body_util::BodyExt as _;
 
 use crate::transport::status::Failure;
@@ -59,10 +59,16 @@ fn is_secure(parts: &Parts) -> bool {
 
 /// Whether a page of the request's origin may talk to this server: one that is listed, or one that
 /// the server itself serves. Requests without `Origin` are not a page's.
-pub(crate) fn is_allowed_origin(headers: &HeaderMap, allowed: Option<&[String]>) -> bool {
+pub(crate) fn is_allowed_origin(
+    uri: &Uri,
+    headers: &HeaderMap,
+    allowed: Option<&[String]>,
+) -> bool {
     let (Some(allowed), Some(origin)) = (allowed, headers.get(header::ORIGIN)) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
+    // Over HTTP/2 the host is in the URI.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(|authority| authority.as_str()).or(host);
     let is_own = origin.split_once("://").is_some_and(|(_, of)| Some(of) == host);
     is_own || allowed.iter().any(|one| one == origin || one == "*")
 }
@@ -112,12 +118,15 @@ mod tests {
             (None, true),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert("host", "server:8080".parse().unwrap());
             if let Some(origin) = origin {
                 headers.insert("origin", origin.parse().unwrap());
             }
-            assert_eq!(is_allowed_origin(&headers, Some(&allowed)), expected, "{origin:?}");
-            assert!(is_allowed_origin(&headers, None));
+            let http2 = Uri::from_static("http://server:8080/cometd");
+            assert_eq!(is_allowed_origin(&http2, &headers, Some(&allowed)), expected, "{origin:?}");
+            let http1 = Uri::from_static("/cometd");
+            headers.insert("host", "server:8080".parse().unwrap());
+            assert_eq!(is_allowed_origin(&http1, &headers, Some(&allowed)), expected, "{origin:?}");
+            assert!(is_allowed_origin(&http1, &headers, None));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{server::Server, session::Session};
+use crate::{panics::tell, server::Server, session::Session};
 
 /// Says that a connect is held when it is made, and that it goes on when it is
 /// [resumed](Self::resume) or, because its connection broke or another took its place, dropped.
@@ -17,7 +17,9 @@ impl Suspension {
     pub(crate) fn new(server: &Server, session: &Arc<Session>, timeout: Duration) -> Self {
         server.0.counters.held_connects.increment();
         let seen = session.as_dyn();
-        session.listeners().iter().for_each(|listener| listener.suspended(&seen, timeout));
+        for listener in session.listeners().iter() {
+            tell(|| listener.suspended(&seen, timeout));
+        }
         Self { server: server.clone(), session: session.clone(), timed_out: false }
     }
 
@@ -30,6 +32,8 @@ impl Drop for Suspension {
     fn drop(&mut self) {
         self.server.0.counters.held_connects.decrement();
         let (seen, timed_out) = (self.session.as_dyn(), self.timed_out);
-        self.session.listeners().iter().for_each(|listener| listener.resumed(&seen, timed_out));
+        for listener in self.session.listeners().iter() {
+            tell(|| listener.resumed(&seen, timed_out));
+        }
     }
 }

@@ -7,6 +7,7 @@ use tests::{TestServer, Transport, brisk, every_transport, over_every_transport}
 
 over_every_transport!(
     it_is_given_once_and_again_when_it_changes,
+    what_changes_while_a_connect_is_held_comes_with_its_reply,
     the_clients_own_makes_the_server_repeat_its,
     the_clients_interval_is_repeated_and_forgotten_by_the_next_connect,
     the_clients_interval_lets_the_session_live_longer,
@@ -31,6 +32,17 @@ async fn it_is_given_once_and_again_when_it_changes(transport: Transport) {
     session.set_timeout(None);
     let reply = client.connect().await;
     assert_eq!(reply["advice"]["timeout"], 300);
+}
+
+async fn what_changes_while_a_connect_is_held_comes_with_its_reply(transport: Transport) {
+    let server = TestServer::start(brisk).await;
+    let mut client = server.connected(transport).await;
+    let id = client.hold().await;
+    let session = server.session(&client);
+    session.set_timeout(Some(Duration::from_millis(200)));
+    session.set_interval(Some(Duration::from_millis(10)));
+    let reply = client.reply_to(&id).await;
+    assert_eq!(reply["advice"], json!({ "reconnect": "retry", "interval": 10, "timeout": 200 }));
 }
 
 async fn the_clients_own_makes_the_server_repeat_its(transport: Transport) {

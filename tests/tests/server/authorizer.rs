@@ -1,6 +1,6 @@
 //! Authorizers: one grant is needed, one denial is enough.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bayeux_server::api::{
@@ -23,6 +23,7 @@ over_every_transport!(
     creating_is_asked_of_the_wild_channels,
     a_wild_subscription_is_asked_of_itself_and_the_wilder_ones,
     what_is_removed_decides_no_more,
+    one_may_remove_itself_when_it_is_asked,
     meta_channels_have_none,
 );
 
@@ -146,6 +147,36 @@ async fn what_is_removed_decides_no_more(transport: Transport) {
     assert_eq!(publish(&mut client, "/a").await, NOT_GRANTED);
     drop(registration);
     assert_eq!(publish(&mut client, "/a").await, Value::Null);
+}
+
+/// Grants once.
+#[derive(Debug, Default)]
+struct Once(Mutex<Option<Registration>>);
+
+#[async_trait]
+impl Authorizer for Once {
+    async fn authorize(
+        &self,
+        _operation: Operation,
+        _channel: &ChannelId,
+        _session: &Arc<dyn ServerSession>,
+        _message: &ServerMessage,
+    ) -> Authorization {
+        drop(self.0.lock().unwrap().take());
+        Authorization::Grant
+    }
+}
+
+async fn one_may_remove_itself_when_it_is_asked(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    add(&server, "/a/*", GrantAuthorizer::NONE).keep();
+    let channel = server.server.create_channel_if_absent("/a/b", &|_| {}).unwrap().channel();
+    let once = Arc::new(Once::default());
+    let registration = channel.add_authorizer(once.clone());
+    *once.0.lock().unwrap() = Some(registration);
+    let mut client = server.handshaken(transport).await;
+    assert_eq!(publish(&mut client, "/a/b").await, Value::Null);
+    assert_eq!(publish(&mut client, "/a/b").await, NOT_GRANTED);
 }
 
 async fn meta_channels_have_none(transport: Transport) {

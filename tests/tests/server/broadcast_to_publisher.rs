@@ -1,14 +1,20 @@
 //! Whether a publisher hears itself: the server, the channel and the session all have to agree.
 
-use bayeux_server::api::{Message, server::BayeuxServer as _};
+use std::sync::Arc;
+
+use bayeux_server::{
+    Server,
+    api::{Message, server::BayeuxServer as _},
+};
 use serde_json::json;
-use tests::{Client, TestServer, Transport, over_every_transport};
+use tests::{Client, TestServer, Transport, hooks::Log, over_every_transport};
 
 over_every_transport!(
     a_session_that_does_not_want_to_does_not_hear_itself,
     a_server_that_does_not_want_it_sets_it_for_new_sessions,
     a_channel_that_does_not_want_it_lets_others_hear,
     a_wild_subscription_hears_what_the_exact_channel_keeps_back,
+    the_exact_and_the_wild_channel_may_both_keep_it_back,
     answers_and_farewells_still_arrive,
 );
 
@@ -64,6 +70,17 @@ async fn a_wild_subscription_hears_what_the_exact_channel_keeps_back(transport: 
     assert_eq!(heard(&server, &mut client).await, ["own", "other's"]);
 }
 
+async fn the_exact_and_the_wild_channel_may_both_keep_it_back(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    for id in ["/a", "/*"] {
+        let channel = server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+        channel.set_broadcast_to_publisher(false);
+        client.subscribe(id).await;
+    }
+    assert_eq!(heard(&server, &mut client).await, ["other's"]);
+}
+
 async fn answers_and_farewells_still_arrive(transport: Transport) {
     let server = TestServer::start(|config| config.broadcast_to_publisher = false).await;
     let mut service = server.server.new_service("echo").await.unwrap();
@@ -77,4 +94,20 @@ async fn answers_and_farewells_still_arrive(transport: Transport) {
     client.hold().await;
     session.disconnect().await;
     client.expect("the farewell", |message| message["channel"] == "/meta/disconnect").await;
+}
+
+#[tokio::test]
+async fn local_sessions_are_no_exception() {
+    let server = Server::new();
+    let local = server.new_local_session("local");
+    local.handshake(Message::default()).await.unwrap();
+    let log = Log::default();
+    let channel = local.channel("/a").unwrap();
+    let _subscription = channel.subscribe(Arc::new(log.clone())).await.unwrap();
+    local.server_session().unwrap().set_broadcast_to_publisher(false);
+    channel.publish(Message::with_data("", json!("own"))).await.unwrap();
+    let published = server.channel("/a").unwrap();
+    published.publish(None, Message::with_data("", json!("other's"))).await.unwrap();
+    log.until("/a \"other's\"").await;
+    assert_eq!(log.entries(), ["/a \"other's\""]);
 }

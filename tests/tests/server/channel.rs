@@ -77,6 +77,19 @@ async fn meta_and_service_channels_are_persistent_from_the_start() {
 }
 
 #[tokio::test]
+async fn a_removed_channels_listeners_hear_no_more() {
+    let server = Server::new();
+    let log = Log::default();
+    let removed = create(&server, "/a");
+    removed.add_listener(Arc::new(log.clone())).keep();
+    removed.remove();
+    for channel in [removed, create(&server, "/a")] {
+        assert_eq!(channel.publish(None, Message::with_data("", json!(1))).await, Ok(false));
+    }
+    assert!(log.entries().is_empty());
+}
+
+#[tokio::test]
 async fn attributes_are_kept() {
     let channel = create(&Server::new(), "/a");
     assert!(channel.attribute("x").is_none());

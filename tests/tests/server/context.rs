@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Router, extract::Request, middleware};
+use axum::{Router, extract::Request, middleware, response::Response};
 use bayeux_server::{
     Server,
     api::{
@@ -10,10 +10,11 @@ use bayeux_server::{
         server::{BayeuxContext, BayeuxServer as _, Principal},
     },
 };
-use http::Version;
+use http::{HeaderValue, Version, header};
 use serde_json::json;
 use tests::{
-    Browser, TestServer, Transport, hooks::incoming, over_every_transport, over_transports,
+    Browser, TestServer, Transport, hooks::incoming, open_websocket, over_every_transport,
+    over_transports, upgrade_request,
 };
 
 over_transports!([
@@ -26,7 +27,8 @@ over_transports!([
     it_has_the_requests_headers_cookies_and_addresses,
     every_client_has_its_own,
     it_has_the_attributes_of_the_layers_before,
-    a_request_has_its_own_and_a_connection_keeps_its
+    a_request_has_its_own_and_a_connection_keeps_its,
+    a_layer_may_give_the_client_a_cookie
 );
 
 /// The contexts of all messages that arrived, in order, with their channels.
@@ -138,6 +140,28 @@ async fn a_request_has_its_own_and_a_connection_keeps_its(transport: Transport) 
     for pair in contexts.windows(2) {
         assert_eq!(Arc::ptr_eq(&pair[0], &pair[1]), transport.pushes());
     }
+}
+
+/// A response has it, and the response that accepts a WebSocket.
+async fn a_layer_may_give_the_client_a_cookie(transport: Transport) {
+    let server = Server::new();
+    let seen = watch(&server);
+    let gives = middleware::map_response(async |mut response: Response| {
+        response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static("seat=12"));
+        response
+    });
+    let app = Router::new().fallback_service(server.service()).layer(gives);
+    let server = TestServer::serve_router(server, app).await;
+    if transport.pushes() {
+        let request = upgrade_request(server.address, transport.version(), "/");
+        let (_, response) = open_websocket(server.address, request).await.unwrap();
+        assert_eq!(response.headers()[header::SET_COOKIE], "seat=12");
+        return;
+    }
+    let mut client = server.handshaken(transport).await;
+    assert_eq!(client.browser.cookie("seat").as_deref(), Some("12"));
+    client.connect().await;
+    assert_eq!(contexts(&seen)[1].cookie("seat"), Some("12"));
 }
 
 over_every_transport!(it_says_over_what_a_message_came);

@@ -17,6 +17,7 @@ over_every_transport!(
     the_held_connect_is_answered_and_told_to_stay_away,
     a_later_connect_is_told_to_handshake,
     later_messages_of_the_batch_are_of_nobody,
+    no_service_is_asked_after_the_disconnect_of_its_batch,
     a_disconnect_by_the_server_is_told_to_the_client,
     a_session_removed_by_the_server_is_not_told,
     a_connect_that_races_with_a_disconnect_is_told_to_stay_away,
@@ -84,6 +85,24 @@ async fn later_messages_of_the_batch_are_of_nobody(transport: Transport) {
         assert_eq!(reply["error"], "402::session_unknown");
     }
     assert!(server.server.channel("/a").is_none());
+}
+
+async fn no_service_is_asked_after_the_disconnect_of_its_batch(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let log = Log::default();
+    for channel in ["/a", meta::SUBSCRIBE] {
+        let channel = server.server.create_channel_if_absent(channel, &|_| {}).unwrap().channel();
+        channel.add_listener(Arc::new(log.clone())).keep();
+    }
+    let mut client = server.connected(transport).await;
+    let batch = [
+        client.message("/a", &json!({ "data": 1 })),
+        client.message("/meta/disconnect", &json!({})),
+        client.message("/a", &json!({ "data": 2 })),
+        client.message("/meta/subscribe", &json!({ "subscription": "/a" })),
+    ];
+    client.batch(&batch).await;
+    assert_eq!(log.entries(), ["/a hears /a"]);
 }
 
 async fn a_disconnect_by_the_server_is_told_to_the_client(transport: Transport) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bayeux_server::api::{
-    Flow, Frozen, Message,
+    Flow, Frozen, Message, Subscription,
     server::{BayeuxServer as _, ServerMessage, ServerSession, SessionExtension},
 };
 use serde_json::json;
@@ -18,6 +18,7 @@ over_every_transport!(
     every_message_that_arrives_is_seen,
     every_reply_and_delivery_is_seen,
     changes_on_the_way_in_are_seen_by_listeners_and_subscribers,
+    changes_to_what_is_asked_of_the_server_count,
     changes_on_the_way_out_are_seen_by_the_client,
     an_arriving_message_may_be_stopped,
     who_stops_a_message_may_complete_its_reply,
@@ -120,6 +121,36 @@ async fn changes_on_the_way_in_are_seen_by_listeners_and_subscribers(transport: 
     assert_eq!(client.message_on("/a").await, expected);
 }
 
+async fn changes_to_what_is_asked_of_the_server_count(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let extension = incoming(|_, message| {
+        message.ext_mut().insert("in".to_owned(), json!(1));
+        if message.subscription.is_some() {
+            message.subscription = Some(Subscription::One("/b".to_owned()));
+        }
+        Flow::Continue
+    });
+    server.server.add_extension(extension).keep();
+    let seen = Log::default();
+    for channel in server.server.channels() {
+        let own = seen.clone();
+        let listener = on_message(move |_, message| {
+            own.add(format!("{} {:?}", message.channel(), message.ext_field("in")));
+            Flow::Continue
+        });
+        channel.add_listener(listener).keep();
+    }
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    assert!(server.server.channel("/a").is_none());
+    assert_eq!(server.server.channel("/b").unwrap().subscribers().len(), 1);
+    client.unsubscribe("/a").await;
+    assert!(server.server.channel("/b").unwrap().subscribers().is_empty());
+    client.disconnect().await;
+    let asked = ["handshake", "connect", "subscribe", "unsubscribe", "disconnect"];
+    assert_eq!(seen.entries(), asked.map(|one| format!("/meta/{one} Some(Number(1))")));
+}
+
 async fn changes_on_the_way_out_are_seen_by_the_client(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let extension = outgoing(|_, message| {
@@ -152,6 +183,7 @@ async fn an_arriving_message_may_be_stopped(transport: Transport) {
         ("/service/a", json!({ "data": 1 })),
         ("/meta/connect", json!({})),
         ("/meta/subscribe", json!({ "subscription": "/a" })),
+        ("/meta/unsubscribe", json!({ "subscription": "/a" })),
         ("/meta/disconnect", json!({})),
         ("/meta/handshake", json!({})),
     ] {

@@ -1,7 +1,7 @@
 //! The HTTP face: which transport takes a request, and what the responses look like.
 
 use bayeux_server::api::{ConnectionType, server::BayeuxServer as _};
-use http::{Method, Response, header};
+use http::{Method, Response, Version, header};
 use http_body_util::Full;
 use tests::{Http, TestServer};
 
@@ -112,9 +112,33 @@ async fn a_transport_that_is_not_allowed_takes_nothing() {
     assert_eq!(http.post("/", &[], HANDSHAKE).await.unwrap().status(), 400);
     let path = format!("/?jsonp=f&message={CONNECT}");
     assert_eq!(http.get(&path, &[]).await.unwrap().status(), 200);
-    let upgrade = tests::upgrade_request(server.address, http::Version::HTTP_11, "/");
+    let upgrade = tests::upgrade_request(server.address, Version::HTTP_11, "/");
     let refused = tests::open_websocket(server.address, upgrade).await.unwrap_err();
     assert_eq!(refused.status(), 400);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_be_kept_out() {
+    let server = TestServer::start(|config| {
+        config.allowed_origins = Some(vec!["https://friend.example".to_owned()]);
+    })
+    .await;
+    for (version, http) in [
+        (Version::HTTP_11, Http::new(server.address)),
+        (Version::HTTP_2, Http::http2(server.address).await),
+    ] {
+        let own = format!("http://{}", server.address);
+        for (origin, status) in
+            [("https://friend.example", 200), (&own, 200), ("https://evil.example", 403)]
+        {
+            let response = http.post("/", &[("origin", origin)], HANDSHAKE).await.unwrap();
+            assert_eq!(response.status(), status, "{origin} over {version:?}");
+            let mut upgrade = tests::upgrade_request(server.address, version, "/");
+            upgrade.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+            let opened = tests::open_websocket(server.address, upgrade).await;
+            assert_eq!(opened.is_ok(), status == 200, "{origin} over {version:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ over_every_transport!(
     a_lazy_channel_without_a_time_has_the_transports,
     a_message_may_be_made_lazy_by_a_listener,
     a_lazy_wild_channel_makes_what_it_matches_lazy_but_not_its_parent,
+    a_lazy_parent_makes_nothing_lazy,
     another_message_takes_the_lazy_ones_along_in_order,
     no_time_at_all_delivers_at_once,
     of_several_times_the_earliest_counts,
@@ -96,6 +97,16 @@ async fn a_lazy_wild_channel_makes_what_it_matches_lazy_but_not_its_parent(trans
     publisher.publish("/a", json!(2)).await;
     assert_eq!(client.channels_until("/a").await, ["/a/b", "/a"]);
     drop(channel);
+}
+
+async fn a_lazy_parent_makes_nothing_lazy(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let _parent = lazy(&server, "/a", Duration::from_secs(99));
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a/b").await;
+    client.hold().await;
+    server.handshaken(transport).await.publish("/a/b", json!(1)).await;
+    assert_eq!(client.message_on("/a/b").await["data"], 1);
 }
 
 async fn another_message_takes_the_lazy_ones_along_in_order(transport: Transport) {

@@ -1,6 +1,9 @@
 //! Local sessions: clients inside the server, with the whole API of a client.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bayeux_server::{
@@ -100,6 +103,15 @@ async fn disconnecting_ends_it_on_both_sides() {
     let published = local.channel("/a").unwrap().publish(Message::with_data("", json!(1))).await;
     assert_eq!(published, Err(RequestError::NotHandshaken));
     assert_eq!(local.disconnect().await, Err(RequestError::NotHandshaken));
+}
+
+#[tokio::test]
+async fn one_that_the_server_disconnects_is_disconnected() {
+    let server = Server::new();
+    let local = handshaken(&server).await;
+    local.server_session().unwrap().disconnect().await;
+    assert!(!local.is_handshook() && !local.is_connected());
+    assert!(server.sessions().is_empty());
 }
 
 #[tokio::test]
@@ -204,6 +216,21 @@ async fn a_batch_holds_back_what_it_receives() {
     assert!(local.end_batch().await);
     log.until("/a 2").await;
     assert_eq!(log.entries(), ["/a 1", "/a 2"]);
+}
+
+#[tokio::test]
+async fn a_lazy_message_reaches_it_in_its_time() {
+    let server = Server::new();
+    let local = handshaken(&server).await;
+    let log = Log::default();
+    let _subscription =
+        local.channel("/a").unwrap().subscribe(Arc::new(log.clone())).await.unwrap();
+    let channel = server.channel("/a").unwrap();
+    channel.set_lazy_timeout(Duration::from_millis(100));
+    let start = Instant::now();
+    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    log.until("/a 1").await;
+    assert!(start.elapsed() >= Duration::from_millis(100));
 }
 
 #[tokio::test]

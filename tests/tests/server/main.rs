@@ -20,6 +20,7 @@ mod disconnect;
 mod dump;
 mod expiry;
 mod extension;
+mod failing;
 mod filter;
 mod handshake;
 mod http;

@@ -18,6 +18,7 @@ over_every_transport!(
     a_service_that_delivers_is_passed_in_order,
     a_service_that_publishes_is_passed_in_order,
     extensions_are_asked_in_their_order_inwards_and_in_reverse_outwards,
+    what_session_extensions_unwrap_is_heard_unwrapped_and_sent_wrapped,
 );
 
 /// Notes that it was passed, as whatever it is plugged in.
@@ -210,4 +211,48 @@ async fn extensions_are_asked_in_their_order_inwards_and_in_reverse_outwards(tra
     let inward = ["first", "second", "third", "fourth"];
     let outward = ["second", "first", "fourth", "third"];
     assert_eq!(names, [inward, outward, outward].concat());
+}
+
+/// Takes its layer off what arrives, and puts it around what goes out.
+#[derive(Debug)]
+struct Layer(&'static str);
+
+#[async_trait]
+impl SessionExtension for Layer {
+    async fn incoming(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        if let Some(data) = &mut message.data {
+            *data = data.value()[self.0].clone().into();
+        }
+        Flow::Continue
+    }
+
+    async fn outgoing(
+        &self,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _session: &Arc<dyn ServerSession>,
+        message: Arc<Frozen>,
+    ) -> Option<Arc<Frozen>> {
+        let mut copy = message.to_message();
+        copy.data = copy.data.map(|data| json!({ self.0: data.value() }).into());
+        Some(copy.freeze())
+    }
+}
+
+async fn what_session_extensions_unwrap_is_heard_unwrapped_and_sent_wrapped(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    for layer in ["outer", "inner"] {
+        server.session(&client).add_extension(Arc::new(Layer(layer))).keep();
+    }
+    let mut plain = server.connected(transport).await;
+    plain.subscribe("/a").await;
+    let wrapped = json!({ "outer": { "inner": 1 } });
+    client.publish("/a", wrapped.clone()).await;
+    assert_eq!(plain.message_on("/a").await["data"], 1);
+    assert_eq!(client.message_on("/a").await["data"], wrapped);
 }

@@ -68,6 +68,7 @@ over_every_transport!(
     a_denied_handshake_is_told_to_stay_away,
     a_denied_handshake_starts_no_session,
     the_policy_may_tell_more_in_the_reply,
+    the_policy_may_tell_more_in_every_refusal,
     creating_may_be_denied,
     subscribing_may_be_denied,
     publishing_may_be_denied,
@@ -133,6 +134,76 @@ async fn the_policy_may_tell_more_in_the_reply(transport: Transport) {
     assert_eq!(reply["ext"], json!({ "login": { "failure": "expired" } }));
     let reply = client.try_handshake(json!({ "ext": { "token": "secret" } })).await;
     assert_eq!(reply["successful"], true);
+}
+
+/// Denies all but handshakes, and says why.
+#[derive(Debug)]
+struct Explains;
+
+fn explained(what: &str, message: &mut ServerMessage) -> bool {
+    let reply = message.reply_mut();
+    reply.advice_mut().reconnect = Some(Reconnect::None);
+    reply.ext_mut().insert("denied".to_owned(), json!(what));
+    false
+}
+
+#[async_trait]
+impl SecurityPolicy for Explains {
+    async fn can_handshake(
+        &self,
+        _server: &dyn BayeuxServer,
+        _session: &Arc<dyn ServerSession>,
+        _message: &mut ServerMessage,
+    ) -> bool {
+        true
+    }
+
+    async fn can_create(
+        &self,
+        _server: &dyn BayeuxServer,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &ChannelId,
+        message: &mut ServerMessage,
+    ) -> bool {
+        explained("create", message)
+    }
+
+    async fn can_subscribe(
+        &self,
+        _server: &dyn BayeuxServer,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        message: &mut ServerMessage,
+    ) -> bool {
+        explained("subscribe", message)
+    }
+
+    async fn can_publish(
+        &self,
+        _server: &dyn BayeuxServer,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        message: &mut ServerMessage,
+    ) -> bool {
+        explained("publish", message)
+    }
+}
+
+async fn the_policy_may_tell_more_in_every_refusal(transport: Transport) {
+    let server = server(Explains).await;
+    server.server.create_channel_if_absent("/there", &|_| {}).unwrap();
+    let mut client = server.handshaken(transport).await;
+    for (channel, fields, denied) in [
+        ("/new", json!({ "data": 1 }), "create"),
+        ("/there", json!({ "data": 1 }), "publish"),
+        ("/meta/subscribe", json!({ "subscription": "/new" }), "create"),
+        ("/meta/subscribe", json!({ "subscription": "/there" }), "subscribe"),
+    ] {
+        let reply = client.request(channel, fields).await;
+        assert_eq!(reply["successful"], false, "{channel}");
+        assert_eq!(reply["ext"], json!({ "denied": denied }), "{channel}");
+        assert_eq!(reply["advice"]["reconnect"], "none", "{channel}");
+    }
 }
 
 async fn creating_may_be_denied(transport: Transport) {

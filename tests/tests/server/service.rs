@@ -9,6 +9,7 @@ use tests::{TestServer, Transport, hooks::Log, over_every_transport};
 
 over_every_transport!(
     an_answer_goes_to_the_sender_alone,
+    an_answer_needs_no_subscription_and_outlives_one,
     a_service_may_answer_nothing,
     its_own_messages_are_passed_over,
     the_parameters_of_its_channel_are_bound,
@@ -32,6 +33,24 @@ async fn an_answer_goes_to_the_sender_alone(transport: Transport) {
     let answer = client.message_on("/service/echo").await;
     assert_eq!(answer, json!({ "channel": "/service/echo", "data": { "n": 1 } }));
     assert_eq!(server.session(&other).queue_depth().messages, 0);
+}
+
+async fn an_answer_needs_no_subscription_and_outlives_one(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut service = server.server.new_service("echo").await.unwrap();
+    service.on_message("/service/echo", async |request| request.message.data).unwrap();
+    let mut client = server.connected(transport).await;
+    let (channel, session) =
+        (server.server.channel("/service/echo").unwrap(), server.session(&client));
+    client.subscribe("/service/echo").await;
+    for data in 0..3 {
+        client.publish("/service/echo", json!(data)).await;
+        assert_eq!(client.message_on("/service/echo").await["data"], data);
+        match data {
+            0 => assert!(channel.unsubscribe(&*session).await),
+            _ => assert!(channel.subscribe(&*session).await),
+        }
+    }
 }
 
 async fn a_service_may_answer_nothing(transport: Transport) {

@@ -11,7 +11,7 @@ use bayeux_server::{
     },
     serve,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
     Http, TestServer, Transport, brisk, eventually, every_transport, hooks::Log,
     over_every_transport, over_transports, raw::Raw, within,
@@ -145,24 +145,44 @@ async fn a_client_that_does_not_read_its_reply_expires(transport: Transport) {
     assert_eq!(reply["advice"]["reconnect"], "handshake");
 }
 
-over_transports!([websocket: WebSocket] a_connection_that_takes_nothing_is_given_up);
+over_transports!([websocket: WebSocket]
+    a_connection_that_takes_nothing_is_given_up,
+    one_that_takes_nothing_is_given_up_with_acknowledgements_too
+);
 
 async fn a_connection_that_takes_nothing_is_given_up(transport: Transport) {
+    is_given_up(transport, json!({})).await;
+}
+
+async fn one_that_takes_nothing_is_given_up_with_acknowledgements_too(transport: Transport) {
+    is_given_up(transport, json!({ "ext": { "ack": true } })).await;
+}
+
+/// Handshakes with `fields`, and takes nothing over a further connection once it has connected.
+async fn is_given_up(transport: Transport, fields: Value) {
     let server = TestServer::start(|config| {
         brisk(config);
+        config.acknowledgements = true;
         config.ws.write_timeout = Duration::from_millis(100);
         every_transport(config, |t| t.max_queue_bytes = 64 * 1024 * 1024);
     })
     .await;
     let log = Log::default();
     server.server.add_session_listener(Arc::new(log.clone())).keep();
-    let mut client = server.connected(transport).await;
+    let mut client = server.client(transport).await;
+    let reply = client.try_handshake(fields.clone()).await;
+    assert_eq!(reply["ext"], fields["ext"]);
+    client.connect().await;
     let session = server.session(&client);
     let mut raw = narrow(server.address).await;
     upgrade(&mut raw).await;
-    let message = json!([{ "channel": "/b", "clientId": client.id(), "data": 1 }]).to_string();
+    let connect = json!({ "channel": "/meta/connect", "clientId": client.id(), "id": "c" });
+    let publish = json!({ "channel": "/b", "clientId": client.id(), "data": 1 });
+    let message = json!([connect, publish]).to_string();
     // A masked frame, with a mask of zeros.
-    let mut frame = vec![0x81, 0x80 | u8::try_from(message.len()).unwrap(), 0, 0, 0, 0];
+    let mut frame = vec![0x81, 0x80 | 126];
+    frame.extend(u16::try_from(message.len()).unwrap().to_be_bytes());
+    frame.extend([0; 4]);
     frame.extend_from_slice(message.as_bytes());
     raw.write(frame).await;
     raw.read_until("/b").await;

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bayeux_server::{
     Config, Server,
-    api::server::{BayeuxServer as _, GrantAuthorizer, ServerChannel, ServerChannelListener},
+    api::{
+        Message,
+        server::{BayeuxServer as _, GrantAuthorizer, ServerChannel, ServerChannelListener},
+    },
 };
 use serde_json::json;
 use tests::{TestServer, Transport, brisk, eventually, hooks::Log, over_every_transport, within};
@@ -122,6 +125,20 @@ async fn children_keep_nothing() {
     create(&server, "/a");
     eventually("the parent to go", || server.channel("/a").is_none()).await;
     assert!(server.channel("/a/b").is_some());
+}
+
+#[tokio::test]
+async fn a_swept_channel_still_reaches_wild_subscribers() {
+    let server = sweeping().await;
+    let local = server.new_local_session("wild");
+    local.handshake(Default::default()).await.unwrap();
+    let log = Log::default();
+    let wild = local.channel("/a/**").unwrap();
+    let _subscription = wild.subscribe(Arc::new(log.clone())).await.unwrap();
+    let channel = create(&server, "/a/b");
+    eventually("the channel to go", || server.channel("/a/b").is_none()).await;
+    assert_eq!(channel.publish(None, Message::with_data("", json!(1))).await, Ok(true));
+    log.until("/a/** 1").await;
 }
 
 #[tokio::test]

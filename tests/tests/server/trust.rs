@@ -62,6 +62,7 @@ async fn a_foreign_second_message_is_refused_also_for_meta_channels(transport: T
 over_http!(
     another_browser_cannot_use_a_session,
     a_trusting_server_takes_an_id_for_enough,
+    a_trusting_server_holds_connects_without_a_cookie,
     the_tabs_of_a_browser_may_use_each_others_sessions,
 );
 
@@ -92,6 +93,17 @@ async fn a_trusting_server_takes_an_id_for_enough(transport: Transport) {
         moved.connect_at_once().await;
         assert!(publishes(&mut moved).await, "{other:?}");
     }
+}
+
+async fn a_trusting_server_holds_connects_without_a_cookie(transport: Transport) {
+    let server = TestServer::start(|config| config.http.trust_client_session = true).await;
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    client.browser.clear();
+    let id = client.hold().await;
+    server.handshaken(transport).await.publish("/a", json!(1)).await;
+    assert_eq!(client.message_on("/a").await["data"], 1);
+    assert_eq!(client.reply_to(&id).await["successful"], true);
 }
 
 async fn the_tabs_of_a_browser_may_use_each_others_sessions(transport: Transport) {

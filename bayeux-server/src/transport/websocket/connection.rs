@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::{
     driver,
+    panics::caught,
     proto::session::{Cycle, Held},
     server::Server,
     session::{Carrier, Origin, Session},
@@ -70,7 +71,8 @@ impl Connection {
     }
 
     pub(crate) async fn run(mut self) {
-        let end = self.serve().await;
+        let failure = || End::Close(Code::Error, "the server failed".to_owned());
+        let end = caught(self.serve()).await.unwrap_or_else(failure);
         self.unbind();
         if let End::Close(code, reason) = end {
             tracing::debug!(?code, reason, "websocket closed");
