@@ -29,7 +29,7 @@ pub struct Config {
     /// the memory of what is not yet acknowledged, within the queue's bounds.
     pub acknowledgements: bool,
     /// `handshakesPerAddress` and `handshakesPerAddressPeriod`: how many handshakes one address may
-    /// ask for. No limit by default: many users may share an address.
+    /// ask for; of IPv6, one network of 64 bits. No limit by default: many users may share an address.
     pub handshake_limit: Option<HandshakeLimit>,
     /// `allowedOrigins`: the origins whose pages may talk to this server, beside the server's own.
     /// None, the default, lets any origin through, WebSocket upgrades included.

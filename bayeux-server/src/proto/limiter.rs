@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
@@ -31,6 +31,7 @@ impl Limiter {
         limit: HandshakeLimit,
         now: Instant,
     ) -> Result<(), Duration> {
+        let address = network(address);
         self.clean(limit, now);
         let cost = limit.period / limit.count.max(1);
         let full = self.full.get(&address).copied().unwrap_or(now).max(now) + cost;
@@ -47,6 +48,16 @@ impl Limiter {
             self.full.retain(|_, full| *full > now);
             self.next_clean = Some(now + limit.period);
         }
+    }
+}
+
+/// Returns what one party has of addresses: one of IPv4, and a network of 2^64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -72,6 +83,23 @@ mod tests {
         assert_eq!(limiter.take(one, LIMIT, now), Err(Duration::from_secs(5)));
         assert_eq!(limiter.take(other, LIMIT, now), Ok(()));
         assert_eq!(limiter.take(one, LIMIT, now + Duration::from_secs(5)), Ok(()));
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_share_a_bucket() {
+        for (one, other, is_shared) in [
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("::ffff:10.0.0.1", "10.0.0.1", true),
+            ("::ffff:10.0.0.1", "::ffff:10.0.0.2", false),
+        ] {
+            let (mut limiter, now) = (Limiter::default(), start());
+            for _ in 0..2 {
+                limiter.take(one.parse().unwrap(), LIMIT, now).unwrap();
+            }
+            let is_refused = limiter.take(other.parse().unwrap(), LIMIT, now).is_err();
+            assert_eq!(is_refused, is_shared, "{one} {other}");
+        }
     }
 
     #[test]
