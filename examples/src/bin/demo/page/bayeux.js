@@ -9,16 +9,17 @@
 // Events: "status" when `client.status` has changed; "session" when a handshake has made a new
 // session, inside the batch that restores the subscriptions.
 
+import { TRANSPORTS } from "./transports.js";
+
 const PATIENCE = 10_000; // ms a reply may take, beyond the time the server may hold a connect
 const BACKOFF_STEP = 1_000; // ms added to the pause by each failure in a row
 const BACKOFF_LIMIT = 30_000;
-const URL_LIMIT = 2_000; // characters in the address of a callback-polling request
 const DEFAULT_ADVICE = { reconnect: "retry", interval: 0, timeout: 60_000 };
 
-/** What went wrong; `reply` is the server's message, if it is the server that refused. */
-export class BayeuxError extends Error {
-  constructor(text, reply) {
-    super(text);
+/** A refusal by the server, whose message is `reply`; what else goes wrong is a plain error. */
+class Refusal extends Error {
+  constructor(reply) {
+    super(reply.error ?? "refused by the server");
     this.reply = reply;
   }
 }
@@ -164,7 +165,7 @@ export class Bayeux extends EventTarget {
     });
     if (!reply.supportedConnectionTypes?.includes(name)) {
       this.#advice = { ...DEFAULT_ADVICE, reconnect: "none" };
-      throw new BayeuxError(`the server offers no ${name}`);
+      throw new Error(`the server offers no ${name}`);
     }
     this.#clientId = reply.clientId;
     this.#report(this.#status.state);
@@ -204,7 +205,7 @@ export class Bayeux extends EventTarget {
     this.#transport = null;
     this.#clientId = undefined;
     transport.reset();
-    this.#failRequests(new BayeuxError("disconnected"));
+    this.#failRequests(new Error("disconnected"));
     this.#report("disconnected", reason);
   }
 
@@ -228,11 +229,11 @@ export class Bayeux extends EventTarget {
 
   #request(message, { patience = PATIENCE, isCall = false } = {}) {
     if (!this.#transport || !(this.#clientId || message.channel === "/meta/handshake")) {
-      return Promise.reject(new BayeuxError("not connected"));
+      return Promise.reject(new Error("not connected"));
     }
     const id = this.#nextId();
     return new Promise((resolve, reject) => {
-      const giveUp = () => this.#settle(id, new BayeuxError("the server did not answer in time"));
+      const giveUp = () => this.#settle(id, new Error("the server did not answer in time"));
       const timer = setTimeout(giveUp, patience);
       this.#requests.set(id, { channel: message.channel, isCall, timer, resolve, reject });
       const whole = { ...message, id, clientId: this.#clientId };
@@ -284,169 +285,13 @@ export class Bayeux extends EventTarget {
     clearTimeout(request.timer);
     if (outcome instanceof Error) request.reject(outcome);
     else if (outcome.successful) request.resolve(outcome);
-    else request.reject(new BayeuxError(outcome.error ?? "refused by the server", outcome));
+    else request.reject(new Refusal(outcome));
   }
 
   #failRequests(error) {
     for (const id of [...this.#requests.keys()]) this.#settle(id, error);
   }
 }
-
-/** Sends arrays of messages over one socket, which it opens when there is something to send. */
-class WebSocketTransport {
-  name = "websocket";
-  #url;
-  #events;
-  #socket = null;
-  #opening = null;
-
-  constructor(url, events) {
-    this.#url = url.replace(/^http/, "ws");
-    this.#events = events;
-  }
-
-  async send(messages) {
-    const socket = await (this.#opening ??= this.#open());
-    socket.send(JSON.stringify(messages));
-  }
-
-  sendLast(messages) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(messages));
-  }
-
-  reset() {
-    const socket = this.#socket;
-    this.#socket = this.#opening = null;
-    socket?.close(1000);
-  }
-
-  #open() {
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    return new Promise((resolve, reject) => {
-      socket.onopen = () => resolve(socket);
-      socket.onmessage = (event) => this.#events.receive(JSON.parse(event.data));
-      socket.onclose = (event) => {
-        if (socket !== this.#socket) return;
-        this.#socket = this.#opening = null;
-        const error = new BayeuxError(`no WebSocket to the server (code ${event.code})`);
-        reject(error);
-        this.#events.lost(error);
-      };
-    });
-  }
-}
-
-/** What the polling transports share: a connect has its own request, others go in a row. */
-class Polling {
-  #turn = Promise.resolve();
-  #aborter = new AbortController();
-
-  constructor(url, events) {
-    this.url = url;
-    this.receive = events.receive;
-  }
-
-  send(messages) {
-    const { signal } = this.#aborter;
-    const isAlone = ["/meta/handshake", "/meta/connect"].includes(messages[0].channel);
-    if (isAlone) return this.exchange(messages, signal);
-    const sent = this.#turn.then(async () => {
-      for (const part of this.parts(messages)) {
-        signal.throwIfAborted();
-        await this.exchange(part, signal);
-      }
-    });
-    this.#turn = sent.catch(() => {});
-    return sent;
-  }
-
-  sendLast(messages) {
-    for (const part of this.parts(messages)) this.fetch(part, { keepalive: true }).catch(() => {});
-  }
-
-  reset() {
-    this.#aborter.abort(new BayeuxError("disconnected"));
-    this.#aborter = new AbortController();
-  }
-}
-
-class LongPolling extends Polling {
-  name = "long-polling";
-
-  parts(messages) {
-    return [messages];
-  }
-
-  async exchange(messages, signal) {
-    const response = await this.fetch(messages, { signal }).catch(() => {
-      throw new BayeuxError("the server cannot be reached");
-    });
-    if (!response.ok) throw new BayeuxError(`the server answered HTTP ${response.status}`);
-    this.receive(await response.json());
-  }
-
-  fetch(messages, options) {
-    const headers = { "Content-Type": "application/json;charset=UTF-8" };
-    return fetch(this.url, { method: "POST", headers, body: JSON.stringify(messages), ...options });
-  }
-}
-
-class CallbackPolling extends Polling {
-  name = "callback-polling";
-  static #lastCallback = 0;
-
-  /** Splits the messages, in order, so that no address becomes too long. */
-  parts(messages) {
-    const fits = (part) => this.#address(part).length <= URL_LIMIT;
-    const parts = [];
-    for (const message of messages) {
-      if (!fits([message])) throw new BayeuxError("too long a message for callback-polling");
-      if (parts.length && fits([...parts.at(-1), message])) parts.at(-1).push(message);
-      else parts.push([message]);
-    }
-    return parts;
-  }
-
-  async exchange(messages, signal) {
-    const callback = `bayeux_${(CallbackPolling.#lastCallback += 1)}`;
-    const script = document.createElement("script");
-    const ended = new AbortController();
-    try {
-      await new Promise((resolve, reject) => {
-        const fail = () => reject(new BayeuxError("the server sent no usable script"));
-        window[callback] = (answer) => resolve(this.receive(answer));
-        script.onload = fail; // changes nothing if the script has called
-        script.onerror = fail;
-        const abort = () => reject(signal.reason);
-        signal.addEventListener("abort", abort, { signal: ended.signal });
-        script.src = this.#address(messages, callback);
-        document.head.append(script);
-      });
-    } finally {
-      ended.abort();
-      script.remove();
-      window[callback] = () => {}; // a script that is aborted may still come and call
-      if (!signal.aborted) delete window[callback];
-    }
-  }
-
-  fetch(messages, options) {
-    return fetch(this.#address(messages), options);
-  }
-
-  #address(messages, callback = "bayeux_0000000") {
-    const text = encodeURIComponent(JSON.stringify(messages));
-    return `${this.url}?jsonp=${callback}&message=${text}`;
-  }
-}
-
-/** The transports by the names that Bayeux gives them. */
-const TRANSPORTS = {
-  websocket: WebSocketTransport,
-  "long-polling": LongPolling,
-  "callback-polling": CallbackPolling,
-};
 
 function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));

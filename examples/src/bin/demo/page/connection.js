@@ -1,0 +1,62 @@
+// The connection bar: one switch for the transport, one button, one light.
+
+import { Bayeux } from "./bayeux.js";
+import { byId, show } from "./dom.js";
+
+const STATES = {
+  connecting: "Connecting",
+  connected: "Connected",
+  reconnecting: "Reconnecting",
+  disconnected: "Disconnected",
+};
+const TRANSPORTS = {
+  websocket: "WebSocket",
+  "long-polling": "Long-polling",
+  "callback-polling": "Callback-polling",
+};
+
+/** The one client of the page. */
+export const client = new Bayeux(new URL("/cometd", location.href));
+let switching = Promise.resolve();
+
+/** Leaves the transport in use, if another, and connects over the chosen one. */
+export function connect() {
+  switching = switching.then(async () => {
+    if (client.status.transport === chosenTransport()) return;
+    await client.disconnect();
+    client.handshake(chosenTransport());
+  });
+}
+
+export function chosenTransport() {
+  return document.querySelector("#transport input:checked").value;
+}
+
+export function transportLabel(name) {
+  return TRANSPORTS[name];
+}
+
+function showStatus() {
+  const { state, transport, clientId, reason, retryIn } = client.status;
+  const isOff = state === "disconnected";
+  byId("status").dataset.state = state;
+  byId("status").textContent = STATES[state];
+  byId("status-transport").textContent = isOff ? "no transport" : transportLabel(transport);
+  byId("client-id").textContent = clientId ?? "";
+  byId("client-id").title = clientId ?? "";
+  byId("toggle").textContent = isOff ? "Connect" : "Disconnect";
+  const next = retryIn > 0 ? ` Next try in ${retryIn / 1000} s.` : "";
+  show(byId("status-reason"), reason && `${capitalised(reason)}.${next}`);
+}
+
+function capitalised(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+client.addEventListener("status", showStatus);
+byId("transport").addEventListener("change", connect);
+byId("toggle").addEventListener("click", () => {
+  if (client.status.state === "disconnected") connect();
+  else client.disconnect();
+});
+showStatus();
