@@ -169,12 +169,21 @@ impl Message {
 
     /// Returns whether this is a `/meta/handshake`.
     pub fn is_handshake(&self) -> bool {
-        self.channel.as_deref() == Some(meta::HANDSHAKE)
+        self.is_on(meta::HANDSHAKE)
     }
 
     /// Returns whether this is a `/meta/connect`.
     pub fn is_connect(&self) -> bool {
-        self.channel.as_deref() == Some(meta::CONNECT)
+        self.is_on(meta::CONNECT)
+    }
+
+    /// Returns whether the channel is this one, in whatever spelling.
+    fn is_on(&self, name: &str) -> bool {
+        self.channel.as_deref().is_some_and(|own| {
+            own == name
+                || own.starts_with(name)
+                    && crate::ChannelId::new(own).is_ok_and(|id| id.as_str() == name)
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use bayeux_api::{
 use crate::{
     driver::lock,
     listeners::Listeners,
+    panics::ask,
     server::{Inner, Server},
     session::Session,
 };
@@ -135,14 +136,16 @@ impl Channel {
 
     /// Counts one sweep; true when the channel has to go, which it then has for its subscribers.
     fn sweep(&self) -> bool {
-        let is_listened_to =
-            || self.listeners.snapshot().iter().any(|listener| !listener.is_weak());
+        // Before locking, since it is the application's code.
+        let keeps =
+            |listener: &Arc<dyn ServerChannelListener>| ask(|| listener.is_weak()) != Some(true);
+        let is_listened_to = self.listeners.snapshot().iter().any(keeps);
         let mut subscribers = lock(&self.subscribers);
         let is_used = self.id.is_meta()
             || self.settings().persistent
             || !subscribers.members.is_empty()
             || !self.authorizers.is_empty()
-            || is_listened_to();
+            || is_listened_to;
         if is_used {
             self.use_again();
             return false;

@@ -10,6 +10,7 @@ use bayeux_api::server::Removal;
 use tokio::sync::Notify;
 
 use crate::{
+    proto::after,
     server::{Inner, Server},
     session::Session,
 };
@@ -80,7 +81,7 @@ pub(crate) async fn run(server: Weak<Inner>) {
     else {
         return;
     };
-    let mut next_sweep = tokio::time::Instant::now() + period;
+    let mut next_sweep: tokio::time::Instant = after(now(), period).into();
     loop {
         let Some(inner) = server.upgrade().filter(|inner| !inner.is_stopped()) else { return };
         let wake = inner.timers.next().map_or(next_sweep, |next| next_sweep.min(next.into()));
@@ -93,7 +94,7 @@ pub(crate) async fn run(server: Weak<Inner>) {
         end_expired(&server);
         if next_sweep <= tokio::time::Instant::now() {
             server.sweep();
-            next_sweep = tokio::time::Instant::now() + period;
+            next_sweep = after(now(), period).into();
         }
     }
 }
@@ -106,5 +107,25 @@ fn end_expired(server: &Server) {
             let server = server.clone();
             tokio::spawn(async move { server.end_session(&session, Removal::Expired, None).await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_has_few_timers_however_long_it_lives() {
+        let server = Server::new();
+        let client = server.in_process();
+        let reply = client.send(r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();
+        let id = reply.split("\"clientId\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let connect = format!(r#"[{{"channel":"/meta/connect","clientId":"{id}"}}]"#);
+        // Eight hours.
+        for _ in 0..1440 {
+            client.send(&connect).await.unwrap();
+        }
+        let entries: usize = lock(&server.0.timers.due).values().map(Vec::len).sum();
+        assert!(entries < 40, "{entries}");
     }
 }

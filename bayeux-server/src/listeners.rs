@@ -48,7 +48,11 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
 impl<T: ?Sized> List<T> {
     fn change(&self, change: impl FnOnce(&[Arc<T>]) -> Arc<[Arc<T>]>) {
         let mut members = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *members = change(&members);
+        let changed = change(&members);
+        let before = std::mem::replace(&mut *members, changed);
+        drop(members);
+        // Not under the lock: what is dropped may own registrations of this very list.
+        drop(before);
     }
 
     /// Removes one registration of `listener`; the same one may have been added twice.

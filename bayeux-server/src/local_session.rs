@@ -27,6 +27,7 @@ use crate::{
     complete::complete,
     driver::lock,
     listeners::Listeners,
+    panics::caught,
     server::Server,
     session::{Carrier, Origin, Session},
 };
@@ -140,6 +141,33 @@ impl Local {
         Some(message)
     }
 
+    async fn whole_handshake(&self, template: Message) -> Result<Message, RequestError> {
+        let local: Weak<dyn LocalSession> = self.me.clone();
+        let origin = Origin { local: Some(local), ..Origin::default() };
+        let session = self.server.new_session(Some(&self.hint), origin);
+        {
+            let mut own = lock(&self.session);
+            if own.is_some() {
+                return Err(RequestError::AlreadyHandshaken);
+            }
+            *own = Some(session.clone());
+        }
+        let carrier = Carrier::default();
+        session.attach(&carrier);
+        let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
+        let reply = caught(self.request(&session, message)).await;
+        let reply = reply.unwrap_or(Err(RequestError::Deleted));
+        if reply.is_err() {
+            *lock(&self.session) = None;
+            // It would stay for ever, since it does not expire.
+            self.server.end_session(&session, Removal::Removed, None).await;
+            return reply;
+        }
+        tokio::spawn(deliver(self.me.clone(), session.clone(), carrier));
+        self.connect(&session).await?;
+        reply
+    }
+
     async fn connect(&self, session: &Arc<Session>) -> Result<Message, RequestError> {
         let mut message = Message::new(meta::CONNECT);
         message.advice = Some(Advice { interval: Some(-1), ..Advice::default() });
@@ -154,7 +182,7 @@ async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Carrier) {
         for message in due.into_iter().flatten() {
             let Some(local) = local.upgrade() else { return };
             local.server.0.counters.messages_sent.increment();
-            local.receive(message.to_message()).await;
+            caught(local.receive(message.to_message())).await;
         }
         if session.removal().is_some() || local.strong_count() == 0 {
             return;
@@ -182,27 +210,11 @@ impl ClientSession for Local {
     }
 
     async fn handshake(&self, template: Message) -> Result<Message, RequestError> {
-        let local: Weak<dyn LocalSession> = self.me.clone();
-        let origin = Origin { local: Some(local), ..Origin::default() };
-        let session = self.server.new_session(Some(&self.hint), origin);
-        {
-            let mut own = lock(&self.session);
-            if own.is_some() {
-                return Err(RequestError::AlreadyHandshaken);
-            }
-            *own = Some(session.clone());
-        }
-        let carrier = Carrier::default();
-        session.attach(&carrier);
-        let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
-        let reply = self.request(&session, message).await;
-        if reply.is_err() {
-            *lock(&self.session) = None;
-            return reply;
-        }
-        tokio::spawn(deliver(self.me.clone(), session.clone(), carrier));
-        self.connect(&session).await?;
-        reply
+        let me = self.me.upgrade().ok_or(RequestError::NotHandshaken)?;
+        // Whole, even if the caller is dropped: half a handshake could be neither used nor repeated.
+        complete(async move { me.whole_handshake(template).await })
+            .await
+            .unwrap_or(Err(RequestError::Deleted))
     }
 
     async fn disconnect(&self) -> Result<Message, RequestError> {

@@ -88,7 +88,7 @@ impl Config {
             "allowedTransports" => list(value, &mut self.allowed_transports),
             "validateMessageFields" => boolean(value, &mut self.validate_message_fields),
             "broadcastToPublisher" => boolean(value, &mut self.broadcast_to_publisher),
-            "sweepPeriod" => millis(value, &mut self.sweep_period),
+            "sweepPeriod" => millis_or_default(value, &mut self.sweep_period),
             "ackExtension" => boolean(value, &mut self.acknowledgements),
             "maxMessages" => count(value, &mut self.max_messages),
             "maxDepth" => count(value, &mut self.max_depth).and_then(|()| {
@@ -104,13 +104,13 @@ impl Config {
                 whole(value, &mut count).map(|()| {
                     let count = u32::try_from(count).unwrap_or(u32::MAX);
                     let period = self.handshake_limit.map_or(Duration::from_secs(10), |l| l.period);
-                    self.handshake_limit = (count > 0).then_some(HandshakeLimit { count, period });
+                    self.handshake_limit = Some(HandshakeLimit { count, period });
                 })
             }
             "handshakesPerAddressPeriod" => {
                 let mut period = Duration::ZERO;
                 millis(value, &mut period).map(|()| {
-                    let count = self.handshake_limit.map_or(100, |limit| limit.count);
+                    let count = self.handshake_limit.map_or(0, |limit| limit.count);
                     self.handshake_limit = Some(HandshakeLimit { count, period });
                 })
             }
@@ -119,14 +119,20 @@ impl Config {
     }
 
     fn set_http(&mut self, scope: Scope, name: &str, value: &str) -> Outcome {
-        if scope == Scope::WebSocket {
+        let is_own = match scope {
+            Scope::All | Scope::Http => true,
+            Scope::Jsonp => name.starts_with("callbackParameter"),
+            // The others are of all transports over HTTP.
+            Scope::Json | Scope::WebSocket => false,
+        };
+        if !is_own {
             return None;
         }
         let http = &mut self.http;
         Some(match name {
             "maxSessionsPerBrowser" => limit(value, &mut http.max_sessions_per_browser),
             "http2MaxSessionsPerBrowser" => limit(value, &mut http.http2_max_sessions_per_browser),
-            "multiSessionInterval" => millis(value, &mut http.multi_session_interval),
+            "multiSessionInterval" => millis_or_zero(value, &mut http.multi_session_interval),
             "trustClientSession" => boolean(value, &mut http.trust_client_session),
             "duplicateMetaConnectHttpResponseCode" => {
                 status(value, &mut http.duplicate_meta_connect_status)
@@ -164,7 +170,7 @@ impl Config {
                 ws.messages_per_frame = ws.messages_per_frame.filter(|count| *count > 0);
             }),
             "bufferSize" => count(value, &mut ws.buffer_size),
-            "idleTimeout" => millis(value, &mut ws.idle_timeout),
+            "idleTimeout" => millis_or_never(value, &mut ws.idle_timeout),
             "writeTimeout" => millis(value, &mut ws.write_timeout),
             "requireHandshakePerConnection" => {
                 boolean(value, &mut ws.require_handshake_per_connection)
@@ -181,7 +187,7 @@ impl TransportConfig {
             "interval" => millis(value, &mut self.interval),
             "maxInterval" => millis(value, &mut self.max_interval),
             "maxProcessing" => millis_or_default(value, &mut self.max_processing),
-            "maxLazyTimeout" => millis(value, &mut self.max_lazy_timeout),
+            "maxLazyTimeout" => millis_or_zero(value, &mut self.max_lazy_timeout),
             "metaConnectDeliverOnly" => boolean(value, &mut self.meta_connect_deliver_only),
             "maxQueue" => count_or_default(value, &mut self.max_queue),
             "maxQueueBytes" => count_or_default(value, &mut self.max_queue_bytes),
@@ -331,12 +337,27 @@ fn millis(value: &str, field: &mut Duration) -> Parsed {
     Ok(())
 }
 
-/// Milliseconds, where a negative number leaves the default.
+/// Milliseconds, where zero or less leaves the default.
 fn millis_or_default(value: &str, field: &mut Duration) -> Parsed {
     let millis: i64 = value.parse().map_err(|_| "a number of milliseconds, or -1")?;
-    if let Ok(millis) = u64::try_from(millis) {
+    if let Some(millis) = u64::try_from(millis).ok().filter(|millis| *millis > 0) {
         *field = Duration::from_millis(millis);
     }
+    Ok(())
+}
+
+/// Milliseconds, where zero or less is no limit.
+fn millis_or_never(value: &str, field: &mut Duration) -> Parsed {
+    let millis: i64 = value.parse().map_err(|_| "a number of milliseconds, or 0 for no limit")?;
+    let millis = u64::try_from(millis).ok().filter(|millis| *millis > 0);
+    *field = millis.map_or(Duration::MAX, Duration::from_millis);
+    Ok(())
+}
+
+/// Milliseconds, where a negative number is the same as none.
+fn millis_or_zero(value: &str, field: &mut Duration) -> Parsed {
+    let millis: i64 = value.parse().map_err(|_| "a number of milliseconds")?;
+    *field = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
     Ok(())
 }
 
@@ -481,6 +502,35 @@ mod tests {
         assert_eq!(config.http.max_sessions_per_browser, None);
         assert_eq!(config.ws.messages_per_frame, None);
         assert_eq!(set(&[("maxQueue", "-1")]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_order_of_the_handshake_limits_options_does_not_matter() {
+        let (none, period) =
+            (("handshakesPerAddress", "0"), ("handshakesPerAddressPeriod", "1000"));
+        assert_eq!(set(&[none, period]).unwrap(), set(&[period, none]).unwrap());
+        assert_eq!(set(&[period]).unwrap().handshake_limit.unwrap().count, 0);
+    }
+
+    #[test]
+    fn values_that_cometd_documents_as_none_are_taken() {
+        for (name, value) in [
+            ("multiSessionInterval", "-1"),
+            ("maxLazyTimeout", "-1"),
+            ("sweepPeriod", "-1"),
+            ("ws.idleTimeout", "0"),
+        ] {
+            set(&[(name, value)]).unwrap();
+        }
+        assert_eq!(set(&[("maxProcessing", "0")]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_of_all_http_transports_is_not_set_for_one() {
+        set(&[("long-polling.json.trustClientSession", "true")]).unwrap_err();
+        set(&[("long-polling.jsonp.trustClientSession", "true")]).unwrap_err();
+        set(&[("long-polling.trustClientSession", "true")]).unwrap();
+        set(&[("long-polling.jsonp.callbackParameter", "call")]).unwrap();
     }
 
     #[test]

@@ -13,8 +13,13 @@ pub(crate) fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = O
     AssertUnwindSafe(work).catch_unwind().map(Result::ok)
 }
 
+/// Asks something that does not wait; none when it panicked.
+pub(crate) fn ask<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
 /// Calls what is only told of something, where nobody could be told of its panic but the log, to which
 /// the panic's own message goes.
 pub(crate) fn tell(call: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(call));
+    let _ = ask(call);
 }

@@ -186,10 +186,14 @@ impl Session {
     /// Tells whether the session's time is over; if not, the timers get to know when it will be.
     pub(crate) fn is_over_or_arms(&self, timers: &Timers, now: Instant) -> bool {
         let mut core = lock(&self.core);
-        core.armed = None;
         if core.machine.is_over(now) {
             return true;
         }
+        if core.armed.is_some_and(|armed| armed > now) {
+            // A time from before the deadline moved to an earlier one.
+            return false;
+        }
+        core.armed = None;
         self.arm(&mut core, timers);
         false
     }
@@ -472,7 +476,11 @@ impl ServerSession for Session {
 
     fn set_meta_connect_delivery_only(&self, only: bool) {
         let delivery = if only { Delivery::ConnectOnly } else { Delivery::Any };
-        lock(&self.core).machine.set_delivery(delivery);
+        let mut core = lock(&self.core);
+        core.machine.set_delivery(delivery);
+        let carrier = core.carrier.clone();
+        drop(core);
+        wake(carrier);
     }
 
     fn is_broadcast_to_publisher(&self) -> bool {

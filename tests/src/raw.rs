@@ -69,6 +69,21 @@ impl Raw {
         .await
     }
 
+    /// Reads until `end` arrives, and keeps nothing of it.
+    pub async fn skip_until(&mut self, end: &str) {
+        within(&format!("{end:?} to arrive"), async {
+            let (mut tail, mut part) = (Vec::new(), vec![0; 64 * 1024]);
+            while !tail.windows(end.len()).any(|window| window == end.as_bytes()) {
+                tail.drain(..tail.len().saturating_sub(end.len()));
+                match self.0.read(&mut part).await {
+                    Ok(0) | Err(_) => panic!("closed before {end:?}"),
+                    Ok(count) => tail.extend_from_slice(&part[..count]),
+                }
+            }
+        })
+        .await;
+    }
+
     /// Reads that many bytes; none when the server closes the connection before.
     pub async fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; count];

@@ -15,7 +15,9 @@ impl Server {
         session: &Arc<Session>,
         message: &mut ServerMessage,
     ) -> Result<Accepted, Refusal> {
-        let ack = message.ext_field("ack").and_then(|ack| ack.as_u64());
+        let ack = message.ext_field("ack").and_then(|ack| ack.as_i64());
+        // -1 is what a client sends that has got no batch yet.
+        let ack = ack.map(|batch| u64::try_from(batch).unwrap_or(0));
         let accepted = session.connect(message.advice.as_ref(), ack);
         let Some(accepted) = accepted else {
             self.0.counters.unknown_expired.increment();

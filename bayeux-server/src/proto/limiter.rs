@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::proto::after;
+
 /// So many handshakes in such a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandshakeLimit {
-    /// How many handshakes an address may ask for at once.
+    /// How many handshakes an address may ask for at once; zero is no limit.
     pub count: u32,
     /// How long it takes until it may ask for as many again.
     pub period: Duration,
@@ -31,11 +33,15 @@ impl Limiter {
         limit: HandshakeLimit,
         now: Instant,
     ) -> Result<(), Duration> {
+        if limit.count == 0 {
+            return Ok(());
+        }
         let address = network(address);
         self.clean(limit, now);
-        let cost = limit.period / limit.count.max(1);
-        let full = self.full.get(&address).copied().unwrap_or(now).max(now) + cost;
-        let latest = now + limit.period;
+        let cost = limit.period / limit.count;
+        let full = self.full.get(&address).copied().unwrap_or(now).max(now);
+        let full = after(full, cost);
+        let latest = after(now, limit.period);
         if full > latest {
             return Err(full - latest);
         }
@@ -46,7 +52,7 @@ impl Limiter {
     fn clean(&mut self, limit: HandshakeLimit, now: Instant) {
         if self.next_clean.is_none_or(|next| next <= now) {
             self.full.retain(|_, full| *full > now);
-            self.next_clean = Some(now + limit.period);
+            self.next_clean = Some(after(now, limit.period));
         }
     }
 }

@@ -7,3 +7,11 @@ pub(crate) mod browsers;
 pub(crate) mod limiter;
 pub(crate) mod queue;
 pub(crate) mod session;
+
+use std::time::{Duration, Instant};
+
+/// Returns when `time` is over, which may be as long as an application wants to say "never" with.
+pub(crate) fn after(start: Instant, time: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    start.checked_add(time.min(LONGEST)).unwrap_or(start)
+}

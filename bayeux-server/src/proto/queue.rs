@@ -107,11 +107,13 @@ impl Queue {
             match overflow {
                 Overflow::Disconnect => return Pushed::Overflowed,
                 Overflow::DropNewest => return Pushed::Dropped,
-                Overflow::DropOldest => {}
-                Overflow::KeepLast => dropped += self.drop_channel(message.channel()),
+                Overflow::DropOldest | Overflow::KeepLast => {}
             }
             if message.weight() > bounds.bytes || bounds.messages == 0 {
                 return Pushed::Dropped;
+            }
+            if overflow == Overflow::KeepLast {
+                dropped += self.drop_channel(message.channel());
             }
             while self.is_full_for(&message, bounds) && self.drop_oldest() {
                 dropped += 1;
@@ -276,6 +278,16 @@ mod tests {
         push(&mut queue, message("/a", 3));
         queue.put_back(failed);
         assert_eq!(numbers(&queue.drain()), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_message_that_fits_nowhere_drops_no_other() {
+        let bounds = Bounds { messages: 100, bytes: 200 };
+        let mut queue = Queue::default();
+        push(&mut queue, message("/a", 0));
+        let large = Message::with_data("/a", json!("x".repeat(300))).freeze();
+        assert_eq!(queue.push(large, bounds, Overflow::KeepLast), Pushed::Dropped);
+        assert_eq!(numbers(&queue.drain()), [0]);
     }
 
     #[test]

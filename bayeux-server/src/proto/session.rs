@@ -28,7 +28,10 @@ use bayeux_api::{
     server::{Depth, Overflow, Removal},
 };
 
-use crate::proto::queue::{Bounds, Pushed, Queue};
+use crate::proto::{
+    after,
+    queue::{Bounds, Pushed, Queue},
+};
 
 /// What a session takes from its transport's configuration.
 #[derive(Clone, Debug)]
@@ -175,13 +178,13 @@ impl Session {
         if self.phase != Phase::New {
             return false;
         }
-        self.phase = Phase::Live(Stage::Handshaken, Presence::Away(now + self.silence()));
+        self.phase = Phase::Live(Stage::Handshaken, Presence::Away(after(now, self.silence())));
         true
     }
 
     /// A message arrived that is not a connect: the session lives at least for another while.
     pub(crate) fn touch(&mut self, now: Instant) {
-        let at_least = now + self.max_interval();
+        let at_least = after(now, self.max_interval());
         if let Phase::Live(_, Presence::Away(until)) = &mut self.phase {
             *until = at_least.max(*until);
         }
@@ -219,7 +222,7 @@ impl Session {
         if !is_held {
             return None;
         }
-        self.phase = Phase::Live(stage, Presence::Parked(now + timeout));
+        self.phase = Phase::Live(stage, Presence::Parked(after(now, timeout)));
         Some(timeout)
     }
 
@@ -232,7 +235,8 @@ impl Session {
         let pushes = self.pushes(pushes);
         let is_due = !pushes && self.is_due(now);
         if !is_due && now < until {
-            let lazy = self.lazy_until.filter(|_| !pushes && self.batch == 0);
+            let lazy =
+                self.lazy_until.filter(|_| !pushes && self.batch == 0 && self.queue.is_waiting());
             return Held::Wait(lazy.map_or(until, |lazy| lazy.min(until)));
         }
         self.phase = Phase::Live(stage, self.busy(now));
@@ -254,7 +258,7 @@ impl Session {
             return;
         }
         if let Phase::Live(stage, Presence::Busy(_) | Presence::Parked(_)) = self.phase {
-            self.phase = Phase::Live(stage, Presence::Away(now + self.silence()));
+            self.phase = Phase::Live(stage, Presence::Away(after(now, self.silence())));
         }
     }
 
@@ -278,7 +282,9 @@ impl Session {
             Phase::New | Phase::Gone(_) => None,
             Phase::Live(_, Presence::Away(until) | Presence::Busy(until)) => Some(until),
             // Whoever holds the connect answers it in time; this is for when nobody does.
-            Phase::Live(_, Presence::Parked(until)) => Some(until + self.rules.max_processing),
+            Phase::Live(_, Presence::Parked(until)) => {
+                Some(after(until, self.rules.max_processing))
+            }
         }
     }
 
@@ -316,12 +322,12 @@ impl Session {
     }
 
     fn busy(&self, now: Instant) -> Presence {
-        Presence::Busy(now + self.rules.max_processing)
+        Presence::Busy(after(now, self.rules.max_processing))
     }
 
     /// How long the client may be away after a reply.
     fn silence(&self) -> Duration {
-        self.current_interval() + self.max_interval()
+        self.current_interval().saturating_add(self.max_interval())
     }
 
     // --- messages ---
@@ -350,7 +356,7 @@ impl Session {
 
     /// Sets when lazy messages go out, if that is earlier than it was.
     fn lazy_by(&mut self, now: Instant, lazy_timeout: Option<Duration>) -> bool {
-        let until = now + lazy_timeout.unwrap_or(self.rules.max_lazy_timeout);
+        let until = after(now, lazy_timeout.unwrap_or(self.rules.max_lazy_timeout));
         let is_earlier = self.lazy_until.is_none_or(|earlier| until < earlier);
         if is_earlier {
             self.lazy_until = Some(until);
@@ -369,7 +375,8 @@ impl Session {
 
     /// Whether messages have to go out now.
     fn is_due(&self, now: Instant) -> bool {
-        self.batch == 0
+        // The end of a session is the end of its batches.
+        (self.batch == 0 || matches!(self.phase, Phase::Gone(_)))
             && (self.queue.is_urgent()
                 || self.queue.is_waiting() && self.lazy_until.is_some_and(|until| until <= now))
     }
@@ -432,6 +439,9 @@ impl Session {
 
     pub(crate) fn acknowledge(&mut self, batch: u64) {
         self.queue.acknowledge(batch);
+        if !self.queue.is_waiting() {
+            self.lazy_until = None;
+        }
     }
 
     /// Drops all messages, at the end; returns how many had not been delivered.

@@ -129,6 +129,11 @@ impl Exchange {
         let handled = self.server.handle(session, message).await;
         if let Some(accepted) = handled.connect {
             processed.receipt.cycle = Some(accepted.cycle);
+            if let Some((place, _)) = processed.connect.take()
+                && let (Some(session), Some(reply)) = (session, processed.replies[place].take())
+            {
+                processed.replies[place] = self.complete_reply(session, reply).await;
+            }
             processed.connect = Some((processed.replies.len(), accepted));
             processed.replies.push(Some(handled.reply));
             return;
@@ -181,6 +186,8 @@ fn pack(server: &Server, mut processed: Processed) -> Parcel {
         } else {
             queue = session.drain_with_response();
         }
+        // A listener may panic.
+        processed.receipt.messages.clone_from(&queue);
         for listener in session.listeners().iter() {
             let mut replies: Vec<_> = processed.replies.drain(..).flatten().collect();
             listener.de_queue(&session.as_dyn(), &mut queue, &mut replies);

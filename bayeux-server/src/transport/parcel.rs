@@ -50,7 +50,7 @@ pub(crate) struct Receipt {
     session: Option<Arc<Session>>,
     /// The connect that is answered.
     pub(crate) cycle: Option<Cycle>,
-    messages: Vec<Arc<Frozen>>,
+    pub(crate) messages: Vec<Arc<Frozen>>,
 }
 
 impl Receipt {

@@ -118,6 +118,9 @@ where
     Ok(())
 }
 
+/// hyper wants no smaller one.
+const SMALLEST_BUFFER: usize = 8 * 1024;
+
 /// How each version of HTTP is spoken.
 struct Protocols {
     header_timeout: Duration,
@@ -131,7 +134,7 @@ impl Protocols {
         http1
             .timer(TokioTimer::new())
             .header_read_timeout(config.header_timeout)
-            .max_buf_size(config.buffer_size);
+            .max_buf_size(config.buffer_size.max(SMALLEST_BUFFER));
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())

@@ -36,6 +36,7 @@ mod overflow;
 mod policy;
 mod publish;
 mod queue;
+mod regression;
 mod service;
 mod shutdown;
 mod slow;

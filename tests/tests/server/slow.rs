@@ -193,7 +193,7 @@ async fn is_given_up(transport: Transport, fields: Value) {
     log.until("Expired session, 0 subscriptions").await;
 }
 
-async fn upgrade(raw: &mut Raw) {
+pub(crate) async fn upgrade(raw: &mut Raw) {
     raw.write(
         "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",

@@ -19,7 +19,10 @@ use serde_json::json;
 use crate::{
     driver,
     panics::caught,
-    proto::session::{Cycle, Held},
+    proto::{
+        after,
+        session::{Cycle, Held},
+    },
     server::Server,
     session::{Carrier, Origin, Session},
     transport::{
@@ -37,6 +40,8 @@ pub(crate) struct Connection {
     carrier: Carrier,
     session: Option<Arc<Session>>,
     held: Option<(HeldConnect, Suspension)>,
+    /// Nothing is pushed between the reply to a handshake and the client's next message.
+    is_quiet: bool,
     /// When the peer was last heard of, or took something.
     alive: Instant,
 }
@@ -66,6 +71,7 @@ impl Connection {
             carrier: Carrier::default(),
             session: None,
             held: None,
+            is_quiet: false,
             alive: driver::now(),
         }
     }
@@ -113,7 +119,7 @@ impl Connection {
 
     /// Writes what is due, and tells when to look again.
     async fn step(&mut self) -> Result<Instant, End> {
-        let idle = self.alive + self.server.0.config.ws.idle_timeout;
+        let idle = after(self.alive, self.server.0.config.ws.idle_timeout);
         let mut until = idle;
         if let Some(session) = self.session.clone() {
             if !session.is_carried_by(&self.carrier) {
@@ -121,7 +127,7 @@ impl Connection {
                 self.unbind();
                 return Ok(until);
             }
-            let (due, again) = session.push();
+            let (due, again) = if self.is_quiet { (None, None) } else { session.push() };
             if let Some(messages) = due {
                 self.send(&session, messages, Vec::new()).await?;
             }
@@ -167,7 +173,7 @@ impl Connection {
         self.alive = driver::now();
         let text = match received {
             Received::Text(text) => text,
-            Received::Alive => return Ok(()),
+            Received::Alive => return self.flush().await,
             Received::Binary => {
                 let reason = "binary messages are not Bayeux";
                 return Err(End::Close(Code::Unsupported, reason.to_owned()));
@@ -192,6 +198,7 @@ impl Connection {
             && let Some(first) = messages.first()
         {
             self.bind(first);
+            self.is_quiet = false;
         }
         let mut replies = Vec::with_capacity(messages.len());
         let mut connect = None;
@@ -217,13 +224,17 @@ impl Connection {
     /// Finds the session of the first message of a new connection, or of one whose session ended. It
     /// may have begun over another transport, as it does with Faye's clients and aiocometd.
     fn bind(&mut self, message: &Message) {
-        let is_bound = self.session.as_ref().is_some_and(|session| session.is_handshook());
+        let is_bound = self
+            .session
+            .as_ref()
+            .is_some_and(|own| own.is_handshook() && own.is_carried_by(&self.carrier));
         if is_bound || self.server.0.config.ws.require_handshake_per_connection {
             return;
         }
         let Some(id) = message.client_id.as_deref() else { return };
         let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
         if let Some(session) = session {
+            self.unbind();
             session.attach(&self.carrier);
             self.session = Some(session);
         }
@@ -252,11 +263,11 @@ impl Connection {
             reply.x_messages = Some(queue.len() as u64);
         }
         self.write(encode(&replies)).await?;
-        self.send_shown(&session, queue, Vec::new()).await?;
         if self.session.as_ref().is_some_and(|own| Arc::ptr_eq(own, &session)) {
             session.attach(&self.carrier);
+            self.is_quiet = true;
         }
-        Ok(())
+        self.send_shown(&session, queue, Vec::new()).await
     }
 
     /// Takes a connect through the pipeline; returns it when it was accepted.
@@ -395,6 +406,16 @@ impl Connection {
         outcome.map_err(|error| end_of(&error))
     }
 
+    /// Waits until the peer has taken the pong: one that sends pings and reads nothing would fill the
+    /// memory with them.
+    async fn flush(&mut self) -> Result<(), End> {
+        let time = self.server.0.config.ws.write_timeout;
+        match tokio::time::timeout(time, self.socket.flush()).await {
+            Ok(flushed) => flushed.map_err(|error| end_of(&error)),
+            Err(_) => Err(End::Gone),
+        }
+    }
+
     async fn write(&mut self, text: Bytes) -> Result<(), End> {
         let time = self.server.0.config.ws.write_timeout;
         let write = async {
@@ -414,12 +435,19 @@ impl Connection {
         self.socket.write(text).await?;
         let time = self.server.0.config.ws.write_timeout;
         let mut written = self.socket.written();
+        let mut woken = false;
         loop {
             let wait = tokio::time::sleep(time);
             tokio::select! {
                 biased;
-                flushed = self.socket.flush() => return flushed,
-                () = self.carrier.notified() => {}
+                flushed = self.socket.flush() => {
+                    if woken {
+                        // It was for the loop, which has not seen it.
+                        self.carrier.notify_one();
+                    }
+                    return flushed;
+                }
+                () = self.carrier.notified() => woken = true,
                 () = wait => {
                     if self.socket.written() == written {
                         return Err(SocketError::Stuck);
@@ -428,7 +456,8 @@ impl Connection {
                 }
             }
             let is_over = matches!(session.removal(), Some(Removal::Expired | Removal::Overflowed));
-            if is_over {
+            // Another connection has taken the session over, and waits for what this one holds.
+            if is_over || woken && !session.is_carried_by(&self.carrier) {
                 return Err(SocketError::Stuck);
             }
         }
