@@ -41,6 +41,7 @@ over_http!(extensions_see_every_reply);
 over_websocket!(
     messages_of_the_handshake_wait_for_the_connect,
     a_farewell_is_said_in_a_batch_too,
+    the_held_connect_is_answered_before_the_disconnect,
     what_waits_is_sent_when_delivery_is_switched,
     of_two_sockets_that_speak_at_once_the_later_connect_is_held,
 );
@@ -220,6 +221,22 @@ async fn a_farewell_is_said_in_a_batch_too(transport: Transport) {
     session.disconnect().await;
     session.end_batch();
     assert_eq!(client.messages().await[0]["channel"], "/meta/disconnect");
+}
+
+/// CometD's JavaScript library closes the connection when the reply to its disconnect comes and no
+/// connect is outstanding, and otherwise never.
+async fn the_held_connect_is_answered_before_the_disconnect(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    client.hold().await;
+    let disconnect = client.message("/meta/disconnect", &json!({}));
+    client.send(&[disconnect]);
+    let mut channels = Vec::new();
+    while channels.len() < 2 {
+        let replies = client.messages().await;
+        channels.extend(replies.iter().map(|reply| reply["channel"].clone()));
+    }
+    assert_eq!(channels, ["/meta/connect", "/meta/disconnect"]);
 }
 
 async fn of_two_sockets_that_speak_at_once_the_later_connect_is_held(transport: Transport) {

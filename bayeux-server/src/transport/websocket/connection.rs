@@ -322,6 +322,11 @@ impl Connection {
                 self.reply_to_connect(&session, connect, replies, place).await
             }
             (Some(session), None) if !replies.is_empty() => {
+                if session.removal().is_some() {
+                    // The reply to a disconnect is the last: CometD's JavaScript library closes the
+                    // connection then, but only if it has no connect outstanding.
+                    self.ask_held(&session).await?;
+                }
                 let due = session.push().0.unwrap_or_default();
                 self.send(&session, due, replies).await
             }

@@ -12,8 +12,8 @@ use bayeux_server::{
     api::{
         ChannelId, Message,
         server::{
-            BayeuxServer, Removal, ServerChannel, ServerMessage, ServerSession,
-            ServerSessionListener, SubscriptionListener,
+            BayeuxServer, Removal, ServerChannel, ServerMessage, ServerSession, SessionListener,
+            SubscriptionListener,
         },
     },
 };
@@ -24,6 +24,7 @@ use serde_json::json;
 pub(crate) async fn start(server: &Server) -> Result<Service, Box<dyn Error>> {
     let chat = Arc::new(Chat { server: server.clone(), rooms: Mutex::default() });
     server.add_subscription_listener(chat.clone()).keep();
+    server.add_session_listener(chat.clone()).keep();
     let mut service = server.new_service("chat").await?;
     let joined = chat.clone();
     service.on_message("/service/members", move |request| {
@@ -71,13 +72,15 @@ struct Private {
 const MAX_USER: usize = 64;
 
 impl Chat {
-    async fn join(self: &Arc<Self>, request: Request) {
+    async fn join(&self, request: Request) {
         let Some(Ok(join)) = request.message.data.map(|data| data.to::<Join>()) else { return };
         let Some(room) = room_of(&join.room) else { return };
         let user = join.user.chars().take(MAX_USER).collect();
-        let session = request.sender;
-        if self.rooms().add(&room, session.id(), user) {
-            session.add_listener(self.clone()).keep();
+        let session = request.sender.id();
+        self.rooms().add(&room, session, user);
+        if self.server.session(session).is_none() {
+            // It ended meanwhile, and nobody tells of that again.
+            self.rooms().remove(&room, session);
         }
         self.publish_members(&room).await;
     }
@@ -132,11 +135,8 @@ fn room_of(channel: &str) -> Option<String> {
 }
 
 impl Rooms {
-    /// Adds a member; true when the session was in no room before.
-    fn add(&mut self, room: &str, session: &str, user: String) -> bool {
-        let is_new = !self.0.values().any(|members| members.contains_key(session));
+    fn add(&mut self, room: &str, session: &str, user: String) {
         self.0.entry(room.to_owned()).or_default().insert(session.to_owned(), user);
-        is_new
     }
 
     fn remove(&mut self, room: &str, session: &str) -> bool {
@@ -185,8 +185,8 @@ impl SubscriptionListener for Chat {
 }
 
 #[async_trait]
-impl ServerSessionListener for Chat {
-    async fn removed(&self, session: &Arc<dyn ServerSession>, _removal: Removal) {
+impl SessionListener for Chat {
+    async fn session_removed(&self, session: &Arc<dyn ServerSession>, _removal: Removal) {
         let rooms = self.rooms().rooms_of(session.id());
         for room in rooms {
             self.leave(&room, session.id()).await;
