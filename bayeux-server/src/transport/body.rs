@@ -1,6 +1,7 @@
 //! The body of a response.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -38,7 +39,8 @@ struct Watched {
 
 #[derive(Debug, Default)]
 struct Content {
-    bytes: Bytes,
+    parts: VecDeque<Bytes>,
+    left: usize,
     receipt: Option<Receipt>,
 }
 
@@ -50,15 +52,14 @@ const SMALL: usize = 16 * 1024;
 
 impl Body {
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self(Form::Small(Content { bytes: text.into(), receipt: None }))
+        Self(Form::Small(Content::new(vec![text.into()], None)))
     }
 
     /// A large body is given up when the peer takes nothing of it for `patience`: HTTP/2 would wait
     /// for its window for as long as the connection lives.
-    pub(crate) fn messages(bytes: Bytes, receipt: Receipt, patience: Duration) -> Self {
-        let is_small = bytes.len() <= SMALL;
-        let content = Content { bytes, receipt: Some(receipt) };
-        if is_small {
+    pub(crate) fn messages(parts: Vec<Bytes>, receipt: Receipt, patience: Duration) -> Self {
+        let content = Content::new(parts, Some(receipt));
+        if content.left <= SMALL {
             return Self(Form::Small(content));
         }
         let content = Arc::new(Mutex::new(Some(content)));
@@ -76,10 +77,8 @@ impl Body {
     /// Returns how many bytes are left; none when it was given up.
     fn left(&self) -> Option<usize> {
         match &self.0 {
-            Form::Small(content) => Some(content.bytes.len()),
-            Form::Large(watched) => {
-                lock(&watched.content).as_ref().map(|content| content.bytes.len())
-            }
+            Form::Small(content) => Some(content.left),
+            Form::Large(watched) => lock(&watched.content).as_ref().map(|content| content.left),
         }
     }
 }
@@ -91,13 +90,23 @@ impl Default for Form {
 }
 
 impl Content {
+    /// No part may be empty, unless it is the only one.
+    fn new(parts: Vec<Bytes>, receipt: Option<Receipt>) -> Self {
+        let left = parts.iter().map(Bytes::len).sum();
+        Self { parts: parts.into(), left, receipt }
+    }
+
     fn next_part(&mut self) -> Option<Bytes> {
-        if self.bytes.is_empty() {
+        if self.left == 0 {
             return None;
         }
-        let part = self.bytes.len().min(PART);
-        let part = self.bytes.split_to(part);
-        if self.bytes.is_empty()
+        let mut next = self.parts.pop_front()?;
+        let part = next.split_to(next.len().min(PART));
+        if !next.is_empty() {
+            self.parts.push_front(next);
+        }
+        self.left -= part.len();
+        if self.left == 0
             && let Some(mut receipt) = self.receipt.take()
         {
             receipt.delivered();
@@ -118,7 +127,7 @@ async fn give_up_when_stuck(content: Arc<Mutex<Option<Content>>>, patience: Dura
     let mut before = None;
     loop {
         tokio::time::sleep(patience).await;
-        let left = lock(&content).as_ref().map_or(0, |content| content.bytes.len());
+        let left = lock(&content).as_ref().map_or(0, |content| content.left);
         if left == 0 {
             return;
         }
@@ -174,7 +183,7 @@ mod tests {
 
     fn large() -> Body {
         let receipt = Receipt::new(&Server::builder().build(), None);
-        Body::messages(vec![b' '; 4 * PART].into(), receipt, PATIENCE)
+        Body::messages(vec![vec![b' '; 4 * PART].into()], receipt, PATIENCE)
     }
 
     #[tokio::test(start_paused = true)]

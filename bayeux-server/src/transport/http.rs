@@ -234,11 +234,11 @@ impl Form {
         let cookie =
             cookie.filter(|_| parcel.handshake.as_ref().is_some_and(Message::is_successful));
         let (array, receipt) = parcel.encode();
-        let (content_type, bytes) = match self {
+        let (content_type, parts) = match self {
             Self::Json => ("application/json", array),
-            Self::Callback(name) => ("text/javascript;charset=UTF-8", jsonp::wrap(name, &array)),
+            Self::Callback(name) => ("text/javascript;charset=UTF-8", jsonp::wrap(name, array)),
         };
-        let mut response = Response::new(Body::messages(bytes, receipt, patience));
+        let mut response = Response::new(Body::messages(parts, receipt, patience));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));

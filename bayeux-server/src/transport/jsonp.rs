@@ -28,22 +28,28 @@ pub(crate) fn read(query: &str, limits: &Limits) -> Result<Vec<Message>, Failure
     json::read_fields(query.as_bytes(), limits)
 }
 
-/// Wraps an array of messages into the call of `callback`. U+2028 and U+2029 may stand in JSON but,
-/// before ECMAScript 2019, not in a script.
-pub(crate) fn wrap(callback: &str, array: &[u8]) -> Bytes {
-    let mut script = Vec::with_capacity(callback.len() + array.len() + 2);
-    script.extend_from_slice(callback.as_bytes());
-    script.push(b'(');
-    let mut rest = array;
-    while let Some(at) =
-        rest.windows(3).position(|three| matches!(three, b"\xe2\x80\xa8" | b"\xe2\x80\xa9"))
-    {
+/// Wraps an array of messages, in parts, into the call of `callback`.
+pub(crate) fn wrap(callback: &str, array: Vec<Bytes>) -> Vec<Bytes> {
+    let mut script = vec![format!("{callback}(").into()];
+    script.extend(array.into_iter().map(escape));
+    script.push(Bytes::from_static(b")"));
+    script
+}
+
+/// U+2028 and U+2029 may stand in JSON but, before ECMAScript 2019, not in a script.
+fn escape(json: Bytes) -> Bytes {
+    let is_separator = |three: &[u8]| matches!(three, b"\xe2\x80\xa8" | b"\xe2\x80\xa9");
+    if !json.windows(3).any(is_separator) {
+        return json;
+    }
+    let mut script = Vec::with_capacity(json.len());
+    let mut rest = &json[..];
+    while let Some(at) = rest.windows(3).position(is_separator) {
         script.extend_from_slice(&rest[..at]);
         script.extend_from_slice(if rest[at + 2] == 0xa8 { b"\\u2028" } else { b"\\u2029" });
         rest = &rest[at + 3..];
     }
     script.extend_from_slice(rest);
-    script.push(b')');
     script.into()
 }
 
@@ -71,7 +77,8 @@ mod tests {
 
     #[test]
     fn separators_are_escaped() {
-        assert_eq!(wrap("f", "[\"a\u{2028}b\u{2029}\"]".as_bytes()), "f([\"a\\u2028b\\u2029\"])");
-        assert_eq!(wrap("f", b"[]"), "f([])");
+        let wrap = |array: &str| wrap("f", vec![array.to_owned().into()]).concat();
+        assert_eq!(wrap("[\"a\u{2028}b\u{2029}\"]"), b"f([\"a\\u2028b\\u2029\"])");
+        assert_eq!(wrap("[]"), b"f([])");
     }
 }

@@ -75,7 +75,7 @@ impl InProcess {
             Outcome::Parcel(parcel) => {
                 let (array, mut receipt) = parcel.encode();
                 receipt.delivered();
-                String::from_utf8(array.into()).map_err(|_| InProcessError::Failed)
+                String::from_utf8(array.concat()).map_err(|_| InProcessError::Failed)
             }
             Outcome::Overtaken => Err(InProcessError::Overtaken),
             Outcome::Failed => Err(InProcessError::Failed),

@@ -18,25 +18,48 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
-    /// Encodes all messages as one array, and gives the receipt apart.
-    pub(crate) fn encode(mut self) -> (Bytes, Receipt) {
-        let size: usize = self.queue.iter().map(|message| message.weight()).sum();
-        let mut array = Vec::with_capacity(size + 256 * (1 + self.replies.len()));
-        array.push(b'[');
-        let mut add = |json: &[u8]| {
-            if array.len() > 1 {
-                array.push(b',');
-            }
-            array.extend_from_slice(json);
-        };
+    /// Encodes all messages as one array, in parts, and gives the receipt apart.
+    pub(crate) fn encode(mut self) -> (Vec<Bytes>, Receipt) {
+        let mut array = Array::default();
         if let Some(reply) = self.handshake {
-            add(reply.freeze().json());
+            array.add(&reply.freeze());
         }
-        self.queue.iter().for_each(|message| add(message.json()));
-        self.replies.into_iter().for_each(|reply| add(reply.freeze().json()));
-        array.push(b']');
+        self.queue.iter().for_each(|message| array.add(message));
+        self.replies.into_iter().for_each(|reply| array.add(&reply.freeze()));
         self.receipt.messages = self.queue;
-        (array.into(), self.receipt)
+        (array.end(), self.receipt)
+    }
+}
+
+/// A JSON array of messages. Large ones are shared with all other responses that carry them, small
+/// ones copied together.
+#[derive(Default)]
+struct Array {
+    parts: Vec<Bytes>,
+    open: Vec<u8>,
+}
+
+/// How large a message is shared, rather than copied.
+const SHARED: usize = 8 * 1024;
+
+impl Array {
+    fn add(&mut self, message: &Frozen) {
+        let is_first = self.parts.is_empty() && self.open.is_empty();
+        self.open.push(if is_first { b'[' } else { b',' });
+        if message.json().len() < SHARED {
+            self.open.extend_from_slice(message.json());
+            return;
+        }
+        self.parts.push(std::mem::take(&mut self.open).into());
+        let array = message.array();
+        self.parts.push(array.slice(1..array.len() - 1));
+    }
+
+    fn end(mut self) -> Vec<Bytes> {
+        let is_empty = self.parts.is_empty() && self.open.is_empty();
+        self.open.extend_from_slice(if is_empty { b"[]" } else { b"]" });
+        self.parts.push(self.open.into());
+        self.parts
     }
 }
 

@@ -109,3 +109,53 @@ async fn a_session_that_never_connects_costs_a_bounded_queue() {
     scene.is_calm().await;
     is_given_back(before).await;
 }
+
+/// With acknowledgements each connect is answered with all that is not acknowledged.
+#[tokio::test]
+async fn responses_that_are_not_read_share_their_messages() {
+    let mut scene = Scene::alone(|config, _| {
+        config.acknowledgements = true;
+        config.http.response_timeout = SHORT;
+        config.long_polling.max_interval = Duration::from_secs(2);
+    })
+    .await;
+    let before = used();
+    let visitor = scene.visitor_with(&json!({ "ack": true })).await;
+    visitor.ask(json!({ "channel": "/meta/subscribe", "subscription": "/flood" })).await;
+    flood(&mut scene, 36).await;
+    let connect = json!({
+        "channel": "/meta/connect", "ext": { "ack": 0 }, "advice": { "timeout": 0 },
+    });
+    let connect = visitor.text(&[connect]);
+    let (raws, grown) = growth(async {
+        let mut raws = Vec::new();
+        for _ in 0..50 {
+            let mut raw = Raw::narrow(scene.address).await;
+            raw.post(&visitor.cookie(), &connect).await;
+            raw.read_until("HTTP/1.1").await;
+            raws.push(raw);
+        }
+        raws
+    })
+    .await;
+    // 3.6 MB each, of one queue.
+    assert!(grown < 32, "{grown} MiB were used");
+    drop(raws);
+    scene.is_calm().await;
+    is_given_back(before).await;
+}
+
+#[tokio::test]
+async fn pings_of_a_peer_that_reads_nothing_are_not_answered_without_end() {
+    let mut scene = Scene::alone(|config, _| config.ws.write_timeout = SHORT).await;
+    let before = used();
+    let mut raw = frames::upgrade(Raw::narrow(scene.address).await).await;
+    let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    ping.extend([b'x'; 125]);
+    let pings = ping.repeat(1_000);
+    let ((), grown) = growth(async { while raw.write(&pings).await {} }).await;
+    assert!(grown < 8, "{grown} MiB were used");
+    drop(raw);
+    scene.is_calm().await;
+    is_given_back(before).await;
+}

@@ -9,7 +9,7 @@ use bayeux_server::{Config, ServeConfig, Server, api::server::BayeuxServer as _,
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Version;
 use serde_json::{Value, json};
-use tests::{DEADLINE, WebSocket, open_websocket, panics, raw::Raw, upgrade_request, within};
+use tests::{DEADLINE, Http, WebSocket, open_websocket, panics, raw::Raw, upgrade_request, within};
 use tokio::{
     net::TcpListener,
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -81,6 +81,11 @@ impl Scene {
     /// Starts a long-polling session.
     pub(crate) async fn visitor(&self) -> Visitor {
         Visitor::arrive(self.address).await
+    }
+
+    /// Starts a long-polling session that says this in the handshake's `ext`.
+    pub(crate) async fn visitor_with(&self, ext: &Value) -> Visitor {
+        Visitor::over(Http::new(self.address), ext).await
     }
 
     /// Proves that nothing is left of what was done, and that all others are served.

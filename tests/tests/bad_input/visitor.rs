@@ -17,12 +17,14 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     pub(crate) async fn arrive(address: SocketAddr) -> Self {
-        Self::over(Http::new(address)).await
+        Self::over(Http::new(address), &json!({})).await
     }
 
-    pub(crate) async fn over(http: Http) -> Self {
+    pub(crate) async fn over(http: Http, ext: &Value) -> Self {
         let mut visitor = Self { http, cookie: "x=y".to_owned(), id: String::new() };
-        let response = visitor.send_text(r#"[{"channel":"/meta/handshake"}]"#).await;
+        let response = visitor
+            .send_text(json!([{ "channel": "/meta/handshake", "ext": ext }]).to_string())
+            .await;
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
         visitor.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
         let replies: Value = serde_json::from_slice(response.body()).unwrap();
