@@ -118,7 +118,7 @@ impl Session {
     pub(crate) fn listeners(&self) -> Arc<[Arc<dyn ServerSessionListener>]> {
         match self.hooks() {
             Some(hooks) => hooks.listeners.snapshot(),
-            None => Arc::new([]),
+            None => Arc::default(),
         }
     }
 

@@ -14,6 +14,7 @@ use bayeux_api::{
     server::{BayeuxContext, Removal, ServerMessage, ServerSession},
 };
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use crate::{
@@ -438,6 +439,10 @@ impl Connection {
     async fn write_patiently(&mut self, session: &Session, text: Bytes) -> Result<(), SocketError> {
         // It is put in an empty buffer, so that this does not wait.
         self.socket.write(text).await?;
+        // Mostly the kernel takes it at once, and no timer is needed.
+        if let Some(flushed) = self.socket.flush().now_or_never() {
+            return flushed;
+        }
         let time = self.server.0.config.ws.write_timeout;
         let mut written = self.socket.written();
         let mut woken = false;
