@@ -57,7 +57,7 @@ pub(crate) struct Session {
     phase: Phase,
     cycle: Cycle,
     queue: Queue,
-    /// When waiting lazy messages have to go out.
+    /// When waiting lazy messages have to go out; none when nothing waits.
     lazy_until: Option<Instant>,
     batch: u32,
     timing: Timing,
@@ -235,8 +235,7 @@ impl Session {
         let pushes = self.pushes(pushes);
         let is_due = !pushes && self.is_due(now);
         if !is_due && now < until {
-            let lazy =
-                self.lazy_until.filter(|_| !pushes && self.batch == 0 && self.queue.is_waiting());
+            let lazy = self.lazy_until.filter(|_| !pushes && self.batch == 0);
             return Held::Wait(lazy.map_or(until, |lazy| lazy.min(until)));
         }
         self.phase = Phase::Live(stage, self.busy(now));
@@ -733,6 +732,16 @@ mod tests {
         assert!(session.end_batch());
         assert_eq!(session.held(cycle, false, now), Held::Resume);
         assert!(!session.end_batch() || session.is_due(now));
+    }
+
+    #[test]
+    fn a_lazy_time_goes_with_its_message() {
+        let (mut session, now, cycle) = parked();
+        session.enable_acknowledgements();
+        deliver(&mut session, lazy(), now);
+        // It was never sent.
+        session.acknowledge(1_000_000);
+        assert_eq!(session.held(cycle, false, now), Held::Wait(now + 20 * SECOND));
     }
 
     #[test]

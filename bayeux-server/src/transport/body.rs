@@ -156,7 +156,7 @@ impl http_body::Body for Body {
         let is_large = matches!(self.0, Form::Large(_));
         let part = self.with(|content| content.map(Content::next_part));
         Poll::Ready(match part {
-            // A copy, since one part that waits for its window would keep all of the array.
+            // A copy, since a part that waits for its window would keep all that it is of.
             Some(Some(part)) if is_large => Some(Ok(Frame::data(Bytes::copy_from_slice(&part)))),
             Some(part) => part.map(|part| Ok(Frame::data(part))),
             None => Some(Err(ResponseNotTaken)),

@@ -102,6 +102,7 @@ async fn one_that_panics_while_messages_are_sent_fails_that(transport: Transport
     is_told(&mut client, transport).await;
     eventually("the connection to be gone", || server.server.statistics().websockets == 0).await;
     assert!(session.is_handshook());
+    assert_eq!(session.queue_depth().messages, 1);
     assert_eq!(server.server.statistics().held_connects, 0);
 }
 

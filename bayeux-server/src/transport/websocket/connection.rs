@@ -174,6 +174,7 @@ impl Connection {
         self.alive = driver::now();
         let text = match received {
             Received::Text(text) => text,
+            // One that sends pings and reads nothing would fill the memory with the pongs.
             Received::Alive => return self.flush().await,
             Received::Binary => {
                 let reason = "binary messages are not Bayeux";
@@ -376,9 +377,17 @@ impl Connection {
         queue: &mut Vec<Arc<Frozen>>,
         replies: &mut Vec<Message>,
     ) {
-        for listener in session.listeners().iter() {
+        let listeners = session.listeners();
+        if listeners.is_empty() {
+            return;
+        }
+        // Puts the messages back if a listener panics.
+        let mut receipt = Receipt::new(&self.server, Some(session.clone()));
+        receipt.messages.clone_from(queue);
+        for listener in listeners.iter() {
             listener.de_queue(&session.as_dyn(), queue, replies);
         }
+        receipt.messages.clear();
     }
 
     /// Writes frames of messages, then one with the replies. Messages that the kernel did not take go
@@ -412,8 +421,7 @@ impl Connection {
         outcome.map_err(|error| end_of(&error))
     }
 
-    /// Waits until the peer has taken the pong: one that sends pings and reads nothing would fill the
-    /// memory with them.
+    /// Waits until the peer has taken all, for so long and no longer.
     async fn flush(&mut self) -> Result<(), End> {
         let time = self.server.0.config.ws.write_timeout;
         match tokio::time::timeout(time, self.socket.flush()).await {
@@ -423,15 +431,9 @@ impl Connection {
     }
 
     async fn write(&mut self, text: Bytes) -> Result<(), End> {
-        let time = self.server.0.config.ws.write_timeout;
-        let write = async {
-            self.socket.write(text).await?;
-            self.socket.flush().await
-        };
-        match tokio::time::timeout(time, write).await {
-            Ok(written) => written.map_err(|error| end_of(&error)),
-            Err(_) => Err(End::Gone),
-        }
+        // It is put in an empty buffer, so that this does not wait.
+        self.socket.write(text).await.map_err(|error| end_of(&error))?;
+        self.flush().await
     }
 
     /// Writes a frame, and waits for the peer to take it, but not for one that takes nothing, nor when
