@@ -30,7 +30,7 @@ pub struct Config {
     pub acknowledgements: bool,
     /// `handshakesPerAddress` and `handshakesPerAddressPeriod`: how many handshakes one address may
     /// ask for; of IPv6, one network of 64 bits. No limit by default: many users may share an address.
-    pub handshake_limit: Option<HandshakeLimit>,
+    pub handshake_limit: HandshakeLimit,
     /// `allowedOrigins`: the origins whose pages may talk to this server, beside the server's own.
     /// None, the default, lets any origin through, WebSocket upgrades included.
     pub allowed_origins: Option<Vec<String>>,
@@ -71,7 +71,7 @@ impl Default for Config {
             broadcast_to_publisher: true,
             sweep_period: Duration::from_millis(997),
             acknowledgements: false,
-            handshake_limit: None,
+            handshake_limit: HandshakeLimit { count: 0, period: Duration::from_secs(10) },
             allowed_origins: None,
             max_messages: 10_000,
             max_depth: 64,

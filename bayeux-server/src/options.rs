@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use bayeux_api::{ConnectionType, server::Overflow};
 
-use crate::{
-    config::{Config, SameSite, TransportConfig},
-    proto::limiter::HandshakeLimit,
-};
+use crate::config::{Config, SameSite, TransportConfig};
 
 /// Why an option was not set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,18 +99,10 @@ impl Config {
             "handshakesPerAddress" => {
                 let mut count = 0;
                 whole(value, &mut count).map(|()| {
-                    let count = u32::try_from(count).unwrap_or(u32::MAX);
-                    let period = self.handshake_limit.map_or(Duration::from_secs(10), |l| l.period);
-                    self.handshake_limit = Some(HandshakeLimit { count, period });
+                    self.handshake_limit.count = u32::try_from(count).unwrap_or(u32::MAX);
                 })
             }
-            "handshakesPerAddressPeriod" => {
-                let mut period = Duration::ZERO;
-                millis(value, &mut period).map(|()| {
-                    let count = self.handshake_limit.map_or(0, |limit| limit.count);
-                    self.handshake_limit = Some(HandshakeLimit { count, period });
-                })
-            }
+            "handshakesPerAddressPeriod" => millis(value, &mut self.handshake_limit.period),
             _ => return None,
         })
     }
@@ -509,7 +498,7 @@ mod tests {
         let (none, period) =
             (("handshakesPerAddress", "0"), ("handshakesPerAddressPeriod", "1000"));
         assert_eq!(set(&[none, period]).unwrap(), set(&[period, none]).unwrap());
-        assert_eq!(set(&[period]).unwrap().handshake_limit.unwrap().count, 0);
+        assert_eq!(set(&[period]).unwrap().handshake_limit.count, 0);
     }
 
     #[test]

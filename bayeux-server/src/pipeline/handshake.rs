@@ -64,7 +64,10 @@ impl Server {
     }
 
     fn limit_handshakes(&self, message: &mut ServerMessage) -> Result<(), Refusal> {
-        let Some(limit) = self.0.config.handshake_limit else { return Ok(()) };
+        let limit = self.0.config.handshake_limit;
+        if limit.count == 0 {
+            return Ok(());
+        }
         let address = message.context().and_then(|context| context.remote_address);
         let Some(address) = address else { return Ok(()) };
         let taken = lock(&self.0.limiter).take(address.ip(), limit, driver::now());

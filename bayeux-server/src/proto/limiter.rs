@@ -33,12 +33,9 @@ impl Limiter {
         limit: HandshakeLimit,
         now: Instant,
     ) -> Result<(), Duration> {
-        if limit.count == 0 {
-            return Ok(());
-        }
         let address = network(address);
         self.clean(limit, now);
-        let cost = limit.period / limit.count;
+        let cost = limit.period / limit.count.max(1);
         let full = self.full.get(&address).copied().unwrap_or(now).max(now);
         let full = after(full, cost);
         let latest = after(now, limit.period);

@@ -47,8 +47,7 @@ async fn sessions_that_nobody_connects_end_by_themselves() {
 #[tokio::test]
 async fn an_address_that_asks_too_often_is_told_when_to_come_again() {
     let mut scene = Scene::with(|config, _| {
-        config.handshake_limit =
-            Some(HandshakeLimit { count: 3, period: Duration::from_millis(600) });
+        config.handshake_limit = HandshakeLimit { count: 3, period: Duration::from_millis(600) };
         config.long_polling.max_interval = Duration::from_millis(300);
         config.websocket.max_interval = Duration::from_millis(300);
     })
@@ -75,7 +74,7 @@ async fn an_address_that_asks_too_often_is_told_when_to_come_again() {
 #[tokio::test]
 async fn a_limit_cannot_be_passed_by_batches_or_headers() {
     let mut scene = Scene::with(|config, _| {
-        config.handshake_limit = Some(HandshakeLimit { count: 1, period: Duration::from_secs(60) });
+        config.handshake_limit = HandshakeLimit { count: 1, period: Duration::from_secs(60) };
     })
     .await;
     let two = r#"[{"channel":"/meta/handshake"},{"channel":"/meta/handshake"}]"#;
