@@ -6,6 +6,7 @@
 
 mod attributes;
 pub mod client;
+pub mod implement;
 mod registration;
 pub mod server;
 

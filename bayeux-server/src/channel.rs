@@ -13,13 +13,12 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, Attributes, ChannelId, Message, Registration,
+    implement::{Listeners, ask},
     server::{Authorizer, PublishError, ServerChannel, ServerChannelListener, ServerSession},
 };
 
 use crate::{
     driver::lock,
-    listeners::Listeners,
-    panics::ask,
     server::{Inner, Server},
     session::Session,
 };

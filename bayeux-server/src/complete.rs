@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use crate::panics::caught;
+use bayeux_api::implement::caught;
 
 /// Runs `work` to its end, even if the returned future is dropped. Work that does not have to wait
 /// is done at once; the rest is a task of its own.

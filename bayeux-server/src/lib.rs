@@ -25,10 +25,8 @@ mod counters;
 mod driver;
 pub mod filter;
 mod ids;
-mod listeners;
 mod local_session;
 mod options;
-mod panics;
 mod pipeline;
 mod policy;
 mod proto;
@@ -53,8 +51,3 @@ pub use session::Session;
 pub use transport::{
     BayeuxService, Body, InProcess, InProcessError, Peer, ResponseNotTaken, ServeConfig, serve,
 };
-
-/// The README's example, which is compiled as a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;

@@ -18,6 +18,7 @@ use bayeux_api::{
         ClientExtension, ClientSession, ClientSessionChannel, MessageListener, ReleasedError,
         RequestError,
     },
+    implement::{Listeners, caught},
     meta,
     server::{LocalSession, Removal, ServerMessage, ServerSession},
 };
@@ -26,8 +27,6 @@ use tokio::sync::oneshot;
 use crate::{
     complete::complete,
     driver::lock,
-    listeners::Listeners,
-    panics::caught,
     server::Server,
     session::{Carrier, Origin, Session},
 };

@@ -10,7 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_api::{
-    ChannelId, ChannelIdError, ConnectionType, Message, Registration, meta,
+    ChannelId, ChannelIdError, ConnectionType, Message, Registration,
+    implement::{Listeners, caught, tell},
+    meta,
     server::{
         BayeuxServer, ChannelListener, Created, Detail, LocalSession, Removal, SecurityPolicy,
         ServerChannel, ServerExtension, ServerSession, SessionListener, Statistics,
@@ -27,9 +29,7 @@ use crate::{
     counters::Counters,
     driver::{self, Timers},
     ids::Ids,
-    listeners::Listeners,
     local_session::Local,
-    panics::{caught, tell},
     proto::{
         browsers::Browsers,
         limiter::Limiter,

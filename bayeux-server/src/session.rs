@@ -15,6 +15,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     Advice, Attribute, Attributes, ConnectionType, Frozen, Message, Registration,
+    implement::Listeners,
     server::{
         Depth, LocalSession, Overflow, Removal, ServerChannel, ServerSession,
         ServerSessionListener, SessionExtension,
@@ -25,7 +26,6 @@ use tokio::sync::Notify;
 use crate::{
     channel::{Channel, Inserted},
     driver::{self, Timers, lock},
-    listeners::Listeners,
     proto::{
         browsers::BrowserId,
         session::{self as proto, Accepted, Cycle, Delivered, Delivery, Held},

@@ -19,15 +19,18 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
 
+mod bayeux_client;
 mod client;
 pub mod hooks;
 mod http;
 pub mod panics;
 pub mod raw;
+pub mod scripted;
 mod server;
 mod wait;
 mod websocket;
 
+pub use bayeux_client::{TRANSPORTS, arrive, brisk_client};
 pub use client::{Arrival, Client, Transport};
 pub use http::{Browser, Http};
 pub use server::{TestServer, brisk, every_transport};
@@ -90,3 +93,8 @@ macro_rules! over_transports {
         }
     };
 }
+
+/// The README's examples, which are compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

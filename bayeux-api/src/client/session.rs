@@ -7,7 +7,7 @@ use bayeux_common::{ChannelIdError, Json, Message};
 
 use crate::{
     Attribute, Registration,
-    client::{ClientExtension, ClientSessionChannel},
+    client::{ClientExtension, ClientSessionChannel, TransportFailure},
 };
 
 /// A session as its client sees it.
@@ -85,6 +85,10 @@ pub enum RequestError {
     /// The other end refused; its reply tells why.
     #[error("refused: {}", .0.error.as_deref().unwrap_or("no reason given"))]
     Refused(Box<Message>),
+    /// The request could not be exchanged with the server. Whether the server got it is not known,
+    /// unless the [kind](TransportFailure::kind) tells.
+    #[error(transparent)]
+    Failed(#[from] TransportFailure),
     /// The session has not been started, or has ended.
     #[error("the session is not handshaken")]
     NotHandshaken,
@@ -103,4 +107,7 @@ pub enum RequestError {
     /// No answer came in time.
     #[error("no answer came in time")]
     Timeout,
+    /// More requests wait for their replies than the client's configuration allows.
+    #[error("too many requests wait for their replies")]
+    QueueFull,
 }

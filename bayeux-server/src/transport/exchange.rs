@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ConnectionType, Message, Reconnect,
+    implement::caught,
     server::{BayeuxContext, ServerMessage, ServerSession},
 };
 use serde_json::json;
@@ -12,7 +13,6 @@ use serde_json::json;
 use crate::{
     complete::complete,
     driver::lock,
-    panics::caught,
     proto::{
         browsers::BrowserId,
         session::{Accepted, Cycle, Held},

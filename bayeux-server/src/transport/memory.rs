@@ -1,6 +1,11 @@
 //! The in-process transport: both ends in one program, for documentation and tests.
 
-use bayeux_api::{ConnectionType, DecodeError, decode};
+use async_trait::async_trait;
+use bayeux_api::{
+    ConnectionType, DecodeError,
+    client::{self, FailureKind, TransportFailure},
+    decode,
+};
 
 use crate::{
     proto::browsers::BrowserId,
@@ -80,5 +85,45 @@ impl InProcess {
             Outcome::Overtaken => Err(InProcessError::Overtaken),
             Outcome::Failed => Err(InProcessError::Failed),
         }
+    }
+}
+
+#[async_trait]
+impl client::InProcess for InProcess {
+    async fn send(&self, messages: &str) -> Result<String, TransportFailure> {
+        Self::send(self, messages).await.map_err(TransportFailure::from)
+    }
+}
+
+impl From<InProcessError> for TransportFailure {
+    fn from(error: InProcessError) -> Self {
+        let code = match &error {
+            InProcessError::Decode(DecodeError::TooLarge(_)) => 413,
+            InProcessError::Decode(_) => 400,
+            InProcessError::Overtaken | InProcessError::Failed => 500,
+        };
+        let reason = match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        let mut failure = Self::new(ConnectionType::InProcess, FailureKind::Status, reason);
+        failure.http_code = Some(code);
+        failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_sees_failures_as_it_would_over_http() {
+        let server = Server::new();
+        let connection: &dyn client::InProcess = &server.in_process();
+        let failure = connection.send("no messages").await.unwrap_err();
+        assert_eq!((failure.kind, failure.http_code), (FailureKind::Status, Some(400)));
+        assert_eq!(failure.connection_type, ConnectionType::InProcess);
+        let failure = TransportFailure::from(InProcessError::Overtaken);
+        assert_eq!((failure.kind, failure.http_code), (FailureKind::Status, Some(500)));
     }
 }

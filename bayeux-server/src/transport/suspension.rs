@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{panics::tell, server::Server, session::Session};
+use bayeux_api::implement::tell;
+
+use crate::{server::Server, session::Session};
 
 /// Says that a connect is held when it is made, and that it goes on when it is
 /// [resumed](Self::resume) or, because its connection broke or another took its place, dropped.

@@ -11,6 +11,7 @@ use std::{
 
 use bayeux_api::{
     BayeuxError, ConnectionType, DecodeError, Frozen, Message, decode, encode,
+    implement::caught,
     server::{BayeuxContext, Removal, ServerMessage, ServerSession},
 };
 use bytes::Bytes;
@@ -19,7 +20,6 @@ use serde_json::json;
 
 use crate::{
     driver,
-    panics::caught,
     proto::{
         after,
         session::{Cycle, Held},

@@ -9,17 +9,17 @@ use std::{
 use futures_util::FutureExt as _;
 
 /// Returns what `work` does; none when it panicked.
-pub(crate) fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+pub fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
     AssertUnwindSafe(work).catch_unwind().map(Result::ok)
 }
 
 /// Asks something that does not wait; none when it panicked.
-pub(crate) fn ask<T>(call: impl FnOnce() -> T) -> Option<T> {
+pub fn ask<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
 /// Calls what is only told of something, where nobody could be told of its panic but the log, to which
 /// the panic's own message goes.
-pub(crate) fn tell(call: impl FnOnce()) {
+pub fn tell(call: impl FnOnce()) {
     let _ = ask(call);
 }

@@ -2,43 +2,48 @@
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use bayeux_api::Registration;
+use crate::Registration;
 
 /// Copied when it changes, so that whoever calls its members has one that does not. Nothing is
 /// allocated until the first is added.
 #[derive(Debug)]
-pub(crate) struct Listeners<T: ?Sized>(OnceLock<Arc<List<T>>>);
+pub struct Listeners<T: ?Sized>(OnceLock<Arc<List<T>>>);
 
 #[derive(Debug)]
 struct List<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
 
 impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
-    pub(crate) fn add(&self, listener: Arc<T>) -> Registration {
+    /// Adds a member at the end.
+    pub fn add(&self, listener: Arc<T>) -> Registration {
         let list = self.0.get_or_init(|| Arc::new(List(RwLock::new(Arc::new([])))));
-        list.change(|members| members.iter().cloned().chain([listener.clone()]).collect());
-        let list = Arc::downgrade(list);
+        // Neither is kept alive by the registration: a list that was cleared has let its members go.
+        let (weak_list, weak) = (Arc::downgrade(list), Arc::downgrade(&listener));
+        let added = [listener];
+        list.change(|members| members.iter().chain(&added).cloned().collect());
         Registration::new(move || {
-            if let Some(list) = list.upgrade() {
+            if let (Some(list), Some(listener)) = (weak_list.upgrade(), weak.upgrade()) {
                 list.remove(&listener);
             }
         })
     }
 
     /// Returns the members of now, in the order in which they were added.
-    pub(crate) fn snapshot(&self) -> Arc<[Arc<T>]> {
+    pub fn snapshot(&self) -> Arc<[Arc<T>]> {
         match self.0.get() {
             Some(list) => list.0.read().unwrap_or_else(PoisonError::into_inner).clone(),
             None => Arc::new([]),
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns whether there is no member.
+    pub fn is_empty(&self) -> bool {
         self.0
             .get()
             .is_none_or(|list| list.0.read().unwrap_or_else(PoisonError::into_inner).is_empty())
     }
 
-    pub(crate) fn clear(&self) {
+    /// Removes all members.
+    pub fn clear(&self) {
         if let Some(list) = self.0.get() {
             list.change(|_| Arc::new([]));
         }
@@ -74,6 +79,16 @@ impl<T: ?Sized> Default for Listeners<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registration_keeps_no_listener_alive() {
+        let listeners = Listeners::<str>::default();
+        let listener: Arc<str> = "listener".into();
+        let registration = listeners.add(listener.clone());
+        listeners.clear();
+        assert_eq!(Arc::strong_count(&listener), 1);
+        drop(registration);
+    }
 
     #[test]
     fn a_dropped_registration_removes_and_a_kept_one_stays() {

@@ -1,0 +1,7 @@
+//! What the implementations of these contracts share. Applications do not need it.
+
+mod listeners;
+mod panics;
+
+pub use listeners::Listeners;
+pub use panics::{ask, caught, tell};

@@ -1,0 +1,365 @@
+//! What fails below Bayeux: whom it concerns, and what comes next.
+
+use std::time::{Duration, Instant};
+
+use bayeux_api::{
+    BayeuxError, ConnectionType, Message, Reconnect,
+    client::{FailureKind, RequestError, TransportFailure},
+};
+
+use super::{
+    Kind, LONGEST, Machine, Output, Pending, Phase, Step, Timer, What, failed_reply, servers::Next,
+};
+use crate::{Backoff, FailureInfo};
+
+impl<T> Machine<T> {
+    /// The answer to an exchange is read. What is in it came before, by [`received`](Self::received);
+    /// what is not will not come.
+    pub(crate) fn ended(
+        &mut self,
+        exchange: u64,
+        result: Result<(), TransportFailure>,
+        now: Instant,
+    ) {
+        let Some(transport) = self.exchanges.get(&exchange).map(|one| one.transport) else {
+            self.flush(now);
+            return;
+        };
+        let failure = result.err().unwrap_or_else(|| {
+            let reason = "the answer has no reply to this message";
+            TransportFailure::new(transport, FailureKind::Unanswered, reason)
+        });
+        self.fail(exchange, &failure, now);
+        self.flush(now);
+    }
+
+    /// A connection is gone, and with it every answer that was to come over it.
+    pub(crate) fn disconnected(
+        &mut self,
+        transport: ConnectionType,
+        failure: &TransportFailure,
+        now: Instant,
+    ) {
+        self.ack.lost();
+        let gone = self.exchanges.iter().filter(|(_, one)| one.transport == transport);
+        for exchange in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.fail(exchange, failure, now);
+        }
+        if matches!(self.phase, Phase::Terminating(_)) {
+            self.finish();
+        }
+    }
+
+    /// The listeners were asked about a late answer: they wait for `more`, or no longer.
+    pub(crate) fn overdue(&mut self, exchange: u64, more: Option<Duration>, now: Instant) {
+        let delay = self.config.network_delay(self.negotiation.current());
+        let Some(late) = self.exchanges.get_mut(&exchange) else { return };
+        if let Some(more) = more.filter(|more| !more.is_zero()) {
+            late.deadline = now + more.min(LONGEST);
+            self.timers.insert((late.deadline, Timer::Exchange(exchange)));
+            return;
+        }
+        let reason = format!("no answer came within {} ms", delay.as_millis());
+        let failure = TransportFailure::new(late.transport, FailureKind::Timeout, reason);
+        match late.transport {
+            // What is still to come over it would come out of turn.
+            ConnectionType::WebSocket => {
+                self.outputs.push(Output::Leave(ConnectionType::WebSocket));
+                self.disconnected(ConnectionType::WebSocket, &failure, now);
+            }
+            ConnectionType::LongPolling
+            | ConnectionType::CallbackPolling
+            | ConnectionType::InProcess => {
+                self.outputs.push(Output::Cancel(exchange));
+                self.fail(exchange, &failure, now);
+            }
+        }
+        self.flush(now);
+    }
+
+    /// Returns the requests of an exchange that are without a reply, as far as they are known.
+    pub(crate) fn unanswered(&self, exchange: u64) -> Vec<Message> {
+        let left = self.exchanges.get(&exchange).map(|one| &one.left).into_iter().flatten();
+        let pending = left.filter_map(|id| Some((*id, self.pending.get(id)?)));
+        pending
+            .map(|(id, pending)| Message {
+                id: Some(id.to_string()),
+                subscription: pending.subscription.clone(),
+                ..Message::new(pending.channel.clone())
+            })
+            .collect()
+    }
+
+    /// Returns all requests over a transport that are without a reply.
+    pub(crate) fn all_unanswered(&self, transport: ConnectionType) -> Vec<Message> {
+        let over = self.exchanges.iter().filter(|(_, one)| one.transport == transport);
+        over.flat_map(|(exchange, _)| self.unanswered(*exchange)).collect()
+    }
+
+    /// A request is larger than may be sent.
+    pub(crate) fn too_large(&mut self, id: &str, most: usize, now: Instant) {
+        let transport = self.negotiation.current();
+        let reason = format!("the message is larger than {most} bytes and was not sent");
+        let failure = TransportFailure::new(transport, FailureKind::TooLarge, reason);
+        self.fail_one(id, &failure, &RequestError::Failed(failure.clone()), None, now);
+    }
+
+    /// An extension of this end deleted a request, or the reply to it.
+    pub(crate) fn deleted(&mut self, id: &str, now: Instant) {
+        let transport = self.negotiation.current();
+        let reason = "an extension deleted the message";
+        let failure = TransportFailure::new(transport, FailureKind::Aborted, reason);
+        let error = Some(BayeuxError::MessageDeleted);
+        self.fail_one(id, &failure, &RequestError::Deleted, error, now);
+    }
+
+    fn fail_one(
+        &mut self,
+        id: &str,
+        failure: &TransportFailure,
+        error: &RequestError,
+        text: Option<BayeuxError>,
+        now: Instant,
+    ) {
+        let Ok(id) = id.parse() else { return };
+        let Some(pending) = self.settle(id) else { return };
+        let mut reply = failed_reply(id, &pending, failure);
+        if let Some(text) = text {
+            reply.fail(&text);
+        }
+        let is_handshake = matches!(pending.what, What::Handshake);
+        let is_connect = matches!(pending.what, What::Connect);
+        self.fail_request(id, pending, error);
+        self.outputs.push(Output::Notify(reply));
+        if is_handshake {
+            self.handshake_failed(failure.clone(), now);
+        } else if is_connect {
+            self.connect_failed(failure.clone(), now);
+        }
+        self.after_disconnect(now);
+        self.flush(now);
+    }
+
+    fn fail(&mut self, exchange: u64, failure: &TransportFailure, now: Instant) {
+        let Some(gone) = self.forget(exchange) else { return };
+        for id in gone.left {
+            let Some(pending) = self.settle(id) else { continue };
+            let reply = failed_reply(id, &pending, failure);
+            self.fail_request(id, pending, &RequestError::Failed(failure.clone()));
+            self.outputs.push(Output::Notify(reply));
+        }
+        match gone.kind {
+            Kind::Handshake => self.handshake_failed(failure.clone(), now),
+            Kind::Connect => self.connect_failed(failure.clone(), now),
+            Kind::Plain => {}
+        }
+        if matches!(self.phase, Phase::Disconnecting) && !self.is_disconnect_due() {
+            self.terminate(&RequestError::Failed(failure.clone()), now);
+        }
+    }
+
+    /// Answers whoever waits for a request with an error.
+    pub(super) fn fail_request(&mut self, id: u64, pending: Pending<T>, error: &RequestError) {
+        match pending.what {
+            What::Handshake | What::Connect => {}
+            What::Subscribe(channel) => self.subscribe_failed(&channel, id, error),
+            What::Plain(waiter) => {
+                let waiter = waiter.into_iter();
+                self.outputs.extend(waiter.map(|one| Output::Resolve(one, Err(error.clone()))));
+            }
+            What::Disconnect(waiter) => {
+                self.outputs.push(Output::Resolve(waiter, Err(error.clone())));
+            }
+            What::Call => self.fail_call(id, error),
+        }
+    }
+
+    /// Forgets an exchange that nobody waits for.
+    pub(super) fn drop_exchange(&mut self, exchange: u64) {
+        if let Some(gone) = self.forget(exchange) {
+            for id in gone.left {
+                self.settle(id);
+            }
+            self.outputs.push(Output::Cancel(exchange));
+        }
+    }
+
+    pub(super) fn handshake_failed(&mut self, failure: TransportFailure, now: Instant) {
+        let Phase::Handshaking { again, .. } = self.phase else { return };
+        self.phase = Phase::Handshaking { again, step: Step::Deciding };
+        let before = self.negotiation.current();
+        self.judge(&failure, now);
+        let chosen = self.choose(&failure, now);
+        let is_fallback = chosen.is_some_and(|transport| transport != before);
+        // Another transport that is tried at once belongs to the same attempt.
+        let delay = if is_fallback {
+            Some(Duration::ZERO)
+        } else {
+            let delay = self.next_delay(Kind::Handshake, now);
+            let is_elsewhere = self.servers.len() > 1 && self.servers.advance() == Next::Untried;
+            delay.map(|delay| if is_elsewhere { Duration::ZERO } else { self.interval() + delay })
+        };
+        // What is wrong with one transport may be right for another.
+        let is_fatal = !is_fallback && self.is_fatal(&failure);
+        let is_hopeless = chosen.is_none() || delay.is_none() || is_fatal;
+        let action = if is_hopeless { Reconnect::None } else { Reconnect::Handshake };
+        self.ask(failure, action, delay, chosen);
+    }
+
+    fn connect_failed(&mut self, failure: TransportFailure, now: Instant) {
+        let Phase::Live { progress, .. } = self.phase else { return };
+        self.ack.lost();
+        self.phase = Phase::Live { progress, step: Step::Deciding };
+        let before = self.negotiation.current();
+        self.judge(&failure, now);
+        let chosen = self.choose(&failure, now);
+        let delay = self.next_delay(Kind::Connect, now).map(|delay| self.interval() + delay);
+        let is_elsewhere = self.servers.len() > 1
+            && self.failures.count > 1
+            && failure.kind == FailureKind::Unreachable;
+        if is_elsewhere {
+            self.servers.advance();
+        }
+        let action = match delay {
+            None => Reconnect::None,
+            Some(_) if chosen.is_none() => Reconnect::None,
+            Some(delay) if chosen != Some(before) || is_elsewhere || self.is_gone(delay, now) => {
+                Reconnect::Handshake
+            }
+            Some(_) if failure.is_fatal() => Reconnect::Handshake,
+            Some(_) => Reconnect::Retry,
+        };
+        self.ask(failure, action, delay, chosen);
+    }
+
+    fn ask(
+        &mut self,
+        failure: TransportFailure,
+        action: Reconnect,
+        delay: Option<Duration>,
+        transport: Option<ConnectionType>,
+    ) {
+        let wanted = failure.retry_after.unwrap_or_default().min(LONGEST);
+        let delay = delay.unwrap_or_default().max(wanted);
+        let url = self.servers.current().clone();
+        let info = FailureInfo { failure, action, delay, transport, url };
+        self.outputs.push(Output::Decide(Box::new(info)));
+    }
+
+    /// The listeners have seen a failure, and what comes next may be theirs.
+    pub(crate) fn decided(&mut self, info: FailureInfo, now: Instant) {
+        let is_handshaking = match self.phase {
+            Phase::Handshaking { step: Step::Deciding, .. } => true,
+            Phase::Live { step: Step::Deciding, .. } => false,
+            Phase::Disconnected
+            | Phase::Handshaking { .. }
+            | Phase::Handshaken { .. }
+            | Phase::Live { .. }
+            | Phase::Disconnecting
+            | Phase::Terminating(_) => return,
+        };
+        let before = self.negotiation.current();
+        let error = RequestError::Failed(info.failure);
+        let moves = info.transport.is_some_and(|transport| transport != before);
+        if info.url != *self.servers.current() {
+            self.servers.set_current(info.url);
+        }
+        if let Some(transport) = info.transport.filter(|_| moves) {
+            self.negotiation.set_current(transport);
+        }
+        self.outputs.push(Output::Leave(before));
+        // Another transport or address that is tried at once belongs to the same attempt.
+        let goes_on = is_handshaking && info.delay.is_zero() && info.action != Reconnect::None;
+        if let Some(waiter) = self.handshaker.take_if(|_| !goes_on) {
+            self.outputs.push(Output::Resolve(waiter, Err(error.clone())));
+        }
+        match (info.action, is_handshaking) {
+            (Reconnect::None, _) => self.terminate(&error, now),
+            (Reconnect::Retry, false) => self.retry_connect(info.delay, now),
+            (Reconnect::Retry, true) | (Reconnect::Handshake, _) => {
+                self.rehandshake(info.delay, now);
+            }
+        }
+    }
+
+    /// Counts a failure and returns how long to wait after it; none when it was the last.
+    pub(super) fn next_delay(&mut self, kind: Kind, now: Instant) -> Option<Duration> {
+        self.failures.count = self.failures.count.saturating_add(1);
+        let count = self.failures.count;
+        let since = *self.failures.since.get_or_insert(now);
+        let random = self.random.draw();
+        let delay = match self.config.backoff {
+            // As CometD: the first handshake is repeated at once.
+            Backoff::Linear { .. } if kind == Kind::Handshake => {
+                self.config.backoff.delay(count - 1, random)
+            }
+            Backoff::Linear { .. } | Backoff::Exponential { .. } | Backoff::Constant(_) => {
+                self.config.backoff.delay(count, random)
+            }
+        };
+        let delay = delay.min(LONGEST);
+        let too_often = self.config.max_attempts.is_some_and(|most| count >= most);
+        let spent = now.saturating_duration_since(since) + delay;
+        let too_long = self.config.max_reconnect_time.is_some_and(|most| spent > most);
+        (!too_often && !too_long).then_some(delay)
+    }
+
+    /// Whether the server has forgotten the session by the time of the next connect: it said for how
+    /// long it would not.
+    fn is_gone(&self, delay: Duration, now: Instant) -> bool {
+        let Some(kept) = self.advice.max_interval.and_then(|ms| u64::try_from(ms).ok()) else {
+            return false;
+        };
+        let kept = Duration::from_millis(kept).min(LONGEST);
+        let held = self.advice.timeout().unwrap_or_default().min(LONGEST);
+        let away = self
+            .failures
+            .since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        !kept.is_zero() && away + delay > held + self.interval() + kept
+    }
+
+    /// Whether another handshake cannot help. Credentials that were refused may be better next time.
+    fn is_fatal(&self, failure: &TransportFailure) -> bool {
+        let may_change =
+            self.asks_credentials && matches!(failure.http_code, Some(401 | 403 | 407));
+        failure.is_fatal() && !may_change
+    }
+
+    /// Finds out whether the failure speaks against the transport.
+    fn judge(&mut self, failure: &TransportFailure, now: Instant) {
+        let transport = failure.connection_type;
+        if transport != ConnectionType::WebSocket {
+            return;
+        }
+        let sticks = self.config.sticky_reconnect && self.negotiation.has_worked(transport);
+        let is_refused = match failure.kind {
+            FailureKind::Status => true,
+            FailureKind::Closed
+            | FailureKind::Timeout
+            | FailureKind::Invalid
+            | FailureKind::TooLarge
+            | FailureKind::Unanswered => !sticks,
+            // These say nothing of the transport: the server is not there, or another one is.
+            FailureKind::Unreachable | FailureKind::Untrusted | FailureKind::Aborted | _ => false,
+        };
+        if is_refused {
+            self.negotiation.refuse(transport, now);
+        }
+    }
+
+    /// Chooses the transport for the next attempt. The last one is not given up for what passes.
+    fn choose(&mut self, failure: &TransportFailure, now: Instant) -> Option<ConnectionType> {
+        let before = self.negotiation.current();
+        let best = match self.negotiation.best(now) {
+            None if !failure.is_fatal() => {
+                self.negotiation.forgive(before);
+                Some(before)
+            }
+            best => best,
+        };
+        // A transport that works is not left for a better one in the middle of an outage.
+        let keeps = best.is_some() && self.negotiation.is_usable(before, now);
+        if keeps { Some(before) } else { best }
+    }
+}

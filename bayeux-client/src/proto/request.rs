@@ -1,0 +1,261 @@
+//! What the application asks for: subscribe, unsubscribe, publish and remote calls, in batches or not.
+
+use std::time::{Duration, Instant};
+
+use bayeux_api::{BayeuxError, ConnectionType, Message, Subscription, client::RequestError, meta};
+
+use super::{Kind, LONGEST, Machine, Output, Phase, Timer, What, subscriptions::Joined};
+
+/// A request that has not been sent yet.
+#[derive(Debug)]
+pub(super) struct Request<T> {
+    pub(super) id: u64,
+    pub(super) message: Message,
+    pub(super) what: What<T>,
+    /// The bytes of its payload.
+    pub(super) size: usize,
+}
+
+impl<T> Request<T> {
+    pub(super) fn new(id: u64, message: Message, what: What<T>) -> Self {
+        let size = message.data.as_ref().map_or(0, |data| data.text().len());
+        Self { id, message, what, size }
+    }
+}
+
+impl<T> Machine<T> {
+    /// Publishes a message.
+    pub(crate) fn publish(&mut self, message: Message, waiter: T, now: Instant) {
+        if let Some(waiter) = self.admit(&message, waiter) {
+            let request = Request::new(self.next_id(), message, What::Plain(Some(waiter)));
+            self.enqueue(request, now);
+        }
+    }
+
+    /// Calls a service of the server, on its channel.
+    pub(crate) fn remote_call(&mut self, message: Message, waiter: T, now: Instant) {
+        let Some(waiter) = self.admit(&message, waiter) else { return };
+        let request = Request::new(self.next_id(), message, What::Call);
+        self.calls.insert(request.id, waiter);
+        let until = now + self.config.remote_call_timeout.min(LONGEST);
+        self.timers.insert((until, Timer::Call(request.id)));
+        self.enqueue(request, now);
+    }
+
+    /// Adds a subscriber to a channel.
+    pub(crate) fn subscribe(&mut self, channel: &str, member: u64, waiter: T, now: Instant) {
+        let message = subscription(meta::SUBSCRIBE, channel);
+        let Some(waiter) = self.admit(&message, waiter) else { return };
+        match self.subscriptions.join(channel, member, waiter) {
+            Joined::Ask(waiter) => {
+                let id = self.next_id();
+                self.subscriptions.asked(channel, id, Some(waiter));
+                let request = Request::new(id, message, What::Subscribe(channel.to_owned()));
+                self.enqueue(request, now);
+            }
+            Joined::Wait => {}
+            Joined::Held(waiter) => {
+                self.outputs.push(Output::Resolve(waiter, Ok(own_reply(&message))));
+            }
+        }
+    }
+
+    /// Removes a subscriber from a channel. Nothing happens if it is none any more.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        channel: &str,
+        member: u64,
+        waiter: Option<T>,
+        now: Instant,
+    ) {
+        match self.subscriptions.leave(channel, member) {
+            Some(waiting) => self.unsubscribe_last(channel, waiting, waiter, now),
+            None => {
+                let reply = own_reply(&subscription(meta::UNSUBSCRIBE, channel));
+                self.outputs.extend(waiter.map(|one| Output::Resolve(one, Ok(reply))));
+            }
+        }
+    }
+
+    /// Removes all subscribers from a channel.
+    pub(crate) fn unsubscribe_all(&mut self, channel: &str, waiter: T, now: Instant) {
+        let waiting = self.subscriptions.remove(channel).unwrap_or_default();
+        self.unsubscribe_last(channel, waiting, Some(waiter), now);
+    }
+
+    fn unsubscribe_last(
+        &mut self,
+        channel: &str,
+        waiting: Vec<T>,
+        waiter: Option<T>,
+        now: Instant,
+    ) {
+        let gone = waiting.into_iter();
+        self.outputs.extend(gone.map(|one| Output::Resolve(one, Err(RequestError::Released))));
+        if !self.is_open() {
+            let error = RequestError::NotHandshaken;
+            self.outputs.extend(waiter.map(|one| Output::Resolve(one, Err(error))));
+            return;
+        }
+        let message = subscription(meta::UNSUBSCRIBE, channel);
+        let request = Request::new(self.next_id(), message, What::Plain(waiter));
+        self.enqueue(request, now);
+    }
+
+    /// Holds back what is asked for until [`end_batch`](Self::end_batch).
+    pub(crate) fn start_batch(&mut self) {
+        self.batch += 1;
+    }
+
+    /// Ends a batch and returns whether it was the outermost, whose requests are sent together.
+    pub(crate) fn end_batch(&mut self, now: Instant) -> bool {
+        self.batch = self.batch.saturating_sub(1);
+        if self.batch > 0 {
+            return false;
+        }
+        self.close_batch();
+        self.flush(now);
+        true
+    }
+
+    pub(super) fn close_batch(&mut self) {
+        let batched = std::mem::take(&mut self.batched);
+        if !batched.is_empty() {
+            self.queue.push_back(batched);
+        }
+    }
+
+    /// Whether requests can be made.
+    pub(super) fn is_open(&self) -> bool {
+        match self.phase {
+            Phase::Handshaking { .. } | Phase::Handshaken { .. } | Phase::Live { .. } => true,
+            Phase::Disconnected | Phase::Disconnecting | Phase::Terminating(_) => false,
+        }
+    }
+
+    /// Returns the waiter if there is place for the request, and answers it if there is none.
+    fn admit(&mut self, message: &Message, waiter: T) -> Option<T> {
+        let size = message.data.as_ref().map_or(0, |data| data.text().len());
+        let (requests, bytes) = self.waiting;
+        let error = if !self.is_open() {
+            RequestError::NotHandshaken
+        } else if requests >= self.config.max_requests
+            || bytes + size > self.config.max_request_bytes
+        {
+            RequestError::QueueFull
+        } else {
+            return Some(waiter);
+        };
+        self.outputs.push(Output::Resolve(waiter, Err(error)));
+        None
+    }
+
+    pub(super) fn enqueue(&mut self, request: Request<T>, now: Instant) {
+        self.waiting.0 += 1;
+        self.waiting.1 += request.size;
+        if self.batch > 0 {
+            self.batched.push(request);
+        } else {
+            self.queue.push_back(vec![request]);
+            self.flush(now);
+        }
+    }
+
+    /// Makes the subscriptions of the last session again, or drops them.
+    pub(super) fn subscribe_again(&mut self, now: Instant) {
+        if !self.config.keep_subscriptions {
+            for channel in self.subscriptions.held() {
+                self.subscriptions.remove(&channel);
+                self.outputs.push(Output::Unsubscribed(channel));
+            }
+            return;
+        }
+        let held = self.subscriptions.held();
+        self.subscribe_to(&held, now);
+    }
+
+    /// Makes subscriptions once more whose making was not answered, though the session lives.
+    pub(super) fn subscribe_to_lost(&mut self, now: Instant) {
+        let lost = self.subscriptions.all_lost();
+        self.subscribe_to(&lost, now);
+    }
+
+    fn subscribe_to(&mut self, channels: &[String], now: Instant) {
+        let requests: Vec<_> = channels
+            .iter()
+            .map(|channel| {
+                let id = self.next_id();
+                self.subscriptions.asked(channel, id, None);
+                let message = subscription(meta::SUBSCRIBE, channel);
+                Request::new(id, message, What::Subscribe(channel.clone()))
+            })
+            .collect();
+        self.waiting.0 += requests.len();
+        if !requests.is_empty() {
+            self.queue.push_front(requests);
+        }
+        self.flush(now);
+    }
+
+    /// Sends what waits. Over HTTP one request follows the other, since two at once may be answered
+    /// in any order; what has come together meanwhile goes together.
+    pub(super) fn flush(&mut self, now: Instant) {
+        let may_send = matches!(
+            self.phase,
+            Phase::Handshaken { .. } | Phase::Live { .. } | Phase::Disconnecting
+        );
+        while may_send && !self.queue.is_empty() {
+            let is_alone = self.negotiation.current() != ConnectionType::WebSocket;
+            if is_alone && self.exchanges.values().any(|one| one.kind == Kind::Plain) {
+                return;
+            }
+            let mut requests = self.queue.pop_front().unwrap_or_default();
+            let mut size: usize = requests.iter().map(|request| request.size + ENVELOPE).sum();
+            while let Some(next) = self.queue.front() {
+                size += next.iter().map(|request| request.size + ENVELOPE).sum::<usize>();
+                if size > JOINED {
+                    break;
+                }
+                requests.extend(self.queue.pop_front().into_iter().flatten());
+            }
+            self.send(requests, Kind::Plain, Duration::ZERO, now);
+        }
+    }
+
+    pub(super) fn subscribe_failed(&mut self, channel: &str, request: u64, error: &RequestError) {
+        let is_unknown = matches!(error, RequestError::Refused(reply)
+            if reply.bayeux_error() == Some(BayeuxError::SessionUnknown));
+        let is_unanswered = is_unknown || matches!(error, RequestError::Failed(_));
+        if is_unanswered && self.subscriptions.lost(channel, request) {
+            return;
+        }
+        if let Some(waiting) = self.subscriptions.refused(channel, request) {
+            self.outputs.push(Output::Unsubscribed(channel.to_owned()));
+            let waiting = waiting.into_iter();
+            self.outputs.extend(waiting.map(|one| Output::Resolve(one, Err(error.clone()))));
+        }
+    }
+
+    pub(super) fn fail_call(&mut self, id: u64, error: &RequestError) {
+        if let Some(waiter) = self.calls.remove(&id) {
+            self.outputs.push(Output::Resolve(waiter, Err(error.clone())));
+        }
+    }
+}
+
+fn subscription(meta: &str, channel: &str) -> Message {
+    let mut message = Message::new(meta);
+    message.subscription = Some(Subscription::One(channel.to_owned()));
+    message
+}
+
+/// The reply to what the server need not be asked.
+fn own_reply(request: &Message) -> Message {
+    Message { successful: Some(true), ..request.reply() }
+}
+
+/// About how many bytes a message has beside its payload.
+const ENVELOPE: usize = 128;
+
+/// How large requests that were made one by one may become together, in bytes.
+const JOINED: usize = 16 * 1024;

@@ -1,0 +1,195 @@
+//! With acknowledgements nothing is lost and nothing comes twice, whatever the network does; and a
+//! publish is never sent twice.
+
+use std::collections::BTreeMap;
+
+use bayeux_api::{
+    ConnectionType::{self, LongPolling, WebSocket},
+    Message,
+    client::FailureKind,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::scene::{SECOND, Scene, Sent, good, handshaken};
+
+/// The server's end of the extension, as CometD's manual describes it.
+#[derive(Default)]
+struct Server {
+    batch: i64,
+    unacknowledged: Vec<(u64, i64)>,
+    delivered: u64,
+    /// How often each publish arrived.
+    published: BTreeMap<u64, u32>,
+}
+
+impl Server {
+    fn send(&mut self) {
+        self.delivered += 1;
+        self.unacknowledged.push((self.delivered, self.batch + 1));
+    }
+
+    /// Handles a request and returns what answers it: messages and then replies.
+    fn handle(&mut self, request: &Sent) -> (Vec<Message>, Vec<Message>) {
+        let mut messages = Vec::new();
+        let mut replies = Vec::new();
+        for message in &request.messages {
+            let mut reply = message.reply();
+            good(&mut reply);
+            if message.is_connect() {
+                let got = message.ext_field("ack").and_then(|ack| ack.as_i64()).unwrap_or(0);
+                self.unacknowledged.retain(|(_, batch)| *batch > got);
+                self.batch += 1;
+                let due = self.unacknowledged.iter().filter(|(_, batch)| *batch <= self.batch);
+                messages.extend(due.map(|(n, _)| Message::with_data("/n", json!(n))));
+                reply.ext_mut().insert("ack".to_owned(), json!(self.batch));
+            } else {
+                let n = message.data.as_ref().and_then(|data| data.value().as_u64()).unwrap();
+                *self.published.entry(n).or_default() += 1;
+            }
+            replies.push(reply);
+        }
+        (messages, replies)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The server has a message for the client.
+    Deliver,
+    /// The client publishes.
+    Publish,
+    /// The oldest, or the newest, request that is on its way is answered well.
+    Answer(bool),
+    /// It is lost on its way to the server.
+    LoseRequest,
+    /// The connection breaks after so many parts of the answer.
+    LoseAnswer(usize),
+    /// Time passes, in tenths of a second.
+    Pass(u32),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        3 => Just(Event::Deliver),
+        2 => Just(Event::Publish),
+        4 => any::<bool>().prop_map(Event::Answer),
+        1 => Just(Event::LoseRequest),
+        2 => (0..6_usize).prop_map(Event::LoseAnswer),
+        1 => (1..400_u32).prop_map(Event::Pass),
+    ];
+    proptest::collection::vec(event, 1..120)
+}
+
+fn play(transport: ConnectionType, events: &[Event]) {
+    let mut scene = Scene::new(&[transport], |config| config.acknowledgements = true);
+    scene.input(|machine, now| machine.handshake(Message::default(), 0, now));
+    assert_eq!(scene.sent[0].messages[0].ext_field("ack"), Some(Value::Bool(true)));
+    scene.answer(|reply| {
+        handshaken(reply);
+        reply.ext_mut().insert("ack".to_owned(), Value::Bool(true));
+    });
+    scene.resolved.clear();
+    let mut server = Server::default();
+    let mut published = 0;
+    for event in events {
+        match event {
+            Event::Deliver => server.send(),
+            Event::Publish => {
+                published += 1;
+                let message = Message::with_data("/p", json!(published));
+                scene.input(|machine, now| machine.publish(message, published, now));
+            }
+            Event::Answer(newest) => {
+                if *newest && !scene.sent.is_empty() {
+                    scene.sent.rotate_right(1);
+                }
+                answer(&mut scene, &mut server, usize::MAX);
+            }
+            Event::LoseRequest => {
+                if !scene.sent.is_empty() {
+                    scene.fail(FailureKind::Closed, None);
+                }
+            }
+            Event::LoseAnswer(parts) => answer(&mut scene, &mut server, *parts),
+            Event::Pass(tenths) => scene.pass(SECOND * *tenths / 10),
+        }
+        prop_check(&scene, &server);
+    }
+    // The network has become good: everything arrives.
+    for _ in 0..20 {
+        scene.pass(SECOND);
+        for _ in 0..scene.sent.len() {
+            answer(&mut scene, &mut server, usize::MAX);
+        }
+    }
+    assert_eq!(numbers(&scene), (1..=server.delivered).collect::<Vec<_>>());
+    for waiter in 1..=published {
+        let arrived = server.published.get(&u64::from(waiter)).copied().unwrap_or(0);
+        match scene.outcome(waiter) {
+            Ok(_) => assert_eq!(arrived, 1, "publish {waiter}"),
+            Err(_) => assert!(arrived <= 1, "publish {waiter} was sent twice"),
+        }
+    }
+}
+
+/// What has come so far came in order and once.
+fn prop_check(scene: &Scene, server: &Server) {
+    let numbers = numbers(scene);
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    assert!(server.published.values().all(|times| *times == 1));
+}
+
+fn numbers(scene: &Scene) -> Vec<u64> {
+    let messages = scene.notified.iter().filter(|message| message.channel() == "/n");
+    messages.filter_map(|message| message.data.as_ref()?.value().as_u64()).collect()
+}
+
+/// Answers the oldest request. Over a WebSocket each message is a part of the answer, and the replies
+/// are the last; over HTTP a part of an answer is none.
+fn answer(scene: &mut Scene, server: &mut Server, parts: usize) {
+    let Some(sent) = scene.sent.pop_front() else { return };
+    let (messages, replies) = server.handle(&sent);
+    let is_cut = parts <= messages.len();
+    let transport = sent.transport;
+    if transport == WebSocket {
+        let all = messages.len();
+        for message in messages.into_iter().take(parts.min(all)) {
+            scene.input(|machine, now| machine.received(vec![message], transport, now));
+        }
+        if !is_cut {
+            scene.input(|machine, now| machine.received(replies, transport, now));
+            return;
+        }
+    } else if !is_cut {
+        let body = messages.into_iter().chain(replies).collect();
+        scene.input(|machine, now| machine.received(body, transport, now));
+        scene.input(|machine, now| machine.ended(sent.exchange, Ok(()), now));
+        return;
+    }
+    scene.sent.push_front(sent);
+    scene.fail(FailureKind::Closed, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: cases(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn over_a_websocket_nothing_is_lost_or_doubled(events in events()) {
+        play(WebSocket, &events);
+    }
+
+    #[test]
+    fn over_long_polling_nothing_is_lost_or_doubled(events in events()) {
+        play(LongPolling, &events);
+    }
+}
+
+/// Two thousand schedules each, or as many as `PROPTEST_CASES` says.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2000)
+}

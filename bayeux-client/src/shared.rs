@@ -1,0 +1,178 @@
+//! What the handles of one client and its tasks share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use bayeux_api::{
+    Attributes, ChannelId, ConnectionType,
+    client::{ClientExtension, InProcess, MessageListener},
+    implement::Listeners,
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use crate::{
+    Credentials, State, TransportListener,
+    client::Owner,
+    driver::Driver,
+    proto::{Machine, Output},
+    reply::Waiter,
+    transport::Network,
+};
+
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+    /// Wakes the driver, since the machine has something for it to do.
+    pub(crate) wake: Notify,
+    pub(crate) network: Network,
+    pub(crate) in_process: Option<Arc<dyn InProcess>>,
+    pub(crate) credentials: Option<Arc<dyn Credentials>>,
+    pub(crate) transports: Vec<ConnectionType>,
+    pub(crate) extensions: Listeners<dyn ClientExtension>,
+    pub(crate) transport_listeners: Listeners<dyn TransportListener>,
+    pub(crate) channels: Mutex<HashMap<Arc<str>, Arc<Members>>>,
+    pub(crate) attributes: Mutex<Attributes>,
+    /// The state as it is.
+    pub(crate) state: watch::Sender<State>,
+    /// The state that the listeners have been told of.
+    pub(crate) settled: watch::Sender<State>,
+    /// The handles, as long as there are any.
+    owner: OnceLock<Weak<Owner>>,
+    last_member: AtomicU64,
+    /// Held by whoever tells the listeners: those of a new session hear after the old one's end.
+    pub(crate) telling: tokio::sync::Mutex<()>,
+    /// The bytes that wait for the listeners.
+    pub(crate) backlog: AtomicUsize,
+}
+
+struct Core {
+    machine: Machine<Waiter>,
+    /// Whether a driver runs, which does what the machine says.
+    is_driven: bool,
+}
+
+/// Who listens on a channel.
+pub(crate) struct Members {
+    pub(crate) id: ChannelId,
+    pub(crate) listeners: Listeners<dyn MessageListener>,
+    pub(crate) subscribers: Listeners<dyn MessageListener>,
+    pub(crate) attributes: Mutex<Attributes>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        machine: Machine<Waiter>,
+        network: Network,
+        in_process: Option<Arc<dyn InProcess>>,
+        credentials: Option<Arc<dyn Credentials>>,
+        transports: Vec<ConnectionType>,
+    ) -> Self {
+        Self {
+            core: Mutex::new(Core { machine, is_driven: false }),
+            wake: Notify::new(),
+            network,
+            in_process,
+            credentials,
+            transports,
+            extensions: Listeners::default(),
+            transport_listeners: Listeners::default(),
+            channels: Mutex::default(),
+            attributes: Mutex::default(),
+            state: watch::Sender::new(State::Disconnected),
+            settled: watch::Sender::new(State::Disconnected),
+            owner: OnceLock::new(),
+            last_member: AtomicU64::new(0),
+            telling: tokio::sync::Mutex::default(),
+            backlog: AtomicUsize::new(0),
+        }
+    }
+
+    /// Enters the machine, and sees to it that what comes of it is done.
+    ///
+    /// # Panics
+    ///
+    /// When the session starts outside a tokio runtime.
+    pub(crate) fn input<R>(
+        self: &Arc<Self>,
+        input: impl FnOnce(&mut Machine<Waiter>, std::time::Instant) -> R,
+    ) -> R {
+        let mut core = lock(&self.core);
+        let result = input(&mut core.machine, Instant::now().into_std());
+        if core.is_driven {
+            drop(core);
+            self.wake.notify_one();
+        } else if core.machine.state() != State::Disconnected {
+            core.is_driven = true;
+            drop(core);
+            Driver::spawn(self.clone());
+        } else {
+            let outputs = core.machine.take_outputs();
+            drop(core);
+            outputs.into_iter().for_each(resolve);
+        }
+        result
+    }
+
+    /// Looks at the machine.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Machine<Waiter>) -> R) -> R {
+        look(&lock(&self.core).machine)
+    }
+
+    /// Takes what the driver is to do, and when it is to come again; none when the session is over and
+    /// everything is done.
+    pub(crate) fn take_outputs(&self) -> Option<(Vec<Output<Waiter>>, Option<std::time::Instant>)> {
+        let mut core = lock(&self.core);
+        let outputs = core.machine.take_outputs();
+        if outputs.is_empty() && core.machine.state() == State::Disconnected {
+            core.is_driven = false;
+            return None;
+        }
+        Some((outputs, core.machine.deadline()))
+    }
+
+    pub(crate) fn set_owner(&self, owner: Weak<Owner>) {
+        let _ = self.owner.set(owner);
+    }
+
+    pub(crate) fn owner(&self) -> Weak<Owner> {
+        self.owner.get().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn next_member(&self) -> u64 {
+        self.last_member.fetch_add(1, Relaxed)
+    }
+
+    /// Returns who listens on a channel, none if nobody ever did.
+    pub(crate) fn members(&self, channel: &str) -> Option<Arc<Members>> {
+        lock(&self.channels).get(channel).cloned()
+    }
+}
+
+impl Members {
+    pub(crate) fn new(id: ChannelId) -> Self {
+        Self {
+            id,
+            listeners: Listeners::default(),
+            subscribers: Listeners::default(),
+            attributes: Mutex::default(),
+        }
+    }
+}
+
+/// Answers whoever waits. A client that is disconnected has nothing else to do.
+fn resolve(output: Output<Waiter>) {
+    if let Output::Resolve(waiter, outcome) = output {
+        let _ = waiter.send(outcome);
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

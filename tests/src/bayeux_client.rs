@@ -1,0 +1,79 @@
+//! `BayeuxClient`s of a test's server.
+
+use std::time::Duration;
+
+use bayeux_client::{BayeuxClient, Builder, State, api::ConnectionType};
+
+use crate::{DEADLINE, TestServer, within};
+
+/// The transports that a `BayeuxClient` has.
+pub const TRANSPORTS: [ConnectionType; 3] =
+    [ConnectionType::WebSocket, ConnectionType::LongPolling, ConnectionType::InProcess];
+
+impl TestServer {
+    /// Starts making a client that comes over `transport` alone.
+    pub fn builder(&self, transport: ConnectionType) -> Builder {
+        let builder = BayeuxClient::builder().transports(&[transport]);
+        if transport == ConnectionType::InProcess {
+            builder.in_process(self.server.in_process())
+        } else {
+            builder.url(&self.url())
+        }
+    }
+
+    /// Returns the address for clients.
+    pub fn url(&self) -> String {
+        format!("http://{}/cometd", self.address)
+    }
+
+    /// Returns a client that comes over `transport` alone, and is connected.
+    pub async fn bayeux_client(&self, transport: ConnectionType) -> BayeuxClient {
+        let client = self.builder(transport).build().unwrap();
+        within("the handshake", client.handshake()).await.unwrap();
+        arrive(&client, State::Connected).await;
+        client
+    }
+}
+
+/// Waits until the client is in `state`, or in one that implies it.
+///
+/// # Panics
+///
+/// When it takes longer than the [deadline](DEADLINE).
+pub async fn arrive(client: &BayeuxClient, state: State) {
+    let arrives = client.wait_for(DEADLINE, &[state]).await;
+    assert!(arrives, "waited {DEADLINE:?} for {state}, and the client is {}", client.state());
+}
+
+/// Makes tests brisk: retries follow each other after 20 ms.
+pub fn brisk_client() -> bayeux_client::Config {
+    bayeux_client::Config {
+        backoff: bayeux_client::Backoff::Constant(Duration::from_millis(20)),
+        ..bayeux_client::Config::default()
+    }
+}
+
+/// Makes a test of each of the given functions for each transport that a `BayeuxClient` has.
+#[macro_export]
+macro_rules! over_every_client_transport {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            use bayeux_client::api::ConnectionType;
+
+            #[tokio::test]
+            async fn websocket() {
+                super::$name(ConnectionType::WebSocket).await;
+            }
+
+            #[tokio::test]
+            async fn long_polling() {
+                super::$name(ConnectionType::LongPolling).await;
+            }
+
+            #[tokio::test]
+            async fn in_process() {
+                super::$name(ConnectionType::InProcess).await;
+            }
+        })+
+    };
+}

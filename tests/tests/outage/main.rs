@@ -1,0 +1,14 @@
+//! What a `BayeuxClient` does when servers and networks misbehave; one file for each kind.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
+
+mod answers;
+mod ending;
+mod endless;
+mod hooks;
+mod limits;
+mod link;
+mod reading;
+mod servers;
+mod silence;
+mod websocket;

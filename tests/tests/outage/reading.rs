@@ -1,0 +1,77 @@
+//! A stream that is not read: the client reads no more, and has lost nothing when it goes on.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bayeux_client::{
+    NetworkConfig, State, TransportListener,
+    api::ConnectionType::{self, LongPolling, WebSocket},
+};
+use bayeux_server::api::{Message, server::BayeuxServer as _};
+use serde_json::json;
+use tests::{TestServer, Transport, arrive, scripted::WHILE, within};
+
+const COUNT: usize = 3000;
+
+/// Counts what the client has read.
+#[derive(Debug, Default)]
+struct Read(AtomicUsize);
+
+impl TransportListener for Read {
+    fn messages(&self, messages: &[Message]) {
+        self.0.fetch_add(messages.len(), Ordering::SeqCst);
+    }
+}
+
+async fn nothing_is_lost_of_a_stream_that_is_read_late(transport: ConnectionType) {
+    let server = TestServer::start(|_| {}).await;
+    // All that waits on the server is to fit into one answer.
+    let mut network = NetworkConfig::default();
+    network.max_message_size = 64 * 1024 * 1024;
+    let client = server.builder(transport).network(network).build().unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    arrive(&client, State::Connected).await;
+    let read = Arc::new(Read::default());
+    client.add_transport_listener(read.clone()).keep();
+    let channel = client.channel("/a").unwrap();
+    let mut messages = within("subscribe", channel.subscribe()).await.unwrap();
+    let publisher = server.connected(Transport::InProcess).await;
+    let from = server.session(&publisher);
+    let padding = "x".repeat(2000);
+    for number in 0..COUNT {
+        let data = json!({ "number": number, "padding": padding });
+        let message = Message::with_data("/a", data);
+        server.server.channel("/a").unwrap().publish(Some(&from), message).await.unwrap();
+        // So that they come in many parts.
+        if number % 10 == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    tokio::time::sleep(WHILE).await;
+    let count = read.0.load(Ordering::SeqCst);
+    assert!(count < COUNT, "all {count} messages were read");
+    for number in 0..COUNT {
+        let message = within("a message", messages.next()).await.unwrap();
+        assert_eq!(message.data.unwrap().value()["number"], number);
+    }
+    assert!(messages.try_next().is_none());
+    within("publish", channel.publish(json!("last"))).await.unwrap();
+    assert_eq!(within("the last", messages.next()).await.unwrap().data.unwrap(), json!("last"));
+    arrive(&client, State::Connected).await;
+    assert_eq!(server.server.sessions().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_over_websocket() {
+    nothing_is_lost_of_a_stream_that_is_read_late(WebSocket).await;
+}
+
+#[tokio::test]
+async fn nothing_is_lost_over_long_polling() {
+    nothing_is_lost_of_a_stream_that_is_read_late(LongPolling).await;
+}
