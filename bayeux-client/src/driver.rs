@@ -178,6 +178,10 @@ impl Driver {
             Output::Decide(info) => self.decide(*info),
             Output::Resolve(waiter, outcome) => drop(waiter.send(outcome)),
             Output::Notify(message) => self.events.push(Event::Message(message)),
+            Output::Failed(message) => {
+                let told = self.extend_incoming(vec![message]).await;
+                self.events.extend(told.into_iter().map(Event::Message));
+            }
             Output::State(state) => {
                 self.shared.state.send_replace(state);
                 self.events.push(Event::State(state));

@@ -8,7 +8,7 @@ use std::fmt;
 /// | --- | --- |
 /// | `Disconnected` | `Handshaking` |
 /// | `Handshaking`, `Rehandshaking` | `Rehandshaking`, `Handshaken`, `Disconnecting`, `Terminating` |
-/// | `Handshaken` | `Connecting`, `Rehandshaking`, `Disconnecting`, `Terminating` |
+/// | `Handshaken` | `Connecting`, `Disconnecting`, `Terminating` |
 /// | `Connecting`, `Connected`, `Unconnected` | `Rehandshaking`, `Connected`, `Unconnected`, `Disconnecting`, `Terminating` |
 /// | `Disconnecting` | `Terminating` |
 /// | `Terminating` | `Disconnected` |
@@ -48,9 +48,7 @@ impl State {
             Handshaking | Rehandshaking => {
                 matches!(next, Rehandshaking | Handshaken | Disconnecting | Terminating)
             }
-            Handshaken => {
-                matches!(next, Connecting | Rehandshaking | Disconnecting | Terminating)
-            }
+            Handshaken => matches!(next, Connecting | Disconnecting | Terminating),
             Connecting | Connected | Unconnected => matches!(
                 next,
                 Rehandshaking | Connected | Unconnected | Disconnecting | Terminating

@@ -124,13 +124,18 @@ impl<T> Machine<T> {
         let Ok(id) = id.parse() else { return };
         let Some(pending) = self.settle(id) else { return };
         let mut reply = failed_reply(id, &pending, failure);
-        if let Some(text) = text {
-            reply.fail(&text);
-        }
+        let told = match text {
+            // The extensions have seen it, and one of them has had its say.
+            Some(text) => {
+                reply.fail(&text);
+                Output::Notify(reply)
+            }
+            None => Output::Failed(reply),
+        };
         let is_handshake = matches!(pending.what, What::Handshake);
         let is_connect = matches!(pending.what, What::Connect);
         self.fail_request(id, pending, error);
-        self.outputs.push(Output::Notify(reply));
+        self.outputs.push(told);
         if is_handshake {
             self.handshake_failed(failure.clone(), now);
         } else if is_connect {
@@ -146,7 +151,7 @@ impl<T> Machine<T> {
             let Some(pending) = self.settle(id) else { continue };
             let reply = failed_reply(id, &pending, failure);
             self.fail_request(id, pending, &RequestError::Failed(failure.clone()));
-            self.outputs.push(Output::Notify(reply));
+            self.outputs.push(Output::Failed(reply));
         }
         match gone.kind {
             Kind::Handshake => self.handshake_failed(failure.clone(), now),

@@ -65,6 +65,8 @@ pub(crate) enum Output<T> {
     Resolve(T, Outcome),
     /// Show a message to the listeners.
     Notify(Message),
+    /// Show a message to the extensions and the listeners that stands for a reply which did not come.
+    Failed(Message),
     /// The state has changed.
     State(State),
     /// Nobody is subscribed to the channel any more, whatever they think.

@@ -10,7 +10,9 @@ use bayeux_client::{
     },
 };
 use serde_json::json;
-use tests::{TestServer, arrive, hooks::Log, over_every_client_transport, within};
+use tests::{
+    TestServer, arrive, brisk_client, eventually, hooks::Log, over_every_client_transport, within,
+};
 
 use crate::scene::{Sees, wire};
 
@@ -23,6 +25,7 @@ over_every_client_transport!(
     data_and_ext_may_be_changed_and_the_id_may_not,
     an_extension_that_is_removed_sees_nothing_more,
     an_extension_that_panics_deletes_the_message_and_no_more,
+    one_sees_the_requests_that_fail,
 );
 
 /// Adds an extension that sees the messages of one channel, arriving or not.
@@ -170,4 +173,25 @@ async fn an_extension_that_panics_deletes_the_message_and_no_more(transport: Con
     assert_eq!(within("publish", chat.publish(json!(1))).await.unwrap_err(), RequestError::Deleted);
     within("publish", client.channel("/other").unwrap().publish(json!(1))).await.unwrap();
     arrive(&client, State::Connected).await;
+}
+
+async fn one_sees_the_requests_that_fail(transport: ConnectionType) {
+    let server = TestServer::start(|_| {}).await;
+    let mut config = brisk_client();
+    config.max_send_message_size = 1000;
+    let client = server.builder(transport).config(config).build().unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    let log = Log::default();
+    let own = log.clone();
+    let see = move |arrives: bool, message: &mut Message| {
+        if arrives && message.extra("failure").is_some() {
+            own.add("failed");
+        }
+        Flow::Continue
+    };
+    extend(&client, "/chat", see).keep();
+    let large = client.channel("/chat").unwrap().publish(json!("x".repeat(2000)));
+    within("the failure", large).await.unwrap_err();
+    eventually("the extension sees it", || !log.entries().is_empty()).await;
+    assert_eq!(log.entries(), ["failed"]);
 }

@@ -5,6 +5,7 @@
 mod acknowledgement;
 mod basics;
 mod batch;
+mod browsers;
 mod channel;
 mod concurrency;
 mod disconnect;

@@ -110,7 +110,9 @@ impl Scene {
                     Output::Overdue(exchange) => self.machine.overdue(exchange, None, self.now),
                     Output::Decide(info) => self.machine.decided(*info, self.now),
                     Output::Resolve(waiter, outcome) => self.resolved.push((waiter, outcome)),
-                    Output::Notify(message) => self.notified.push(message),
+                    Output::Notify(message) | Output::Failed(message) => {
+                        self.notified.push(message);
+                    }
                     Output::State(state) => self.states.push(state),
                     Output::Unsubscribed(channel) => self.unsubscribed.push(channel),
                     Output::Probe(_) => self.probes += 1,
