@@ -21,8 +21,9 @@ pub trait ClientSessionChannel: Send + Sync + fmt::Debug {
     fn add_listener(&self, listener: Arc<dyn MessageListener>) -> Registration;
 
     /// Subscribes `listener` to what is published. Only the first subscriber of a channel asks
-    /// the server. Dropping the registration stops the listener and leaves the server's side as
-    /// it is; [`unsubscribe`](Self::unsubscribe) ends that too.
+    /// the server. Dropping the registration stops the listener; with the last of a channel a
+    /// `BayeuxClient` unsubscribes from the server, while a local session leaves the server's side
+    /// as it is until [`unsubscribe`](Self::unsubscribe).
     ///
     /// # Errors
     ///

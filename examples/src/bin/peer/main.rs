@@ -15,7 +15,7 @@ use crate::{scene::Scene, server::Server};
 
 /// Drives the Bayeux client against any server, and says what works.
 ///
-/// COMMAND starts the server. It is given --port N, where 0 is any free port, prints LISTENING <port>
+/// COMMAND starts the server. It is given --port N, where 0 is any free port, prints LISTENING and the port
 /// when it serves Bayeux at /cometd there, and ends when its standard input does. Each scene is a line
 /// `ok NAME, over TRANSPORT` or `not ok NAME, over TRANSPORT: why`; the exit status is 1 if there is
 /// one of the latter.
