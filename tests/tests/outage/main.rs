@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
 
 mod answers;
+mod crossed;
 mod ending;
 mod endless;
 mod hooks;
