@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use crate::{
     client::Owner,
     reply::Reply,
-    shared::{Members, Shared, lock},
+    shared::{Members, Shared, Subscriber, lock},
 };
 
 /// A channel of a [`BayeuxClient`](crate::BayeuxClient). It keeps the client alive.
@@ -62,7 +62,8 @@ impl Channel {
     /// published. Only the first subscriber of a channel asks the server.
     ///
     /// The stream holds up to 256 messages. While it is full the client's other listeners wait too,
-    /// and once 4 MiB wait the client reads nothing more, so that nothing is lost. It ends with the session.
+    /// and once 4 MiB wait the client reads nothing more, so that nothing is lost. It ends with the
+    /// session.
     pub fn subscribe(&self) -> Subscribing {
         let (sender, receiver) = mpsc::channel(STREAM);
         let (membership, reply) = self.join(Arc::new(Forward(sender)));
@@ -92,13 +93,15 @@ impl Channel {
     fn join(&self, listener: Arc<dyn MessageListener>) -> (Membership, Reply) {
         let (waiter, reply) = Reply::new();
         let member = self.shared().next_member();
-        let registration = self.members.subscribers.add(listener);
         if self.is_released() {
             let _ = waiter.send(Err(RequestError::Released));
         } else {
             let name = self.name();
             self.shared().input(|machine, now| machine.subscribe(name, member, waiter, now));
         }
+        // Only now, since one that the machine does not know may be taken for one that has gone.
+        let subscriber = Subscriber { member, listener };
+        let registration = self.members.subscribers.add(Arc::new(subscriber));
         let shared = Arc::downgrade(self.shared());
         let client = self.client.clone();
         let channel = self.members.clone();
@@ -117,9 +120,9 @@ impl Channel {
     /// Removes all subscribers of this channel and unsubscribes from the server.
     pub fn unsubscribe(&self) -> Reply {
         let (waiter, reply) = Reply::new();
-        self.members.subscribers.clear();
         let name = self.name();
         self.shared().input(|machine, now| machine.unsubscribe_all(name, waiter, now));
+        self.shared().forget_subscribers(name);
         reply
     }
 

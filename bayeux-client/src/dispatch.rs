@@ -52,11 +52,7 @@ pub(crate) async fn dispatch(
             match event {
                 Event::Message(message) => tell(&shared, &owner, &message).await,
                 Event::State(state) => drop(shared.settled.send_replace(state)),
-                Event::Unsubscribed(channel) => {
-                    if let Some(members) = shared.members(&channel) {
-                        members.subscribers.clear();
-                    }
-                }
+                Event::Unsubscribed(channel) => shared.forget_subscribers(&channel),
             }
             let before = shared.backlog.fetch_sub(size, Relaxed);
             if before > BACKLOG && before - size <= BACKLOG {
@@ -96,7 +92,7 @@ async fn call(owner: &Weak<Owner>, members: Arc<Members>, message: &Message, is_
     }
     if is_published {
         for subscriber in channel.members.subscribers.snapshot().iter() {
-            caught(subscriber.on_message(&channel, message)).await;
+            caught(subscriber.listener.on_message(&channel, message)).await;
         }
     }
 }

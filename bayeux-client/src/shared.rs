@@ -62,8 +62,14 @@ struct Core {
 pub(crate) struct Members {
     pub(crate) id: ChannelId,
     pub(crate) listeners: Listeners<dyn MessageListener>,
-    pub(crate) subscribers: Listeners<dyn MessageListener>,
+    pub(crate) subscribers: Listeners<Subscriber>,
     pub(crate) attributes: Mutex<Attributes>,
+}
+
+/// A subscriber, and its number in the machine.
+pub(crate) struct Subscriber {
+    pub(crate) member: u64,
+    pub(crate) listener: Arc<dyn MessageListener>,
 }
 
 impl Shared {
@@ -135,6 +141,15 @@ impl Shared {
             return None;
         }
         Some((outputs, core.machine.deadline()))
+    }
+
+    /// Removes the subscribers of a channel that the machine does not have any more. It may have got
+    /// others since.
+    pub(crate) fn forget_subscribers(&self, channel: &str) {
+        if let Some(members) = self.members(channel) {
+            let is_one = |member| self.look(|machine| machine.is_subscribed(channel, member));
+            members.subscribers.retain(|one| is_one(one.member));
+        }
     }
 
     pub(crate) fn set_owner(&self, owner: Weak<Owner>) {

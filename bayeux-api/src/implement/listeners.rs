@@ -42,6 +42,13 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
             .is_none_or(|list| list.0.read().unwrap_or_else(PoisonError::into_inner).is_empty())
     }
 
+    /// Removes the members for which `keeps` is false.
+    pub fn retain(&self, keeps: impl Fn(&T) -> bool) {
+        if let Some(list) = self.0.get() {
+            list.change(|members| members.iter().filter(|one| keeps(one)).cloned().collect());
+        }
+    }
+
     /// Removes all members.
     pub fn clear(&self) {
         if let Some(list) = self.0.get() {

@@ -60,6 +60,11 @@ impl<T> Machine<T> {
         }
     }
 
+    /// Returns whether this subscriber is one of the channel's.
+    pub(crate) fn is_subscribed(&self, channel: &str, member: u64) -> bool {
+        self.subscriptions.has(channel, member)
+    }
+
     /// Removes a subscriber from a channel. Nothing happens if it is none any more.
     pub(crate) fn unsubscribe(
         &mut self,
@@ -139,7 +144,7 @@ impl<T> Machine<T> {
         let (requests, bytes) = self.waiting;
         let error = if !self.is_open() {
             RequestError::NotHandshaken
-        } else if requests >= self.config.max_requests
+        } else if requests.max(self.calls.len()) >= self.config.max_requests
             || bytes + size > self.config.max_request_bytes
         {
             RequestError::QueueFull

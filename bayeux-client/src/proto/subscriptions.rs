@@ -104,6 +104,11 @@ impl<T> Subscriptions<T> {
         self.remove(channel)
     }
 
+    /// Returns whether this subscriber is one of the channel's.
+    pub(crate) fn has(&self, channel: &str, member: u64) -> bool {
+        self.0.get(channel).is_some_and(|entry| entry.members.contains(&member))
+    }
+
     /// All subscribers of a channel go. Returns who still waited.
     pub(crate) fn remove(&mut self, channel: &str) -> Option<Vec<T>> {
         self.0.remove(channel).map(|mut entry| entry.take_waiting(Step::New))

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use bayeux_client::api::{
-    ConnectionType,
-    client::{ClientSession as _, ClientSessionChannel as _, RequestError},
-    server::BayeuxServer as _,
+use async_trait::async_trait;
+use bayeux_client::{
+    State,
+    api::{
+        ConnectionType, Message,
+        client::{ClientSession as _, ClientSessionChannel, MessageListener, RequestError},
+        server::BayeuxServer as _,
+    },
 };
 use serde_json::json;
 use tests::{TestServer, eventually, hooks::Log, over_every_client_transport, within};
+use tokio::sync::Notify;
 
 use crate::scene::{Denies, refusal, wire};
 
@@ -17,6 +22,7 @@ over_every_client_transport!(
     a_listener_has_what_is_published_until_its_registration_is_dropped,
     only_the_first_subscriber_asks_and_only_the_last_one_tells,
     a_refused_subscription_says_why_and_the_next_one_asks_again,
+    a_subscriber_of_a_new_session_does_not_end_with_the_old_one,
     wild_channels_have_what_is_below_them,
     dropping_the_stream_unsubscribes,
     dropping_the_unanswered_subscription_unsubscribes,
@@ -225,4 +231,36 @@ async fn subscribing_twice_at_once_asks_once(transport: ConnectionType) {
     within("message", first.next()).await.unwrap();
     within("message", second.next()).await.unwrap();
     assert_eq!(sent.count("/meta/subscribe"), 1);
+}
+
+/// Holds up whoever tells the listeners.
+struct HoldsUp(Arc<Notify>);
+
+#[async_trait]
+impl MessageListener for HoldsUp {
+    async fn on_message(&self, _channel: &dyn ClientSessionChannel, _message: &Message) {
+        self.0.notified().await;
+    }
+}
+
+async fn a_subscriber_of_a_new_session_does_not_end_with_the_old_one(transport: ConnectionType) {
+    let server = TestServer::start(|_| {}).await;
+    let client = server.bayeux_client(transport).await;
+    let (held_up, chat) = (client.channel("/hold").unwrap(), client.channel("/chat").unwrap());
+    let goes_on = Arc::new(Notify::new());
+    let listener = Arc::new(HoldsUp(goes_on.clone()));
+    let _held = within("subscribe", held_up.subscribe_listener(listener)).await.unwrap();
+    let mut before = within("subscribe", chat.subscribe()).await.unwrap();
+    within("publish", held_up.publish(json!(1))).await.unwrap();
+
+    let mut states = client.states();
+    within("the disconnect", client.disconnect()).await.unwrap();
+    let ends = states.wait_for(|state| *state == State::Disconnected);
+    within("the end", ends).await.unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    let mut after = within("subscribe", chat.subscribe()).await.unwrap();
+    goes_on.notify_one();
+    assert!(within("the end of the first", before.next()).await.is_none());
+    within("publish", chat.publish(json!(2))).await.unwrap();
+    assert_eq!(within("the message", after.next()).await.unwrap().data, Some(json!(2).into()));
 }
