@@ -89,9 +89,7 @@ impl<T> Machine<T> {
             }
             self.outputs.push(Output::Cancel(exchange));
         }
-        for (_, waiter) in std::mem::take(&mut self.calls) {
-            self.outputs.push(Output::Resolve(waiter, Err(error.clone())));
-        }
+        self.fail_calls(error);
         for channel in self.subscriptions.channels() {
             let waiting = self.subscriptions.remove(&channel).unwrap_or_default().into_iter();
             self.outputs.extend(waiting.map(|one| Output::Resolve(one, Err(error.clone()))));

@@ -52,13 +52,13 @@ impl<T> Machine<T> {
 
     /// The listeners were asked about a late answer: they wait for `more`, or no longer.
     pub(crate) fn overdue(&mut self, exchange: u64, more: Option<Duration>, now: Instant) {
-        let delay = self.config.network_delay(self.negotiation.current());
         let Some(late) = self.exchanges.get_mut(&exchange) else { return };
         if let Some(more) = more.filter(|more| !more.is_zero()) {
             late.deadline = now + more.min(LONGEST);
             self.timers.insert((late.deadline, Timer::Exchange(exchange)));
             return;
         }
+        let delay = self.config.network_delay(late.transport);
         let reason = format!("no answer came within {} ms", delay.as_millis());
         let failure = TransportFailure::new(late.transport, FailureKind::Timeout, reason);
         match late.transport {

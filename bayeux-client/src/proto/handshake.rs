@@ -38,9 +38,7 @@ impl<T> Machine<T> {
         self.client_id = None;
         self.ack.lost();
         self.promoted = None;
-        for (_, waiter) in std::mem::take(&mut self.calls) {
-            self.outputs.push(Output::Resolve(waiter, Err(RequestError::NotHandshaken)));
-        }
+        self.fail_calls(&RequestError::NotHandshaken);
         let connects = self.exchanges.iter().filter(|(_, one)| one.kind != Kind::Plain);
         for exchange in connects.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.drop_exchange(exchange);

@@ -94,7 +94,8 @@ pub(crate) struct Machine<T> {
     failures: Failures,
     ack: Acknowledgement,
     subscriptions: Subscriptions<T>,
-    calls: BTreeMap<u64, T>,
+    /// Who waits for the answer to a call, and until when.
+    calls: BTreeMap<u64, (Instant, T)>,
     /// Depth of batches, and what they hold back.
     batch: u32,
     batched: Vec<Request<T>>,
@@ -334,7 +335,7 @@ impl<T> Machine<T> {
             match timer {
                 Timer::Exchange(exchange) => self.outputs.push(Output::Overdue(exchange)),
                 Timer::Call(call) => {
-                    if let Some(waiter) = self.calls.remove(&call) {
+                    if let Some(waiter) = self.take_call(call) {
                         self.outputs.push(Output::Resolve(waiter, Err(RequestError::Timeout)));
                     }
                 }

@@ -67,7 +67,7 @@ impl<T> Machine<T> {
         self.answered_with_data(id, &message);
         if let Some(waiter) = id
             .filter(|_| message.channel().starts_with("/service/"))
-            .and_then(|id: u64| self.calls.remove(&id))
+            .and_then(|id| self.take_call(id))
         {
             self.outputs.push(Output::Resolve(waiter, Ok(message.clone())));
         }

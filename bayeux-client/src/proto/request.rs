@@ -36,8 +36,8 @@ impl<T> Machine<T> {
     pub(crate) fn remote_call(&mut self, message: Message, waiter: T, now: Instant) {
         let Some(waiter) = self.admit(&message, waiter) else { return };
         let request = Request::new(self.next_id(), message, What::Call);
-        self.calls.insert(request.id, waiter);
         let until = now + self.config.remote_call_timeout.min(LONGEST);
+        self.calls.insert(request.id, (until, waiter));
         self.timers.insert((until, Timer::Call(request.id)));
         self.enqueue(request, now);
     }
@@ -242,9 +242,22 @@ impl<T> Machine<T> {
     }
 
     pub(super) fn fail_call(&mut self, id: u64, error: &RequestError) {
-        if let Some(waiter) = self.calls.remove(&id) {
+        if let Some(waiter) = self.take_call(id) {
             self.outputs.push(Output::Resolve(waiter, Err(error.clone())));
         }
+    }
+
+    /// Takes whoever waits for the answer to a call.
+    pub(super) fn take_call(&mut self, id: u64) -> Option<T> {
+        let (until, waiter) = self.calls.remove(&id)?;
+        self.timers.remove(&(until, Timer::Call(id)));
+        Some(waiter)
+    }
+
+    /// Answers all who wait for the answer to a call.
+    pub(super) fn fail_calls(&mut self, error: &RequestError) {
+        let calls: Vec<_> = self.calls.keys().copied().collect();
+        calls.into_iter().for_each(|call| self.fail_call(call, error));
     }
 }
 

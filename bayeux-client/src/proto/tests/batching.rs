@@ -84,12 +84,25 @@ fn a_call_is_answered_by_the_message_with_its_id_or_not_in_time() {
     answer.id = id;
     scene.arrive(answer);
     assert_eq!(scene.outcome(1).as_ref().unwrap().data, Some(json!(3).into()));
+    let connect = scene.now + 35 * SECOND;
+    assert_eq!(scene.machine.deadline(), Some(connect), "the call's time is not waited for");
 
     scene.input(|machine, now| machine.remote_call(call, 2, now));
     scene.sent.rotate_left(1);
     scene.answer(good);
     scene.pass(10 * SECOND);
     assert_eq!(*scene.outcome(2), Err(RequestError::Timeout));
+}
+
+#[test]
+fn calls_that_wait_for_their_answers_count_towards_the_bound() {
+    let mut scene = Scene::connected(WebSocket, |config| config.max_requests = 1);
+    let call = Message::with_data("/service/add", json!(1));
+    scene.input(|machine, now| machine.remote_call(call.clone(), 1, now));
+    scene.sent.rotate_left(1);
+    scene.answer(good);
+    scene.input(|machine, now| machine.remote_call(call, 2, now));
+    assert_eq!(*scene.outcome(2), Err(RequestError::QueueFull));
 }
 
 #[test]
