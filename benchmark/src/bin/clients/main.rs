@@ -2,10 +2,10 @@
 
 mod echo;
 mod idle;
-#[path = "../load/process.rs"]
+#[path = "../../process.rs"]
 #[expect(dead_code, reason = "the load generator's, of which this uses a part")]
 mod process;
-#[path = "../load/say.rs"]
+#[path = "../../say.rs"]
 mod say;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};

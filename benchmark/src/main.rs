@@ -24,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures a Bayeux server: what a message to many subscribers costs it, and what idle sessions do.
 ///
-/// `load measure` does it all and compares with the numbers this project wants to reach; the other
+/// `benchmark measure` does it all and compares with the numbers this project wants to reach; the other
 /// subcommands do one thing each, with any server.
 #[derive(Parser)]
 #[command(version)]

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     plan: Plan,
 
-    /// The server is `load bare`: nobody shakes hands, and its frames are only counted.
+    /// The server is `benchmark bare`: nobody shakes hands, and its frames are only counted.
     #[arg(long, conflicts_with_all = ["start"])]
     bare: bool,
 }

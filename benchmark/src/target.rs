@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use axum::http::Uri;
 use clap::Args;
+use http::Uri;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::{
