@@ -50,17 +50,26 @@ impl Deref for Frozen {
 
 /// Encodes messages as the JSON array that goes on the wire.
 pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Bytes {
-    let mut array = vec![b'['];
-    for (index, message) in messages.into_iter().enumerate() {
-        if index > 0 {
-            array.push(b',');
-        }
-        serde_json::to_writer(&mut array, message)
-            .expect("a message has string keys only and a Vec takes any write");
-    }
-    array.push(b']');
+    let mut array = Vec::with_capacity(USUAL);
+    encode_into(&mut array, messages);
     array.into()
 }
+
+/// Appends messages as the JSON array that goes on the wire.
+pub fn encode_into<'a>(out: &mut Vec<u8>, messages: impl IntoIterator<Item = &'a Message>) {
+    out.push(b'[');
+    for (index, message) in messages.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        serde_json::to_writer(&mut *out, message)
+            .expect("a message has string keys only and a Vec takes any write");
+    }
+    out.push(b']');
+}
+
+/// As many bytes as most messages have.
+const USUAL: usize = 256;
 
 #[cfg(test)]
 mod tests {

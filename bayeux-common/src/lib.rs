@@ -28,7 +28,7 @@ pub use channel_id::{ChannelId, ChannelIdError};
 pub use connection_type::{ConnectionType, UnknownConnectionType};
 pub use decode::{DecodeError, Limits, decode};
 pub use error::{BayeuxError, UnknownError};
-pub use frozen::{Frozen, encode};
+pub use frozen::{Frozen, encode, encode_into};
 pub use json::Json;
 pub use message::{Message, Subscription};
 

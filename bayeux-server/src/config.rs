@@ -274,8 +274,8 @@ pub struct WebSocketConfig {
     pub protocol: Option<String>,
     /// `ws.messagesPerFrame`: how many queued messages go into one frame. 1 by default; none is all.
     pub messages_per_frame: Option<usize>,
-    /// `ws.bufferSize`: bytes of the read buffer of each connection. 1 KiB by default; raising it
-    /// saves system calls for large messages and costs that much for every connection.
+    /// `ws.bufferSize`: how many bytes are read at once, into a buffer that the connections of a thread
+    /// share. 16 KiB by default.
     pub buffer_size: usize,
     /// `ws.idleTimeout`: how long a connection may be silent in both directions. 5 min by default.
     pub idle_timeout: Duration,
@@ -292,7 +292,7 @@ impl Default for WebSocketConfig {
         Self {
             protocol: None,
             messages_per_frame: Some(1),
-            buffer_size: 1024,
+            buffer_size: 16 * 1024,
             idle_timeout: Duration::from_secs(300),
             write_timeout: Duration::from_secs(30),
             require_handshake_per_connection: false,

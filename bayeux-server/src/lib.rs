@@ -18,6 +18,7 @@
 //! ```
 
 mod builder;
+mod carrier;
 mod channel;
 mod complete;
 mod config;

@@ -25,10 +25,11 @@ use bayeux_api::{
 use tokio::sync::oneshot;
 
 use crate::{
+    carrier::Carrier,
     complete::complete,
     driver::lock,
     server::Server,
-    session::{Carrier, Origin, Session},
+    session::{Origin, Session, Turn},
 };
 
 /// How long a remote call waits for its answer.
@@ -151,8 +152,8 @@ impl Local {
             }
             *own = Some(session.clone());
         }
-        let carrier = Carrier::default();
-        session.attach(&carrier);
+        let carrier = Arc::new(Carrier::default());
+        session.attach(&carrier, Turn::Anybody);
         let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
         let reply = caught(self.request(&session, message)).await;
         let reply = reply.unwrap_or(Err(RequestError::Deleted));
@@ -175,7 +176,7 @@ impl Local {
 }
 
 /// Hands what is delivered to the session over to its client, until one of them is gone.
-async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Carrier) {
+async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Arc<Carrier>) {
     loop {
         let (due, again) = session.push();
         for message in due.into_iter().flatten() {
@@ -186,7 +187,7 @@ async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Carrier) {
         if session.removal().is_some() || local.strong_count() == 0 {
             return;
         }
-        let wait = carrier.notified();
+        let wait = carrier.woken();
         match again {
             Some(again) => drop(tokio::time::timeout_at(again.into(), wait).await),
             None => wait.await,

@@ -12,6 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{
+    carrier::{Carrier, Written},
+    channel::{Channel, Inserted},
+    driver::{self, Timers, lock},
+    proto::{
+        browsers::BrowserId,
+        session::{self as proto, Accepted, Cycle, Delivered, Delivery, Held},
+    },
+    server::{Inner, Server},
+};
 use async_trait::async_trait;
 use bayeux_api::{
     Advice, Attribute, Attributes, ConnectionType, Frozen, Message, Registration,
@@ -20,17 +30,6 @@ use bayeux_api::{
         Depth, LocalSession, Overflow, Removal, ServerChannel, ServerSession,
         ServerSessionListener, SessionExtension,
     },
-};
-use tokio::sync::Notify;
-
-use crate::{
-    channel::{Channel, Inserted},
-    driver::{self, Timers, lock},
-    proto::{
-        browsers::BrowserId,
-        session::{self as proto, Accepted, Cycle, Delivered, Delivery, Held},
-    },
-    server::{Inner, Server},
 };
 
 /// A session of a [`Server`].
@@ -55,7 +54,7 @@ pub(crate) struct Origin {
 
 struct Core {
     machine: proto::Session,
-    carrier: Option<Carrier>,
+    carried: Option<Carried>,
     subscriptions: Vec<Arc<Channel>>,
     /// When the driver next looks at this session.
     armed: Option<Instant>,
@@ -69,13 +68,38 @@ pub(crate) struct Hooks {
     attributes: Mutex<Attributes>,
 }
 
-/// Wakes what delivers to a session.
-pub(crate) type Carrier = Arc<Notify>;
+/// What delivers to a session now.
+struct Carried {
+    carrier: Arc<Carrier>,
+    turn: Turn,
+    /// When somebody else last wrote to the carrier.
+    written: Option<Instant>,
+}
+
+/// Whose turn it is to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The carrier waits: it has to be woken, or written to.
+    Anybody,
+    /// The carrier is awake, and looks again before it waits.
+    Carrier,
+    /// So it is, and there is something new.
+    CarrierAgain,
+}
+
+/// Who is left to be told of a message that was queued.
+#[derive(Debug)]
+pub(crate) enum Tell {
+    Nobody,
+    Wake(Arc<Carrier>),
+    /// The session's messages can be [written](Session::write).
+    Write,
+}
 
 /// What is left to do when a session has ended.
 pub(crate) struct Ended {
     pub(crate) subscriptions: Vec<Arc<Channel>>,
-    carrier: Option<Carrier>,
+    carrier: Option<Arc<Carrier>>,
 }
 
 impl Session {
@@ -85,7 +109,7 @@ impl Session {
         origin: Origin,
         machine: proto::Session,
     ) -> Arc<Self> {
-        let core = Core { machine, carrier: None, subscriptions: Vec::new(), armed: None };
+        let core = Core { machine, carried: None, subscriptions: Vec::new(), armed: None };
         Arc::new_cyclic(|me| Self {
             id,
             server,
@@ -141,7 +165,7 @@ impl Session {
             if let Some(batch) = ack.filter(|_| core.machine.is_acknowledged()) {
                 core.machine.acknowledge(batch);
             }
-            (accepted, core.carrier.clone())
+            (accepted, core.carrier())
         });
         wake(carrier);
         accepted
@@ -177,10 +201,7 @@ impl Session {
         if removal != Removal::Disconnected && removal != Removal::Removed {
             core.machine.clear();
         }
-        Ended {
-            subscriptions: std::mem::take(&mut core.subscriptions),
-            carrier: core.carrier.clone(),
-        }
+        Ended { subscriptions: std::mem::take(&mut core.subscriptions), carrier: core.carrier() }
     }
 
     /// Tells whether the session's time is over; if not, the timers get to know when it will be.
@@ -226,45 +247,96 @@ impl Session {
 
     // --- the carrier ---
 
-    /// Makes `carrier` the one that is woken; the one before is woken a last time, to see it.
-    pub(crate) fn attach(&self, carrier: &Carrier) {
-        let before = lock(&self.core).carrier.replace(carrier.clone());
+    /// Makes `carrier` the one that delivers; the one before is woken a last time, to see it.
+    pub(crate) fn attach(&self, carrier: &Arc<Carrier>, turn: Turn) {
+        let carried = Carried { carrier: carrier.clone(), turn, written: None };
+        let before = lock(&self.core).carried.replace(carried).map(|before| before.carrier);
         wake(before.filter(|before| !Arc::ptr_eq(before, carrier)));
     }
 
-    pub(crate) fn detach(&self, carrier: &Carrier) {
+    pub(crate) fn detach(&self, carrier: &Arc<Carrier>) {
         let mut core = lock(&self.core);
         if core.is_carried_by(carrier) {
-            core.carrier = None;
+            core.carried = None;
         }
     }
 
-    pub(crate) fn is_carried_by(&self, carrier: &Carrier) -> bool {
+    /// Takes the turn for `carrier`, which is awake; tells when somebody else last wrote to it.
+    pub(crate) fn take_turn(&self, carrier: &Arc<Carrier>) -> Option<Instant> {
+        let mut core = lock(&self.core);
+        let carried = core.carried.as_mut().filter(|own| Arc::ptr_eq(&own.carrier, carrier))?;
+        carried.turn = Turn::Carrier;
+        carried.written
+    }
+
+    /// Gives back the turn of `carrier`, which is about to wait; false when it has to look again.
+    pub(crate) fn give_turn(&self, carrier: &Arc<Carrier>) -> bool {
+        let mut core = lock(&self.core);
+        let carried = core.carried.as_mut().filter(|own| Arc::ptr_eq(&own.carrier, carrier));
+        let Some(carried) = carried else { return true };
+        let has_seen_all = carried.turn != Turn::CarrierAgain;
+        carried.turn = if has_seen_all { Turn::Anybody } else { Turn::Carrier };
+        has_seen_all
+    }
+
+    pub(crate) fn is_carried_by(&self, carrier: &Arc<Carrier>) -> bool {
         lock(&self.core).is_carried_by(carrier)
     }
 
     // --- messages ---
 
-    /// Queues a message and wakes the carrier.
+    /// Queues a message, and says who is to be told.
     pub(crate) fn enqueue(
         &self,
         message: Arc<Frozen>,
         lazy_timeout: Option<Duration>,
         overflow: Option<Overflow>,
-    ) -> Delivered {
+        now: Instant,
+    ) -> (Delivered, Tell) {
         let mut core = lock(&self.core);
-        let delivered = core.machine.deliver(message, lazy_timeout, overflow, driver::now());
-        let carrier = match &delivered {
-            Delivered::Queued { wake: true, .. } => core.carrier.clone(),
-            Delivered::Queued { wake: false, .. } | Delivered::Dropped | Delivered::Gone => None,
+        let delivered = core.machine.deliver(message, lazy_timeout, overflow, now);
+        let tell = match &delivered {
+            Delivered::Queued { wake: true, .. } => core.tell(),
+            Delivered::Queued { wake: false, .. } | Delivered::Dropped | Delivered::Gone => {
+                Tell::Nobody
+            }
             Delivered::Overflowed => {
                 core.machine.remove(Removal::Overflowed);
-                None
+                Tell::Nobody
             }
         };
-        drop(core);
-        wake(carrier);
-        delivered
+        (delivered, tell)
+    }
+
+    /// Writes what is queued to the session's connection if that waits, and wakes it if it cannot be
+    /// written whole; returns how many messages were. `messages` is empty, before and after.
+    pub(crate) fn write(&self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
+        let has_listeners = self.hooks().is_some_and(|hooks| !hooks.listeners.is_empty());
+        let mut core = lock(&self.core);
+        let Core { machine, carried: Some(carried), .. } = &mut *core else { return 0 };
+        if carried.turn != Turn::Anybody {
+            carried.turn = Turn::CarrierAgain;
+            return 0;
+        }
+        let is_plain = !has_listeners && machine.removal().is_none();
+        let direct = carried.carrier.direct().filter(|_| is_plain);
+        if let Some(direct) = direct.filter(|_| machine.push_into(messages, now)) {
+            let count = messages.len();
+            match direct.write(messages) {
+                Written::All => {
+                    carried.written = Some(now);
+                    return count;
+                }
+                Written::Part => {}
+                Written::Nothing => {
+                    machine.put_back(std::mem::take(messages));
+                }
+            }
+            // Nobody else may write before the connection has written the rest.
+            carried.turn = Turn::CarrierAgain;
+        }
+        carried.carrier.wake();
+        0
     }
 
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
@@ -276,6 +348,7 @@ impl Session {
         let mut core = lock(&self.core);
         let due = core.machine.push(driver::now());
         let again = core.machine.push_deadline();
+        core.has_looked();
         (due, again)
     }
 
@@ -302,7 +375,7 @@ impl Session {
             return;
         }
         let dropped = core.machine.put_back(messages);
-        let carrier = core.carrier.clone();
+        let carrier = core.carrier();
         drop(core);
         if let Some(server) = self.server.upgrade() {
             server.counters.messages_requeued.add(count - dropped.min(count));
@@ -390,8 +463,32 @@ impl Core {
         }
     }
 
-    fn is_carried_by(&self, carrier: &Carrier) -> bool {
-        self.carrier.as_ref().is_some_and(|own| Arc::ptr_eq(own, carrier))
+    fn carrier(&self) -> Option<Arc<Carrier>> {
+        self.carried.as_ref().map(|carried| carried.carrier.clone())
+    }
+
+    fn is_carried_by(&self, carrier: &Arc<Carrier>) -> bool {
+        self.carried.as_ref().is_some_and(|own| Arc::ptr_eq(&own.carrier, carrier))
+    }
+
+    /// Says who is to be told that there is something new.
+    fn tell(&mut self) -> Tell {
+        match &mut self.carried {
+            None => Tell::Nobody,
+            Some(carried) if carried.turn != Turn::Anybody => {
+                carried.turn = Turn::CarrierAgain;
+                Tell::Nobody
+            }
+            Some(carried) if carried.carrier.direct().is_some() => Tell::Write,
+            Some(carried) => Tell::Wake(carried.carrier.clone()),
+        }
+    }
+
+    /// Notes that the carrier has looked at all there is.
+    fn has_looked(&mut self) {
+        if let Some(carried) = self.carried.as_mut().filter(|own| own.turn == Turn::CarrierAgain) {
+            carried.turn = Turn::Carrier;
+        }
     }
 }
 
@@ -402,9 +499,9 @@ impl Ended {
     }
 }
 
-fn wake(carrier: Option<Carrier>) {
+fn wake(carrier: Option<Arc<Carrier>>) {
     if let Some(carrier) = carrier {
-        carrier.notify_one();
+        carrier.wake();
     }
 }
 
@@ -478,7 +575,7 @@ impl ServerSession for Session {
         let delivery = if only { Delivery::ConnectOnly } else { Delivery::Any };
         let mut core = lock(&self.core);
         core.machine.set_delivery(delivery);
-        let carrier = core.carrier.clone();
+        let carrier = core.carrier();
         drop(core);
         wake(carrier);
     }
@@ -498,7 +595,7 @@ impl ServerSession for Session {
     fn end_batch(&self) -> bool {
         let mut core = lock(&self.core);
         let delivers = core.machine.end_batch();
-        let carrier = core.carrier.clone().filter(|_| core.machine.is_waiting());
+        let carrier = core.carrier().filter(|_| core.machine.is_waiting());
         drop(core);
         wake(carrier);
         delivers

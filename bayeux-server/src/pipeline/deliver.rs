@@ -1,21 +1,31 @@
 //! From one message to the queues of all who get it.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
-    server::{Removal, ServerChannel, ServerSession},
+    server::{Overflow, Removal, ServerChannel, ServerSession},
 };
+use tokio::runtime::Handle;
 
 use crate::{
     channel::Channel,
+    driver,
     proto::session::Delivered,
     server::Server,
-    session::{Hooks, Session},
+    session::{Hooks, Session, Tell},
 };
 
-/// After so many deliveries a fan-out lets others run.
-const YIELD_AFTER: usize = 256;
+/// After so many deliveries a fan-out lets others run. Most are cheap: what costs is writing, which is
+/// done apart.
+const YIELD_AFTER: usize = 4096;
+
+/// To so many sessions one task writes.
+const WRITE_TOGETHER: usize = 64;
 
 impl Server {
     /// Queues `message` for every subscriber, once for each however many of its channels match;
@@ -29,7 +39,7 @@ impl Server {
         let mut channels = self.0.channels.matching(channel.id());
         // A channel that was swept still reaches the subscribers of the wild ones.
         channels.retain(|channel| !channel.is_without_subscribers());
-        let lazy_timeout = channel.settings().lazy_timeout;
+        let mut round = Round::new(self, channel.settings().lazy_timeout);
         let is_once = channels.len() < 2;
         let (mut taken, mut took) = (HashSet::new(), false);
         for channel in &channels {
@@ -45,7 +55,7 @@ impl Server {
                 if !is_once && taken.contains(session.id()) {
                     continue;
                 }
-                if self.deliver(from, session, message.clone(), lazy_timeout).await {
+                if round.deliver(from, session, &message).await {
                     took = true;
                     if !is_once {
                         taken.insert(session.shared_id().clone());
@@ -73,60 +83,110 @@ impl Server {
         let id = ChannelId::new(message.channel()).ok();
         let channel = id.filter(|_| message.lazy).and_then(|id| self.0.channels.get(id.as_str()));
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout);
-        self.deliver(sender, session, message.freeze(), lazy_timeout).await
+        Round::new(self, lazy_timeout).deliver(sender, session, &message.freeze()).await
+    }
+}
+
+/// The deliveries of one message. When it ends, the sessions that wait for their messages get them: in
+/// tasks of their own, which run when the current one has done its work, so that messages that are
+/// published together are written together.
+struct Round<'a> {
+    server: &'a Server,
+    lazy_timeout: Option<Duration>,
+    now: Instant,
+    queued: usize,
+    dropped: usize,
+    waiting: Vec<Arc<Session>>,
+}
+
+impl<'a> Round<'a> {
+    fn new(server: &'a Server, lazy_timeout: Option<Duration>) -> Self {
+        let (now, waiting) = (driver::now(), Vec::new());
+        Self { server, lazy_timeout, now, queued: 0, dropped: 0, waiting }
     }
 
+    /// Queues the message for a session, past what the application added to that; true when it was
+    /// taken.
     async fn deliver(
-        &self,
+        &mut self,
         sender: Option<&Arc<Session>>,
         session: &Arc<Session>,
-        message: Arc<Frozen>,
-        lazy_timeout: Option<Duration>,
+        message: &Arc<Frozen>,
     ) -> bool {
         let Some(hooks) = session.hooks() else {
-            return self.enqueue(session, &message, lazy_timeout);
+            return self.enqueue(session, message, None);
         };
-        match show(sender, session, hooks, message).await {
-            Some(message) => self.enqueue(session, &message, lazy_timeout),
-            None => false,
+        let Some(message) = show(sender, session, hooks, message.clone()).await else {
+            return false;
+        };
+        let listeners = hooks.listeners.snapshot();
+        let overflow = (!listeners.is_empty() && session.is_full_for(&message)).then(|| {
+            let (seen, depth) = (session.as_dyn(), session.queue_depth());
+            listeners.iter().find_map(|listener| listener.queue_maxed(&seen, depth, &message))
+        });
+        let is_queued = self.enqueue(session, &message, overflow.flatten());
+        if is_queued && !listeners.is_empty() {
+            let seen = session.as_dyn();
+            listeners.iter().for_each(|listener| listener.queued(&seen, &message));
         }
+        is_queued
     }
 
     fn enqueue(
-        &self,
+        &mut self,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
-        lazy_timeout: Option<Duration>,
+        overflow: Option<Overflow>,
     ) -> bool {
-        let listeners = session.listeners();
-        let overflow = (!listeners.is_empty() && session.is_full_for(message)).then(|| {
-            let (seen, depth) = (session.as_dyn(), session.queue_depth());
-            listeners.iter().find_map(|listener| listener.queue_maxed(&seen, depth, message))
-        });
-        match session.enqueue(message.clone(), lazy_timeout, overflow.flatten()) {
+        let (delivered, tell) =
+            session.enqueue(message.clone(), self.lazy_timeout, overflow, self.now);
+        match tell {
+            Tell::Nobody => {}
+            Tell::Wake(carrier) => carrier.wake(),
+            Tell::Write => self.waiting.push(session.clone()),
+        }
+        match delivered {
             Delivered::Queued { dropped, .. } => {
-                self.0.counters.messages_queued.increment();
-                self.0.counters.messages_dropped.add(dropped);
-                if !listeners.is_empty() {
-                    let seen = session.as_dyn();
-                    listeners.iter().for_each(|listener| listener.queued(&seen, message));
-                }
-                true
+                self.queued += 1;
+                self.dropped += dropped;
+                return true;
             }
-            Delivered::Dropped => {
-                self.0.counters.messages_dropped.increment();
-                false
-            }
-            Delivered::Gone => false,
+            Delivered::Dropped => self.dropped += 1,
+            Delivered::Gone => {}
             Delivered::Overflowed => {
                 tracing::warn!(session = session.id(), "queue full, session ended");
-                let (server, session) = (self.clone(), session.clone());
+                let (server, session) = (self.server.clone(), session.clone());
                 tokio::spawn(async move {
                     server.end_session(&session, Removal::Overflowed, None).await
                 });
-                false
             }
         }
+        false
+    }
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.server.0.counters.messages_queued.add(self.queued);
+        self.server.0.counters.messages_dropped.add(self.dropped);
+        let mut waiting = std::mem::take(&mut self.waiting).into_iter();
+        while waiting.len() > 0 {
+            let sessions: Vec<_> = waiting.by_ref().take(WRITE_TOGETHER).collect();
+            let server = self.server.clone();
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(async move { server.write(&sessions) })),
+                Err(_) => server.write(&sessions),
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Writes what is queued for sessions whose connections wait.
+    fn write(&self, sessions: &[Arc<Session>]) {
+        let (now, mut messages) = (driver::now(), Vec::new());
+        let sent = sessions.iter().map(|session| session.write(&mut messages, now)).sum();
+        self.0.counters.messages_sent.add(sent);
     }
 }
 

@@ -26,6 +26,9 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
+/// For how many messages an empty queue keeps its memory, so that the next ones need none.
+const KEPT: usize = 8;
+
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
@@ -128,12 +131,21 @@ impl Queue {
 
     /// Takes what waits, for a delivery that nobody acknowledges.
     pub(crate) fn drain(&mut self) -> Vec<Arc<Frozen>> {
+        let mut messages = Vec::new();
+        self.drain_into(&mut messages);
+        messages
+    }
+
+    /// Moves what waits to the end of `messages`, for a delivery that nobody acknowledges.
+    pub(crate) fn drain_into(&mut self, messages: &mut Vec<Arc<Frozen>>) {
         if self.is_acknowledged() {
-            return Vec::new();
+            return;
         }
         (self.bytes, self.waiting, self.urgent) = (0, 0, 0);
-        // The allocation goes too: an idle session has none.
-        std::mem::take(&mut self.entries).into_iter().map(|entry| entry.message).collect()
+        messages.extend(self.entries.drain(..).map(|entry| entry.message));
+        if self.entries.capacity() > KEPT {
+            self.entries = VecDeque::new();
+        }
     }
 
     /// Takes what goes out with a connect or handshake reply; with acknowledgements also the

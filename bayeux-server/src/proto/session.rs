@@ -343,6 +343,8 @@ impl Session {
             return Delivered::Gone;
         }
         let is_lazy = message.lazy;
+        // Then somebody was woken before, and has not looked yet.
+        let was_due = self.is_due(now);
         let overflow = overflow.unwrap_or(self.rules.overflow);
         let dropped = match self.queue.push(message, self.rules.bounds, overflow) {
             Pushed::Queued { dropped } => dropped,
@@ -350,7 +352,7 @@ impl Session {
             Pushed::Overflowed => return Delivered::Overflowed,
         };
         let is_earlier = is_lazy && self.lazy_by(now, lazy_timeout);
-        Delivered::Queued { wake: self.batch == 0 && (!is_lazy || is_earlier), dropped }
+        Delivered::Queued { wake: self.batch == 0 && !was_due && (!is_lazy || is_earlier), dropped }
     }
 
     /// Sets when lazy messages go out, if that is earlier than it was.
@@ -382,8 +384,19 @@ impl Session {
 
     /// Takes what a connection that delivers without connects has to send now, if anything.
     pub(crate) fn push(&mut self, now: Instant) -> Option<Vec<Arc<Frozen>>> {
+        let mut messages = Vec::new();
+        self.push_into(&mut messages, now).then_some(messages)
+    }
+
+    /// Moves what such a connection has to send now to the end of `messages`; true when it has to send
+    /// anything.
+    pub(crate) fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> bool {
         let is_due = self.delivery == Delivery::Any && self.is_due(now);
-        is_due.then(|| self.drain())
+        if is_due {
+            self.lazy_until = None;
+            self.queue.drain_into(messages);
+        }
+        is_due
     }
 
     /// When a connection that delivers without connects has to look again.

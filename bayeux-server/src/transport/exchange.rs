@@ -11,6 +11,7 @@ use bayeux_api::{
 use serde_json::json;
 
 use crate::{
+    carrier::Carrier,
     complete::complete,
     driver::lock,
     proto::{
@@ -18,7 +19,7 @@ use crate::{
         session::{Accepted, Cycle, Held},
     },
     server::Server,
-    session::{Carrier, Origin, Session},
+    session::{Origin, Session, Turn},
     transport::{
         parcel::{Parcel, Receipt},
         suspension::Suspension,
@@ -235,8 +236,8 @@ struct Hold<'a> {
 impl Hold<'_> {
     /// Waits until the connect is to be answered; false when it is overtaken and not answered.
     async fn wait(&self, accepted: Accepted, reply: &mut Message) -> bool {
-        let carrier = Carrier::default();
-        self.session.attach(&carrier);
+        let carrier = Arc::new(Carrier::default());
+        self.session.attach(&carrier, Turn::Anybody);
         let Some(timeout) = self.session.hold(accepted, false) else {
             return self.session.held(accepted.cycle, false) != Held::Overtaken;
         };
@@ -262,7 +263,7 @@ impl Hold<'_> {
                 held @ (Held::TimedOut | Held::Resume | Held::Overtaken) => return held,
             };
             tokio::select! {
-                () = carrier.notified() => {}
+                () = carrier.woken() => {}
                 () = tokio::time::sleep_until(until.into()) => {}
                 () = &mut stopping => {}
             }

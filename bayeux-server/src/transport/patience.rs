@@ -42,6 +42,11 @@ impl<S> Patience<S> {
         }
     }
 
+    /// Returns the stream, and what of it was read but not read again.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.beginning[self.read..self.arrived].to_vec())
+    }
+
     /// Notes how a write went, and fails one that has waited too long.
     fn watch<T>(
         &mut self,

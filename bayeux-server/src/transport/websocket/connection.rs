@@ -1,36 +1,42 @@
 //! One WebSocket connection: its session, its held connect, and what it writes.
 //!
-//! The loop is: write what is due, then wait for a message of the peer, for something to deliver, or
-//! for the next instant at which something is due.
+//! The loop is: put out what is due, write it, lend the socket, then wait for messages of the peer, for
+//! something to do, or for the next instant at which something is due. While it waits, whoever has a
+//! message for its session writes it directly (`Session::write`), without waking it.
 
 use std::{
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use bayeux_api::{
-    BayeuxError, ConnectionType, DecodeError, Frozen, Message, decode, encode,
+    BayeuxError, ConnectionType, DecodeError, Frozen, Limits, Message, decode,
     implement::caught,
     server::{BayeuxContext, Removal, ServerMessage, ServerSession},
 };
-use bytes::Bytes;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, poll};
 use serde_json::json;
 
 use crate::{
+    carrier::{Carrier, Direct},
     driver,
     proto::{
         after,
         session::{Cycle, Held},
     },
     server::Server,
-    session::{Carrier, Origin, Session},
+    session::{Origin, Session, Turn},
     transport::{
         exchange::drain_with_handshake,
         parcel::Receipt,
         suspension::Suspension,
-        websocket::socket::{Code, Received, Socket, SocketError},
+        websocket::{
+            frame,
+            outbox::Outbox,
+            socket::{Code, Received, Socket, SocketError},
+        },
     },
 };
 
@@ -38,9 +44,12 @@ pub(crate) struct Connection {
     server: Server,
     socket: Socket,
     context: Arc<BayeuxContext>,
-    carrier: Carrier,
+    carrier: Arc<Carrier>,
     session: Option<Arc<Session>>,
-    held: Option<(HeldConnect, Suspension)>,
+    held: Option<Box<(HeldConnect, Suspension)>>,
+    outbox: Outbox,
+    /// Of the connects whose replies are in the outbox.
+    receipts: Vec<Receipt>,
     /// Nothing is pushed between the reply to a handshake and the client's next message.
     is_quiet: bool,
     /// When the peer was last heard of, or took something.
@@ -54,24 +63,41 @@ struct HeldConnect {
     receipt: Receipt,
 }
 
+/// What has arrived.
+enum Arrived {
+    Messages(Result<Vec<Message>, DecodeError>),
+    Ping(Vec<u8>),
+    Pong,
+    Binary,
+    Close(Option<u16>),
+}
+
 /// How a connection ends.
 enum End {
     /// The peer is gone.
     Gone,
+    /// The peer has closed it, with this code.
+    Closed(Option<u16>),
     /// It is closed by this end.
     Close(Code, String),
 }
 
+/// How much is gathered before it is written.
+const GATHERED: usize = 64 * 1024;
+
 impl Connection {
     pub(crate) fn new(server: Server, socket: Socket, context: Arc<BayeuxContext>) -> Self {
         server.0.counters.websockets.increment();
+        let direct = socket.link().map(|link| link.clone() as Arc<dyn Direct>);
         Self {
             server,
             socket,
             context,
-            carrier: Carrier::default(),
+            carrier: Arc::new(Carrier::new(direct)),
             session: None,
             held: None,
+            outbox: Outbox::default(),
+            receipts: Vec::new(),
             is_quiet: false,
             alive: driver::now(),
         }
@@ -80,10 +106,20 @@ impl Connection {
     pub(crate) async fn run(mut self) {
         let failure = || End::Close(Code::Error, "the server failed".to_owned());
         let end = caught(self.serve()).await.unwrap_or_else(failure);
+        Box::pin(self.finish(end)).await;
+    }
+
+    async fn finish(mut self, end: End) {
+        self.take_turn();
+        let is_writable = !matches!(end, End::Gone) && self.flush().await.is_ok();
         self.unbind();
-        if let End::Close(code, reason) = end {
-            tracing::debug!(?code, reason, "websocket closed");
-            self.socket.close(code, &reason).await;
+        match end {
+            End::Close(code, reason) if is_writable => {
+                tracing::debug!(?code, reason, "websocket closed");
+                self.socket.close(code, &reason).await;
+            }
+            End::Closed(code) if is_writable => self.socket.answer_close(code).await,
+            End::Gone | End::Close(..) | End::Closed(_) => {}
         }
     }
 
@@ -91,26 +127,34 @@ impl Connection {
         let server = self.server.clone();
         let mut stopping = pin!(server.stopped());
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
+        let limits = server.limits(ConnectionType::WebSocket);
         loop {
-            let until = match self.step().await {
+            let until = match Box::pin(self.step()).await {
                 Ok(until) => until,
                 Err(end) => return end,
             };
             if server.0.is_stopped() {
                 return End::Close(Code::Away, "the server is stopping".to_owned());
             }
+            if !self.give_turn() {
+                continue;
+            }
             set(&mut sleep, until);
             let received = tokio::select! {
                 biased;
-                received = self.socket.receive() => received,
-                () = self.carrier.notified() => continue,
-                () = &mut sleep => continue,
-                () = &mut stopping => continue,
+                received = self.socket.receive(|received| Arrived::new(&received, &limits)) => {
+                    Some(received)
+                }
+                () = self.carrier.woken() => None,
+                () = &mut sleep => None,
+                () = &mut stopping => None,
             };
+            self.take_turn();
             let outcome = match received {
+                None => Ok(()),
                 // Boxed, since it is much larger than what a connection that waits has.
-                Ok(received) => Box::pin(self.handle(received)).await,
-                Err(error) => Err(end_of(&error)),
+                Some(Ok(arrived)) => Box::pin(self.handle_all(arrived)).await,
+                Some(Err(error)) => Err(end_of(&error)),
             };
             if let Err(end) = outcome {
                 return end;
@@ -118,24 +162,47 @@ impl Connection {
         }
     }
 
+    /// Lends the socket to whoever has messages for the session; false when there are some already.
+    fn give_turn(&mut self) -> bool {
+        self.outbox.shrink();
+        match &self.session {
+            Some(session) if !self.is_quiet => session.give_turn(&self.carrier),
+            Some(_) | None => true,
+        }
+    }
+
+    /// Takes the socket back, with what others left to be written.
+    fn take_turn(&mut self) {
+        let Some(session) = &self.session else { return };
+        if let Some(written) = session.take_turn(&self.carrier) {
+            self.alive = self.alive.max(written);
+        }
+        if let Some(rest) = self.socket.link().and_then(|link| link.take_rest()) {
+            self.outbox = rest;
+        }
+    }
+
     /// Writes what is due, and tells when to look again.
     async fn step(&mut self) -> Result<Instant, End> {
-        let idle = after(self.alive, self.server.0.config.ws.idle_timeout);
-        let mut until = idle;
+        let mut until = after(self.alive, self.server.0.config.ws.idle_timeout);
         if let Some(session) = self.session.clone() {
             if !session.is_carried_by(&self.carrier) {
-                // Another connection has taken the session over.
+                // Another connection has taken the session over, and waits for what this one holds.
+                if !self.outbox.is_empty() {
+                    return Err(End::Gone);
+                }
                 self.unbind();
                 return Ok(until);
             }
             let (due, again) = if self.is_quiet { (None, None) } else { session.push() };
             if let Some(messages) = due {
-                self.send(&session, messages, Vec::new()).await?;
+                self.send(&session, messages, Vec::new());
             }
             until = again.map_or(until, |again| again.min(until));
             if let Some(held) = self.ask_held(&session).await? {
                 until = held.min(until);
             }
+            self.flush().await?;
             match session.removal() {
                 Some(Removal::Expired | Removal::Overflowed) => {
                     return Err(End::Close(Code::Normal, "Destroy".to_owned()));
@@ -144,7 +211,8 @@ impl Connection {
                 None => {}
             }
         }
-        if idle <= driver::now() {
+        self.flush().await?;
+        if after(self.alive, self.server.0.config.ws.idle_timeout) <= driver::now() {
             return Err(End::Close(Code::Normal, "idle for too long".to_owned()));
         }
         Ok(until)
@@ -152,8 +220,8 @@ impl Connection {
 
     /// Asks what the held connect does now, and does it; returns until when it waits.
     async fn ask_held(&mut self, session: &Arc<Session>) -> Result<Option<Instant>, End> {
-        let Some((held, _)) = &self.held else { return Ok(None) };
-        let timed_out = match session.held(held.cycle, true) {
+        let Some(cycle) = self.held.as_ref().map(|held| held.0.cycle) else { return Ok(None) };
+        let timed_out = match session.held(cycle, true) {
             Held::Wait(_) if self.server.0.is_stopped() => false,
             Held::Wait(until) => return Ok(Some(until)),
             Held::Overtaken => {
@@ -163,33 +231,43 @@ impl Connection {
             Held::TimedOut => true,
             Held::Resume => false,
         };
-        if let Some((connect, suspension)) = self.held.take() {
+        if let Some((connect, suspension)) = self.held.take().map(|held| *held) {
             suspension.resume(timed_out);
-            Box::pin(self.reply_to_connect(session, connect, Vec::new(), 0)).await?;
+            self.reply_to_connect(session, connect, Vec::new(), 0).await?;
         }
         Ok(None)
     }
 
-    async fn handle(&mut self, received: Received) -> Result<(), End> {
+    async fn handle_all(&mut self, arrived: Vec<Arrived>) -> Result<(), End> {
         self.alive = driver::now();
-        let text = match received {
-            Received::Text(text) => text,
-            // One that sends pings and reads nothing would fill the memory with the pongs.
-            Received::Alive => return self.flush().await,
-            Received::Binary => {
-                let reason = "binary messages are not Bayeux";
-                return Err(End::Close(Code::Unsupported, reason.to_owned()));
+        for one in arrived {
+            self.handle(one).await?;
+            if self.outbox.len() > GATHERED {
+                self.flush().await?;
             }
-        };
-        let limits = self.server.limits(ConnectionType::WebSocket);
-        match decode(text.as_bytes(), &limits) {
-            Ok(messages) => self.process(messages).await,
-            Err(error) => {
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, arrived: Arrived) -> Result<(), End> {
+        match arrived {
+            Arrived::Messages(Ok(messages)) => self.process(messages).await,
+            Arrived::Messages(Err(error)) => {
                 self.server.0.counters.malformed.increment();
                 let is_large = matches!(error, DecodeError::TooLarge(_) | DecodeError::TooMany(_));
                 let code = if is_large { Code::TooLarge } else { Code::Error };
                 Err(End::Close(code, error.to_string()))
             }
+            Arrived::Ping(payload) => {
+                self.outbox.append(|open| frame::append_pong(open, &payload));
+                Ok(())
+            }
+            Arrived::Pong => Ok(()),
+            Arrived::Binary => {
+                let reason = "binary messages are not Bayeux";
+                Err(End::Close(Code::Unsupported, reason.to_owned()))
+            }
+            Arrived::Close(code) => Err(End::Closed(code)),
         }
     }
 
@@ -199,7 +277,7 @@ impl Connection {
         if handshake.is_none()
             && let Some(first) = messages.first()
         {
-            self.bind(first);
+            self.bind(first).await?;
             self.is_quiet = false;
         }
         let mut replies = Vec::with_capacity(messages.len());
@@ -214,10 +292,10 @@ impl Connection {
                 }
                 None if message.is_connect() => {
                     let place = replies.len();
-                    let accepted = self.connect(message, &mut replies).await;
+                    let accepted = self.connect(message, &mut replies).await?;
                     connect = accepted.map(|accepted| (place, accepted)).or(connect);
                 }
-                None => replies.extend(self.request(message).await),
+                None => replies.extend(self.request(message).await?),
             }
         }
         self.respond(replies, connect).await
@@ -225,21 +303,24 @@ impl Connection {
 
     /// Finds the session of the first message of a new connection, or of one whose session ended. It
     /// may have begun over another transport, as it does with Faye's clients and aiocometd.
-    fn bind(&mut self, message: &Message) {
+    async fn bind(&mut self, message: &Message) -> Result<(), End> {
         let is_bound = self
             .session
             .as_ref()
             .is_some_and(|own| own.is_handshook() && own.is_carried_by(&self.carrier));
         if is_bound || self.server.0.config.ws.require_handshake_per_connection {
-            return;
+            return Ok(());
         }
-        let Some(id) = message.client_id.as_deref() else { return };
+        let Some(id) = message.client_id.as_deref() else { return Ok(()) };
         let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
         if let Some(session) = session {
+            // What is in the outbox is of the one before.
+            self.flush().await?;
             self.unbind();
-            session.attach(&self.carrier);
+            session.attach(&self.carrier, Turn::Carrier);
             self.session = Some(session);
         }
+        Ok(())
     }
 
     async fn handshake(&mut self, message: Message) -> Result<(), End> {
@@ -250,11 +331,15 @@ impl Connection {
             local: None,
         };
         let session = self.server.new_session(None, origin);
-        let handled = self.server.handle(Some(&session), self.received(message)).await;
-        let reply = self.server.extend_reply(Some(&session), handled.reply).await;
-        let Some(mut reply) = reply else { return Ok(()) };
+        let (server, message) = (self.server.clone(), self.received(message));
+        let reply = self.attend(async {
+            let handled = server.handle(Some(&session), message).await;
+            server.extend_reply(Some(&session), handled.reply).await
+        });
+        let Some(mut reply) = reply.await? else { return Ok(()) };
         let mut queue = Vec::new();
         if reply.is_successful() {
+            self.flush().await?;
             self.unbind();
             queue = drain_with_handshake(&self.server, &session, &mut reply);
             self.session = Some(session.clone());
@@ -264,12 +349,15 @@ impl Connection {
         if let Some(reply) = replies.first_mut().filter(|reply| reply.x_messages.is_some()) {
             reply.x_messages = Some(queue.len() as u64);
         }
-        self.write(encode(&replies)).await?;
+        if !replies.is_empty() {
+            self.outbox.put_replies(&replies);
+        }
         if self.session.as_ref().is_some_and(|own| Arc::ptr_eq(own, &session)) {
-            session.attach(&self.carrier);
+            session.attach(&self.carrier, Turn::Carrier);
             self.is_quiet = true;
         }
-        self.send_shown(&session, queue, Vec::new()).await
+        self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
+        Ok(())
     }
 
     /// Takes a connect through the pipeline; returns it when it was accepted.
@@ -277,33 +365,52 @@ impl Connection {
         &mut self,
         message: Message,
         replies: &mut Vec<Message>,
-    ) -> Option<HeldConnect> {
-        let session = self.session.clone();
-        let handled = self.server.handle(session.as_ref(), self.received(message)).await;
+    ) -> Result<Option<HeldConnect>, End> {
+        let (server, session) = (self.server.clone(), self.session.clone());
+        let message = self.received(message);
+        let handled = self.attend(server.handle(session.as_ref(), message)).await?;
         let Some((accepted, session)) = handled.connect.zip(session) else {
-            replies.extend(self.server.extend_reply(self.session.as_ref(), handled.reply).await);
-            return None;
+            let session = self.session.clone();
+            let reply = self.attend(server.extend_reply(session.as_ref(), handled.reply)).await?;
+            replies.extend(reply);
+            return Ok(None);
         };
         self.held = None;
         let mut receipt = Receipt::new(&self.server, Some(session.clone()));
         receipt.cycle = Some(accepted.cycle);
         let connect = HeldConnect { cycle: accepted.cycle, reply: handled.reply, receipt };
-        match session.hold(accepted, true) {
+        Ok(match session.hold(accepted, true) {
             Some(timeout) => {
                 let suspension = Suspension::new(&self.server, &session, timeout);
-                self.held = Some((connect, suspension));
+                self.held = Some(Box::new((connect, suspension)));
                 None
             }
             // Over another connection a newer connect came meanwhile.
             None if session.held(connect.cycle, true) == Held::Overtaken => None,
             None => Some(connect),
-        }
+        })
     }
 
-    async fn request(&mut self, message: Message) -> Option<Message> {
-        let session = self.session.as_ref();
-        let handled = self.server.handle(session, self.received(message)).await;
-        self.server.extend_reply(session, handled.reply).await
+    async fn request(&mut self, message: Message) -> Result<Option<Message>, End> {
+        let (server, session) = (self.server.clone(), self.session.clone());
+        let message = self.received(message);
+        self.attend(async {
+            let handled = server.handle(session.as_ref(), message).await;
+            server.extend_reply(session.as_ref(), handled.reply).await
+        })
+        .await
+    }
+
+    /// Waits for the application; if that takes its time, what is in the outbox goes out first.
+    async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+        let mut work = pin!(work);
+        if !self.outbox.is_empty() {
+            if let Poll::Ready(done) = poll!(work.as_mut()) {
+                return Ok(done);
+            }
+            self.flush().await?;
+        }
+        Ok(work.await)
     }
 
     fn received(&self, message: Message) -> ServerMessage {
@@ -321,7 +428,7 @@ impl Connection {
         let session = self.session.clone();
         match (session, connect) {
             (Some(session), Some((place, connect))) => {
-                self.reply_to_connect(&session, connect, replies, place).await
+                self.reply_to_connect(&session, connect, replies, place).await?;
             }
             (Some(session), None) if !replies.is_empty() => {
                 if session.removal().is_some() {
@@ -330,11 +437,12 @@ impl Connection {
                     self.ask_held(&session).await?;
                 }
                 let due = session.push().0.unwrap_or_default();
-                self.send(&session, due, replies).await
+                self.send(&session, due, replies);
             }
-            (None, _) if !replies.is_empty() => self.write(encode(&replies)).await,
-            _ => Ok(()),
+            (None, _) if !replies.is_empty() => self.outbox.put_replies(&replies),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Writes what is queued and the reply to a connect, at its place among the other `replies`.
@@ -347,7 +455,8 @@ impl Connection {
     ) -> Result<(), End> {
         let HeldConnect { cycle, mut reply, receipt } = connect;
         self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
-        let reply = self.server.extend_reply(Some(session), reply).await;
+        let server = self.server.clone();
+        let reply = self.attend(server.extend_reply(Some(session), reply)).await?;
         let (batch, queue) = session.drain_with_connect(cycle);
         if let Some(mut reply) = reply {
             if let Some(batch) = batch {
@@ -355,19 +464,23 @@ impl Connection {
             }
             replies.insert(place.min(replies.len()), reply);
         }
-        let sent = self.send(session, queue, replies).await;
-        drop(receipt);
-        sent
+        self.send(session, queue, replies);
+        self.receipts.push(receipt);
+        Ok(())
     }
 
-    async fn send(
+    /// Puts messages into the outbox, then a frame with replies.
+    fn send(
         &mut self,
         session: &Arc<Session>,
         mut queue: Vec<Arc<Frozen>>,
         mut replies: Vec<Message>,
-    ) -> Result<(), End> {
+    ) {
         self.show_queue(session, &mut queue, &mut replies);
-        self.send_shown(session, queue, replies).await
+        self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
+        if !replies.is_empty() {
+            self.outbox.put_replies(&replies);
+        }
     }
 
     /// Shows the session's listeners what is about to be written.
@@ -390,93 +503,81 @@ impl Connection {
         receipt.messages.clear();
     }
 
-    /// Writes frames of messages, then one with the replies. Messages that the kernel did not take go
-    /// back to the queue.
-    async fn send_shown(
-        &mut self,
-        session: &Arc<Session>,
-        queue: Vec<Arc<Frozen>>,
-        replies: Vec<Message>,
-    ) -> Result<(), End> {
-        let per_frame = self.server.0.config.ws.messages_per_frame.unwrap_or(queue.len()).max(1);
-        let mut taken = 0;
-        let mut outcome = Ok(());
-        for frame in queue.chunks(per_frame) {
-            let text = match frame {
-                [message] => message.array().clone(),
-                messages => join(messages),
-            };
-            outcome = self.write_patiently(session, text).await;
-            if outcome.is_err() {
-                break;
-            }
-            taken += frame.len();
-        }
-        if outcome.is_ok() && !replies.is_empty() {
-            outcome = self.write_patiently(session, encode(&replies)).await;
-        }
-        self.server.0.counters.messages_sent.add(taken);
-        session.put_back(queue.into_iter().skip(taken).collect());
-        self.alive = driver::now();
-        outcome.map_err(|error| end_of(&error))
-    }
-
-    /// Waits until the peer has taken all, for so long and no longer.
+    /// Writes what is in the outbox. Messages that the kernel did not take go back to the queue.
     async fn flush(&mut self) -> Result<(), End> {
-        let time = self.server.0.config.ws.write_timeout;
-        match tokio::time::timeout(time, self.socket.flush()).await {
-            Ok(flushed) => flushed.map_err(|error| end_of(&error)),
-            Err(_) => Err(End::Gone),
+        if self.outbox.is_empty() {
+            return Ok(());
         }
+        if let Err(error) = self.write_patiently().await {
+            self.give_back();
+            return Err(end_of(&error));
+        }
+        self.receipts.clear();
+        self.alive = driver::now();
+        Ok(())
     }
 
-    async fn write(&mut self, text: Bytes) -> Result<(), End> {
-        // It is put in an empty buffer, so that this does not wait.
-        self.socket.write(text).await.map_err(|error| end_of(&error))?;
-        self.flush().await
-    }
-
-    /// Writes a frame, and waits for the peer to take it, but not for one that takes nothing, nor when
-    /// the session has ended meanwhile.
-    async fn write_patiently(&mut self, session: &Session, text: Bytes) -> Result<(), SocketError> {
-        // It is put in an empty buffer, so that this does not wait.
-        self.socket.write(text).await?;
+    /// Waits for the peer to take all, but not for one that takes nothing, nor when the session has
+    /// ended meanwhile.
+    async fn write_patiently(&mut self) -> Result<(), SocketError> {
         // Mostly the kernel takes it at once, and no timer is needed.
-        if let Some(flushed) = self.socket.flush().now_or_never() {
-            return flushed;
-        }
-        let time = self.server.0.config.ws.write_timeout;
-        let mut written = self.socket.written();
-        let mut woken = false;
-        loop {
-            let wait = tokio::time::sleep(time);
-            tokio::select! {
-                biased;
-                flushed = self.socket.flush() => {
-                    if woken {
-                        // It was for the loop, which has not seen it.
-                        self.carrier.notify_one();
-                    }
-                    return flushed;
-                }
-                () = self.carrier.notified() => woken = true,
-                () = wait => {
-                    if self.socket.written() == written {
-                        return Err(SocketError::Stuck);
-                    }
-                    written = self.socket.written();
-                }
+        while let Some(is_done) = self.write_some().now_or_never() {
+            if is_done? {
+                return Ok(());
             }
+        }
+        let (carrier, time) = (self.carrier.clone(), self.server.0.config.ws.write_timeout);
+        let mut is_woken = false;
+        loop {
+            let is_done = tokio::select! {
+                biased;
+                is_done = self.write_some() => is_done?,
+                () = carrier.woken() => {
+                    is_woken = true;
+                    false
+                }
+                () = tokio::time::sleep(time) => return Err(SocketError::Stuck),
+            };
+            if is_done {
+                if is_woken {
+                    // It was for the loop, which has not seen it.
+                    carrier.wake();
+                }
+                return Ok(());
+            }
+            let Some(session) = &self.session else { continue };
             let is_over = matches!(session.removal(), Some(Removal::Expired | Removal::Overflowed));
             // Another connection has taken the session over, and waits for what this one holds.
-            if is_over || woken && !session.is_carried_by(&self.carrier) {
+            if is_over || is_woken && !session.is_carried_by(&carrier) {
                 return Err(SocketError::Stuck);
             }
         }
     }
 
+    /// Writes some of the outbox; true when nothing is left. May be dropped and asked again.
+    async fn write_some(&mut self) -> Result<bool, SocketError> {
+        let front = self.outbox.front();
+        if front.is_empty() {
+            self.socket.flush().await?;
+            return Ok(true);
+        }
+        let count = self.socket.write(front).await?;
+        self.server.0.counters.messages_sent.add(self.outbox.advance(count));
+        Ok(false)
+    }
+
+    /// Puts what was not written back into the queue.
+    fn give_back(&mut self) {
+        let messages = self.outbox.take_messages();
+        if let Some(session) = &self.session {
+            session.put_back(messages);
+        }
+        self.receipts.clear();
+    }
+
     /// Lets the session go, which lives on for as long as its client may be away.
     fn unbind(&mut self) {
+        self.give_back();
         self.held = None;
         if let Some(session) = self.session.take() {
             session.detach(&self.carrier);
@@ -498,15 +599,16 @@ fn set(sleep: &mut Pin<&mut tokio::time::Sleep>, until: Instant) {
     }
 }
 
-fn join(messages: &[Arc<Frozen>]) -> Bytes {
-    let size = messages.iter().map(|message| message.weight()).sum();
-    let mut array = Vec::with_capacity(size);
-    for (index, message) in messages.iter().enumerate() {
-        array.push(if index == 0 { b'[' } else { b',' });
-        array.extend_from_slice(message.json());
+impl Arrived {
+    fn new(received: &Received<'_>, limits: &Limits) -> Self {
+        match received {
+            Received::Text(text) => Self::Messages(decode(text.as_bytes(), limits)),
+            Received::Ping(payload) => Self::Ping(payload.to_vec()),
+            Received::Pong => Self::Pong,
+            Received::Binary => Self::Binary,
+            Received::Close(code) => Self::Close(*code),
+        }
     }
-    array.push(b']');
-    array.into()
 }
 
 fn end_of(error: &SocketError) -> End {

@@ -1,7 +1,9 @@
 //! `websocket`: one text message is one array of Bayeux messages.
 
 mod connection;
-mod counted;
+mod frame;
+mod link;
+mod outbox;
 mod socket;
 mod upgrade;
 

@@ -1,35 +1,68 @@
-//! The WebSocket itself, on tungstenite: all that the rest of the server knows of it.
+//! The WebSocket itself: frames over whatever connection was upgraded. All that the rest of the server
+//! knows of it.
+//!
+//! A connection that waits has no buffer: what arrives is read into one that all connections of a
+//! thread share, and only the beginning of a frame whose end has not come is kept.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self, Message, Utf8Bytes,
-        error::CapacityError,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::{
+    io::{AsyncRead, AsyncWriteExt as _, ReadBuf},
+    net::{TcpStream, tcp::OwnedReadHalf},
+};
+
+use crate::{
+    config::Config,
+    transport::{
+        patience::Patience,
+        websocket::{
+            frame::{self, Decoder, Event},
+            link::Link,
+        },
     },
 };
 
-use crate::{config::Config, transport::websocket::counted::Counted};
-
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: WebSocketStream<Counted<TokioIo<Upgraded>>>,
+    stream: Stream,
+    decoder: Decoder,
+    /// What has arrived and makes no whole frame yet, or was not looked at.
+    rest: Vec<u8>,
+    is_looked_at: bool,
+    /// What came after the messages that were received.
+    failure: Option<SocketError>,
+    read_size: usize,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(OwnedReadHalf, Arc<Link>),
+    /// TLS, a stream of HTTP/2, or a connection that somebody else accepted.
+    Other(Box<TokioIo<Upgraded>>),
 }
 
 /// What arrives.
 #[derive(Debug)]
-pub(crate) enum Received {
-    Text(Utf8Bytes),
-    /// A ping or pong: the peer lives.
-    Alive,
+pub(crate) enum Received<'a> {
+    Text(&'a str),
+    /// The peer wants this back.
+    Ping(&'a [u8]),
+    /// The peer lives.
+    Pong,
     /// A binary message, which Bayeux does not have.
     Binary,
+    /// The peer closes.
+    Close(Option<u16>),
 }
 
 /// Why nothing more arrives or leaves.
@@ -42,9 +75,9 @@ pub(crate) enum SocketError {
     #[error("not UTF-8")]
     Utf8,
     #[error("a breach of the WebSocket protocol: {0}")]
-    Protocol(String),
+    Protocol(&'static str),
     #[error("the connection failed: {0}")]
-    Broken(String),
+    Broken(#[from] io::Error),
     #[error("the peer does not read")]
     Stuck,
 }
@@ -61,66 +94,221 @@ pub(crate) enum Code {
     Error,
 }
 
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Socket {
-    pub(crate) async fn new(io: TokioIo<Upgraded>, config: &Config) -> Self {
-        let size = config.websocket.max_message_size;
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(config.ws.buffer_size)
-            .write_buffer_size(0)
-            .max_write_buffer_size(usize::MAX)
-            .max_message_size(Some(size))
-            .max_frame_size(Some(size));
-        let stream =
-            WebSocketStream::from_raw_socket(Counted::new(io), Role::Server, Some(limits)).await;
-        Self { stream }
+    pub(crate) fn new(upgraded: Upgraded, config: &Config) -> Self {
+        let (stream, rest) = match tcp(upgraded) {
+            Ok((stream, rest)) => {
+                let (reader, writer) = stream.into_split();
+                let link = Link::new(writer, config.ws.messages_per_frame);
+                (Stream::Tcp(reader, Arc::new(link)), rest)
+            }
+            Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
+        };
+        Self {
+            stream,
+            decoder: Decoder::new(config.websocket.max_message_size),
+            rest,
+            is_looked_at: false,
+            failure: None,
+            read_size: config.ws.buffer_size.max(1),
+        }
     }
 
-    /// Waits for what arrives. May be dropped and asked again without a loss.
-    pub(crate) async fn receive(&mut self) -> Result<Received, SocketError> {
+    /// Returns what others may write to, if this socket allows that.
+    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+        match &self.stream {
+            Stream::Tcp(_, link) => Some(link),
+            Stream::Other(_) => None,
+        }
+    }
+
+    /// Waits for what arrives, and returns what `take` makes of it: one for each that arrived together,
+    /// and at least one. May be dropped and asked again without a loss.
+    pub(crate) async fn receive<T>(
+        &mut self,
+        mut take: impl FnMut(Received<'_>) -> T,
+    ) -> Result<Vec<T>, SocketError> {
+        let mut received = Vec::new();
+        let mut take = |event: Received<'_>| received.push(take(event));
+        std::future::poll_fn(|context| self.poll_receive(context, &mut take)).await?;
+        Ok(received)
+    }
+
+    fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        take: &mut dyn FnMut(Received<'_>),
+    ) -> Poll<Result<(), SocketError>> {
+        if !std::mem::replace(&mut self.is_looked_at, true) && self.accept(&mut [], take) {
+            return Poll::Ready(Ok(()));
+        }
         loop {
-            match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(Received::Text(text)),
-                Some(Ok(Message::Binary(_))) => return Ok(Received::Binary),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(Received::Alive),
-                Some(Ok(Message::Close(_))) => {}
-                Some(Ok(Message::Frame(_))) => unreachable!("frames are not read apart"),
-                Some(Err(error)) => return Err(error.into()),
-                None => return Err(SocketError::Closed),
+            if let Some(failure) = self.failure.take() {
+                return Poll::Ready(Err(failure));
+            }
+            let has_any = SCRATCH.with_borrow_mut(|scratch| {
+                if scratch.len() < self.read_size {
+                    scratch.resize(self.read_size, 0);
+                }
+                let mut buffer = ReadBuf::new(&mut scratch[..self.read_size]);
+                ready!(self.stream.poll_read(context, &mut buffer))?;
+                if buffer.filled().is_empty() {
+                    return Poll::Ready(Err(SocketError::Closed));
+                }
+                Poll::Ready(Ok(self.accept(buffer.filled_mut(), take)))
+            });
+            if ready!(has_any)? {
+                return Poll::Ready(Ok(()));
             }
         }
     }
 
-    /// Writes one text message. Waits until the messages before it are [flushed](Self::flush), never
-    /// for this one.
-    pub(crate) async fn write(&mut self, text: Bytes) -> Result<(), SocketError> {
-        let text = Utf8Bytes::try_from(text).map_err(|_| SocketError::Utf8)?;
-        Ok(self.stream.feed(Message::Text(text)).await?)
+    /// Takes what has arrived; true when that made anything whole.
+    fn accept(&mut self, arrived: &mut [u8], take: &mut dyn FnMut(Received<'_>)) -> bool {
+        if self.rest.is_empty() {
+            let (used, has_any) = self.decode(arrived, take);
+            self.rest = arrived[used..].to_vec();
+            return has_any;
+        }
+        let mut whole = std::mem::take(&mut self.rest);
+        whole.extend_from_slice(arrived);
+        let (used, has_any) = self.decode(&mut whole, take);
+        // A copy, so that no more memory stays than what is left needs.
+        self.rest = if used == 0 { whole } else { whole[used..].to_vec() };
+        has_any
     }
 
+    fn decode(
+        &mut self,
+        mut bytes: &mut [u8],
+        take: &mut dyn FnMut(Received<'_>),
+    ) -> (usize, bool) {
+        let (mut used, mut has_any) = (0, false);
+        while self.failure.is_none() {
+            let length = match self.decoder.next(bytes) {
+                Ok(None) => break,
+                Ok(Some((event, length))) => {
+                    if let Some(received) = Received::of(&event) {
+                        has_any = true;
+                        take(received);
+                    }
+                    length
+                }
+                Err(error) => {
+                    self.failure = Some(error);
+                    used += bytes.len();
+                    break;
+                }
+            };
+            used += length;
+            bytes = &mut bytes[length..];
+        }
+        (used, has_any)
+    }
+
+    /// Writes some of `bytes`, as soon as any is taken. May be dropped and asked again without a loss.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
+        let written = match &mut self.stream {
+            Stream::Tcp(_, link) => link.write_some(bytes).await?,
+            Stream::Other(stream) => stream.write(bytes).await?,
+        };
+        if written == 0 { Err(SocketError::Closed) } else { Ok(written) }
+    }
+
+    /// Waits until what was written has left.
     pub(crate) async fn flush(&mut self) -> Result<(), SocketError> {
-        Ok(self.stream.flush().await?)
+        match &mut self.stream {
+            Stream::Tcp(..) => Ok(()),
+            Stream::Other(stream) => Ok(stream.flush().await?),
+        }
     }
 
-    /// Returns how many bytes the kernel has taken.
-    pub(crate) fn written(&self) -> u64 {
-        self.stream.get_ref().written()
+    /// Answers the peer's closing.
+    pub(crate) async fn answer_close(&mut self, code: Option<u16>) {
+        let mut close = Vec::new();
+        frame::append_close(&mut close, code.unwrap_or_else(|| Code::Normal.number()), "");
+        let _ = tokio::time::timeout(FAREWELL, self.write_all(&close)).await;
     }
 
     /// Closes, and waits a moment for the peer to do the same.
     pub(crate) async fn close(&mut self, code: Code, reason: &str) {
-        let frame = CloseFrame { code: code.into(), reason: trimmed(reason).into_owned().into() };
+        let mut close = Vec::new();
+        frame::append_close(&mut close, code.number(), &trimmed(reason));
         let farewell = async {
-            self.stream.close(Some(frame)).await?;
-            while let Some(Ok(_)) = self.stream.next().await {}
-            Ok::<_, tungstenite::Error>(())
+            self.write_all(&close).await?;
+            loop {
+                let is_closed = |event: Received<'_>| matches!(event, Received::Close(_));
+                if self.receive(is_closed).await?.contains(&true) {
+                    return Ok::<_, SocketError>(());
+                }
+            }
         };
-        let _ = tokio::time::timeout(Duration::from_secs(2), farewell).await;
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+
+    async fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), SocketError> {
+        while !bytes.is_empty() {
+            bytes = &bytes[self.write(bytes).await?..];
+        }
+        self.flush().await
     }
 }
 
-/// A close frame has place for 123 bytes of reason.
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl Stream {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(reader, _) => Pin::new(reader).poll_read(context, buffer),
+            Self::Other(stream) => Pin::new(&mut **stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl<'a> Received<'a> {
+    fn of(event: &'a Event<'_>) -> Option<Self> {
+        match event {
+            Event::Part => None,
+            Event::Text(text) => Some(Self::Text(text)),
+            Event::Binary => Some(Self::Binary),
+            Event::Ping(payload) => Some(Self::Ping(payload)),
+            Event::Pong => Some(Self::Pong),
+            Event::Close(code) => Some(Self::Close(*code)),
+        }
+    }
+}
+
+/// Finds the TCP connection below, and what was read of it: one that this server accepted, or hyper's
+/// usual ways.
+fn tcp(upgraded: Upgraded) -> Result<(TcpStream, Vec<u8>), Upgraded> {
+    let upgraded = match upgraded.downcast::<TokioIo<Patience<TcpStream>>>() {
+        Ok(parts) => {
+            let (stream, mut rest) = parts.io.into_inner().into_parts();
+            rest.extend_from_slice(&parts.read_buf);
+            return Ok((stream, rest));
+        }
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf.to_vec())),
+        Err(upgraded) => upgraded,
+    };
+    let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
+    Ok((parts.io.into_inner(), parts.read_buf.to_vec()))
+}
+
+/// Cuts a reason to what a close frame has place for beside its code.
 fn trimmed(reason: &str) -> Cow<'_, str> {
-    const MOST: usize = 123;
+    const MOST: usize = frame::MOST_OF_CONTROL - 2;
     if reason.len() <= MOST {
         return Cow::Borrowed(reason);
     }
@@ -135,40 +323,6 @@ impl SocketError {
             Self::Utf8 => Some(Code::NotUtf8),
             Self::Protocol(_) => Some(Code::Protocol),
             Self::Closed | Self::Broken(_) | Self::Stuck => None,
-        }
-    }
-}
-
-impl From<tungstenite::Error> for SocketError {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "tungstenite has more variants where another crate of the program turns on its handshake"
-    )]
-    fn from(error: tungstenite::Error) -> Self {
-        use tungstenite::Error;
-        match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => Self::TooLarge,
-            Error::Utf8(_) => Self::Utf8,
-            Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                Self::Closed
-            }
-            Error::Protocol(error) => Self::Protocol(error.to_string()),
-            error => Self::Broken(error.to_string()),
-        }
-    }
-}
-
-impl From<Code> for CloseCode {
-    fn from(code: Code) -> Self {
-        match code {
-            Code::Normal => Self::Normal,
-            Code::Away => Self::Away,
-            Code::Protocol => Self::Protocol,
-            Code::Unsupported => Self::Unsupported,
-            Code::NotUtf8 => Self::Invalid,
-            Code::TooLarge => Self::Size,
-            Code::Error => Self::Error,
         }
     }
 }

@@ -7,7 +7,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bayeux_api::ConnectionType;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::{ext::Protocol, upgrade::OnUpgrade};
-use hyper_util::rt::TokioIo;
 use sha1::{Digest as _, Sha1};
 
 use crate::{
@@ -66,7 +65,7 @@ pub(crate) fn upgrade<B>(server: &Server, request: Request<B>) -> Result<Respons
     websockets.spawn(async move {
         match upgraded.await {
             Ok(io) => {
-                let socket = Socket::new(TokioIo::new(io), &server.0.config).await;
+                let socket = Socket::new(io, &server.0.config);
                 Connection::new(server, socket, context).run().await;
             }
             Err(error) => tracing::debug!(%error, "upgrade failed"),

@@ -1,0 +1,84 @@
+//! The writing end of a TCP connection, which its connection lends to whoever has messages for it.
+
+use std::{
+    cell::RefCell,
+    io,
+    sync::{Arc, Mutex},
+};
+
+use bayeux_api::Frozen;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::{
+    carrier::{Direct, Written},
+    driver::lock,
+    transport::websocket::outbox::Outbox,
+};
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    writer: OwnedWriteHalf,
+    per_frame: Option<usize>,
+    /// What a direct write left for the connection.
+    rest: Mutex<Option<Outbox>>,
+}
+
+/// What is written directly; more is left to the connection, which keeps large messages shared.
+const MOST: usize = 64 * 1024;
+
+thread_local! {
+    static OUTBOX: RefCell<Outbox> = RefCell::default();
+}
+
+impl Link {
+    pub(crate) fn new(writer: OwnedWriteHalf, per_frame: Option<usize>) -> Self {
+        Self { writer, per_frame, rest: Mutex::new(None) }
+    }
+
+    pub(crate) async fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.writer.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.writer.writable().await?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    /// Takes what a direct write left.
+    pub(crate) fn take_rest(&self) -> Option<Outbox> {
+        lock(&self.rest).take()
+    }
+}
+
+impl Direct for Link {
+    fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written {
+        if messages.iter().map(|message| message.weight()).sum::<usize>() > MOST {
+            return Written::Nothing;
+        }
+        OUTBOX.with_borrow_mut(|outbox| {
+            outbox.put_messages(messages.iter().cloned(), self.per_frame);
+            while !outbox.is_empty() {
+                match self.writer.try_write(outbox.front()) {
+                    Ok(count) if count > 0 => {
+                        outbox.advance(count);
+                    }
+                    // The connection, which reads, gets to know of errors too.
+                    Ok(_) | Err(_) => break,
+                }
+            }
+            if outbox.is_empty() {
+                messages.clear();
+                return Written::All;
+            }
+            if !outbox.has_begun() {
+                *outbox = Outbox::default();
+                return Written::Nothing;
+            }
+            messages.clear();
+            *lock(&self.rest) = Some(std::mem::take(outbox));
+            Written::Part
+        })
+    }
+}
