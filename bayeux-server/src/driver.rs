@@ -37,6 +37,9 @@ pub(crate) struct Timers {
 
 const STEP: Duration = Duration::from_millis(50);
 
+/// A wait in which nobody notices a step.
+const LONG: Duration = Duration::from_secs(1);
+
 impl Timers {
     pub(crate) fn new() -> Self {
         Self { start: now(), due: Mutex::default(), changed: Arc::default() }
@@ -44,9 +47,7 @@ impl Timers {
 
     /// Looks at `session` soon after `deadline`; returns when exactly.
     pub(crate) fn arm(&self, deadline: Instant, session: Weak<Session>) -> Instant {
-        let steps = deadline.saturating_duration_since(self.start).as_millis() / STEP.as_millis();
-        let steps = u32::try_from(steps).unwrap_or(u32::MAX - 1);
-        let at = self.start + STEP * (steps + 1);
+        let at = self.next_step(deadline);
         let mut due = lock(&self.due);
         let is_first = due.first_key_value().is_none_or(|(first, _)| at < *first);
         due.entry(at).or_default().push(session);
@@ -55,6 +56,19 @@ impl Timers {
             self.changed.notify_one();
         }
         at
+    }
+
+    /// Returns when to end a wait until `until`: a long one ends together with others, up to 50 ms late,
+    /// since a wake-up for each of many idle sessions costs more than what it is for.
+    pub(crate) fn round(&self, until: Instant) -> Instant {
+        let is_long = until.saturating_duration_since(now()) >= LONG;
+        if is_long { self.next_step(until) } else { until }
+    }
+
+    fn next_step(&self, after: Instant) -> Instant {
+        let steps = after.saturating_duration_since(self.start).as_millis() / STEP.as_millis();
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX - 1);
+        self.start + STEP * (steps + 1)
     }
 
     fn next(&self) -> Option<Instant> {

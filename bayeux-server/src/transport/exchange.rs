@@ -23,6 +23,7 @@ use crate::{
     transport::{
         parcel::{Parcel, Receipt},
         suspension::Suspension,
+        waiting::Waiting,
     },
 };
 
@@ -51,13 +52,20 @@ pub(crate) enum Outcome {
 /// The messages of a request after their way through the pipeline.
 struct Processed {
     session: Option<Arc<Session>>,
-    handshake: Option<Message>,
+    handshake: Option<Box<Message>>,
     replies: Vec<Option<Message>>,
     /// The newest connect among them, and the place of its reply.
     connect: Option<(usize, Accepted)>,
     /// Keeps the session from waking its held connect while this request can carry its messages.
     batch: Option<Batch>,
     receipt: Receipt,
+}
+
+impl Processed {
+    /// Takes out the reply to a connect that came alone, with the place that a reply needs.
+    fn take_only_reply(&mut self) -> Option<Waiting> {
+        std::mem::take(&mut self.replies).pop().flatten().map(Waiting::from)
+    }
 }
 
 impl Exchange {
@@ -67,27 +75,34 @@ impl Exchange {
 
     async fn exchange(mut self, messages: Vec<Message>) -> Outcome {
         let is_alone = messages.len() == 1;
-        let Some(mut processed) = complete(self.clone().process(messages)).await else {
-            return Outcome::Failed;
-        };
-        // What came with the request is not needed any more, and a connect may be held for long.
+        let processed = complete(self.clone().process(messages)).await;
+        // Boxed, as is what follows the wait: a connect may be held for long.
+        let Some(mut processed) = processed.map(Box::new) else { return Outcome::Failed };
+        // What came with the request is not needed any more.
         self.context = None;
         if let (Some((index, accepted)), Some(session)) =
             (processed.connect, processed.session.clone())
         {
-            if is_alone && let Some(reply) = &mut processed.replies[index] {
+            if is_alone && let Some(reply) = processed.take_only_reply() {
                 let hold = Hold { exchange: &self, session: &session };
-                if !hold.wait(accepted, reply).await {
-                    return Outcome::Overtaken;
+                match hold.wait(accepted).await {
+                    Waited::Answer => processed.replies.push(Some(reply.into())),
+                    Waited::Refused => {
+                        processed.replies.push(Some(hold.refuse_place(reply)));
+                    }
+                    Waited::Overtaken => return Outcome::Overtaken,
                 }
             }
-            if let Some(reply) = processed.replies[index].take() {
-                // Boxed, since it is larger than what a held connect has.
-                let completed = Box::pin(self.complete_reply(&session, reply)).await;
-                processed.replies[index] = completed;
-            }
+            Box::pin(self.complete_connect(&session, &mut processed.replies[index])).await;
         }
-        Outcome::Parcel(Box::new(pack(&self.server, processed)))
+        Outcome::Parcel(Box::new(pack(&self.server, *processed)))
+    }
+
+    /// Finishes the reply to the connect that is answered.
+    async fn complete_connect(&self, session: &Arc<Session>, place: &mut Option<Message>) {
+        if let Some(reply) = place.take() {
+            *place = self.complete_reply(session, reply).await;
+        }
     }
 
     /// Finishes the reply to a connect.
@@ -141,7 +156,7 @@ impl Exchange {
         }
         let reply = self.server.extend_reply(session, handled.reply).await;
         match is_handshake {
-            true => processed.handshake = reply,
+            true => processed.handshake = reply.map(Box::new),
             false => processed.replies.push(reply),
         }
     }
@@ -233,24 +248,40 @@ struct Hold<'a> {
     session: &'a Arc<Session>,
 }
 
+/// How a connect goes on.
+enum Waited {
+    Answer,
+    /// It is answered, but the browser has too many held already.
+    Refused,
+    /// It is not answered: a newer one took its place.
+    Overtaken,
+}
+
+impl From<Held> for Waited {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::Overtaken => Self::Overtaken,
+            Held::Wait(_) | Held::TimedOut | Held::Resume => Self::Answer,
+        }
+    }
+}
+
 impl Hold<'_> {
-    /// Waits until the connect is to be answered; false when it is overtaken and not answered.
-    async fn wait(&self, accepted: Accepted, reply: &mut Message) -> bool {
+    async fn wait(&self, accepted: Accepted) -> Waited {
         let carrier = Arc::new(Carrier::default());
         self.session.attach(&carrier, Turn::Anybody);
         let Some(timeout) = self.session.hold(accepted, false) else {
-            return self.session.held(accepted.cycle, false) != Held::Overtaken;
+            return Waited::from(self.session.held(accepted.cycle, false));
         };
         let Some(_place) = Place::take(self.exchange, self.session, accepted.cycle) else {
             self.session.let_go(accepted.cycle);
-            self.refuse_place(reply);
-            return true;
+            return Waited::Refused;
         };
         let suspension = Suspension::new(&self.exchange.server, self.session, timeout);
         let held = self.wait_for(accepted.cycle, &carrier).await;
         self.session.detach(&carrier);
         suspension.resume(held == Held::TimedOut);
-        held != Held::Overtaken
+        held.into()
     }
 
     async fn wait_for(&self, cycle: Cycle, carrier: &Carrier) -> Held {
@@ -264,14 +295,15 @@ impl Hold<'_> {
             };
             tokio::select! {
                 () = carrier.woken() => {}
-                () = tokio::time::sleep_until(until.into()) => {}
+                () = tokio::time::sleep_until(server.0.timers.round(until).into()) => {}
                 () = &mut stopping => {}
             }
         }
     }
 
     /// Answers a browser's further tab, which has to poll.
-    fn refuse_place(&self, reply: &mut Message) {
+    fn refuse_place(&self, reply: Waiting) -> Message {
+        let mut reply = Message::from(reply);
         let interval = self.exchange.server.0.config.http.multi_session_interval;
         self.session.advise_again();
         reply.advice = self.session.take_advice(Some(self.exchange.transport));
@@ -285,6 +317,7 @@ impl Hold<'_> {
             advice.reconnect = Some(Reconnect::Retry);
             advice.interval = i64::try_from(interval.as_millis()).ok();
         }
+        reply
     }
 }
 

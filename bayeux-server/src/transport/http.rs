@@ -232,7 +232,7 @@ impl Form {
         patience: Duration,
     ) -> Response<Body> {
         let cookie =
-            cookie.filter(|_| parcel.handshake.as_ref().is_some_and(Message::is_successful));
+            cookie.filter(|_| parcel.handshake.as_ref().is_some_and(|reply| reply.is_successful()));
         let (array, receipt) = parcel.encode();
         let (content_type, parts) = match self {
             Self::Json => ("application/json", array),

@@ -14,6 +14,7 @@ mod request;
 mod serve;
 mod status;
 mod suspension;
+mod waiting;
 mod websocket;
 
 pub use body::{Body, ResponseNotTaken};

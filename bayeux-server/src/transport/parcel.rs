@@ -11,7 +11,7 @@ use crate::{proto::session::Cycle, server::Server, session::Session};
 /// replies.
 #[derive(Debug)]
 pub(crate) struct Parcel {
-    pub(crate) handshake: Option<Message>,
+    pub(crate) handshake: Option<Box<Message>>,
     pub(crate) queue: Vec<Arc<Frozen>>,
     pub(crate) replies: Vec<Message>,
     pub(crate) receipt: Receipt,

@@ -36,20 +36,31 @@ pub(crate) fn context(parts: Parts) -> BayeuxContext {
 }
 
 /// Copies what the context has from the buffer in which the request was read, which would otherwise
-/// stay for as long as the context does.
+/// stay for as long as the context does. The headers that only made a WebSocket of the connection have
+/// done their work.
 pub(crate) fn detached(mut context: BayeuxContext) -> BayeuxContext {
     let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
-    let headers = context.headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().parse::<HeaderName>().ok()?, copy(value).ok()?))
-    });
-    let mut copied = HeaderMap::with_capacity(context.headers.len());
+    let kept = |(name, _): &(&HeaderName, &HeaderValue)| !SPENT.contains(name);
+    let headers: Vec<_> = context.headers.iter().filter(kept).collect();
+    let mut copied = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        copied.append(name, value);
+        if let (Ok(name), Ok(value)) = (name.as_str().parse::<HeaderName>(), copy(value)) {
+            copied.append(name, value);
+        }
     }
     context.headers = copied;
     context.uri = context.uri.to_string().parse().unwrap_or_default();
     context
 }
+
+/// What is of the upgrade only (RFC 6455, section 4.1).
+const SPENT: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::UPGRADE,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+];
 
 fn is_secure(parts: &Parts) -> bool {
     let forwarded = parts.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());

@@ -1,7 +1,15 @@
 //! Accepting connections, for those who want no framework: HTTP/1.1, HTTP/2 without TLS (prior
 //! knowledge) and WebSocket over both, and a stop that loses nothing.
 
-use std::{convert::Infallible, error::Error, future::poll_fn, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::poll_fn,
+    io,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use bytes::Buf;
 use http::{Request, Response, Version};
@@ -207,9 +215,14 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
         let mut service = self.service.clone();
-        Box::pin(async move {
-            poll_fn(|context| service.poll_ready(context)).await?;
-            service.call(request).await
-        })
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Box::pin(service.call(request)),
+            Poll::Ready(Err(never)) => match never {},
+            // A future of its own, since a request that is held has place for all that it ever waits in.
+            Poll::Pending => Box::pin(async move {
+                poll_fn(|context| service.poll_ready(context)).await?;
+                service.call(request).await
+            }),
+        }
     }
 }

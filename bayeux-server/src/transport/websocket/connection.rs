@@ -32,6 +32,7 @@ use crate::{
         exchange::drain_with_handshake,
         parcel::Receipt,
         suspension::Suspension,
+        waiting::Waiting,
         websocket::{
             frame,
             outbox::Outbox,
@@ -59,7 +60,7 @@ pub(crate) struct Connection {
 /// A connect that has no reply yet.
 struct HeldConnect {
     cycle: Cycle,
-    reply: Message,
+    reply: Waiting,
     receipt: Receipt,
 }
 
@@ -103,13 +104,13 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         let failure = || End::Close(Code::Error, "the server failed".to_owned());
         let end = caught(self.serve()).await.unwrap_or_else(failure);
         Box::pin(self.finish(end)).await;
     }
 
-    async fn finish(mut self, end: End) {
+    async fn finish(&mut self, end: End) {
         self.take_turn();
         let is_writable = !matches!(end, End::Gone) && self.flush().await.is_ok();
         self.unbind();
@@ -139,7 +140,7 @@ impl Connection {
             if !self.give_turn() {
                 continue;
             }
-            set(&mut sleep, until);
+            set(&mut sleep, server.0.timers.round(until));
             let received = tokio::select! {
                 biased;
                 received = self.socket.receive(|received| Arrived::new(&received, &limits)) => {
@@ -178,7 +179,7 @@ impl Connection {
             self.alive = self.alive.max(written);
         }
         if let Some(rest) = self.socket.link().and_then(|link| link.take_rest()) {
-            self.outbox = rest;
+            self.outbox = *rest;
         }
     }
 
@@ -378,7 +379,8 @@ impl Connection {
         self.held = None;
         let mut receipt = Receipt::new(&self.server, Some(session.clone()));
         receipt.cycle = Some(accepted.cycle);
-        let connect = HeldConnect { cycle: accepted.cycle, reply: handled.reply, receipt };
+        let reply = handled.reply.into();
+        let connect = HeldConnect { cycle: accepted.cycle, reply, receipt };
         Ok(match session.hold(accepted, true) {
             Some(timeout) => {
                 let suspension = Suspension::new(&self.server, &session, timeout);
@@ -453,7 +455,8 @@ impl Connection {
         mut replies: Vec<Message>,
         place: usize,
     ) -> Result<(), End> {
-        let HeldConnect { cycle, mut reply, receipt } = connect;
+        let HeldConnect { cycle, reply, receipt } = connect;
+        let mut reply = reply.into();
         self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
         let server = self.server.clone();
         let reply = self.attend(server.extend_reply(Some(session), reply)).await?;
@@ -512,7 +515,7 @@ impl Connection {
             self.give_back();
             return Err(end_of(&error));
         }
-        self.receipts.clear();
+        self.receipts = Vec::new();
         self.alive = driver::now();
         Ok(())
     }
@@ -572,7 +575,7 @@ impl Connection {
         if let Some(session) = &self.session {
             session.put_back(messages);
         }
-        self.receipts.clear();
+        self.receipts = Vec::new();
     }
 
     /// Lets the session go, which lives on for as long as its client may be away.

@@ -20,7 +20,7 @@ pub(crate) struct Link {
     writer: OwnedWriteHalf,
     per_frame: Option<usize>,
     /// What a direct write left for the connection.
-    rest: Mutex<Option<Outbox>>,
+    rest: Mutex<Option<Box<Outbox>>>,
 }
 
 /// What is written directly; more is left to the connection, which keeps large messages shared.
@@ -47,7 +47,7 @@ impl Link {
     }
 
     /// Takes what a direct write left.
-    pub(crate) fn take_rest(&self) -> Option<Outbox> {
+    pub(crate) fn take_rest(&self) -> Option<Box<Outbox>> {
         lock(&self.rest).take()
     }
 }
@@ -77,7 +77,7 @@ impl Direct for Link {
                 return Written::Nothing;
             }
             messages.clear();
-            *lock(&self.rest) = Some(std::mem::take(outbox));
+            *lock(&self.rest) = Some(Box::new(std::mem::take(outbox)));
             Written::Part
         })
     }

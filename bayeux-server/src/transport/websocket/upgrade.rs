@@ -66,7 +66,7 @@ pub(crate) fn upgrade<B>(server: &Server, request: Request<B>) -> Result<Respons
         match upgraded.await {
             Ok(io) => {
                 let socket = Socket::new(io, &server.0.config);
-                Connection::new(server, socket, context).run().await;
+                Box::new(Connection::new(server, socket, context)).run().await;
             }
             Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
