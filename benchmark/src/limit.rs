@@ -13,10 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    Result, fanout,
+    Result,
     frame::{self, Kind, Role},
-    process::check_file_limit,
-    say,
+    payload, say,
 };
 
 /// Writes the same ready-made frame to all WebSockets, whenever a frame arrives at /trigger.
@@ -26,33 +25,27 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
 
-    /// How many WebSockets are taken; further ones are refused.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    sockets: usize,
-
     /// How many bytes the payload has.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "BYTES", default_value_t = 100)]
     size: usize,
 }
 
 struct Bare {
     frame: Vec<u8>,
     sockets: Mutex<Vec<TcpStream>>,
-    most: usize,
 }
 
 /// What opens a connection that triggers.
 pub(crate) const TRIGGER: &str = "/trigger";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let Arguments { listen, sockets: most, size } = arguments;
-    check_file_limit(most)?;
+    let Arguments { listen, size } = arguments;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let message = fanout::delivered(fanout::CHANNEL, &fanout::data(0, size)?);
+    let message = format!(r#"[{{"channel":"/load/fanout","data":{}}}]"#, payload::data(0, size)?);
     let frame = frame::text(Role::Server, message.as_bytes());
-    say::result(format!("bare server on http://{}/", listener.local_addr()?));
-    let bare = Arc::new(Bare { frame, sockets: Mutex::default(), most });
+    say::result(format!("limit on http://{}/", listener.local_addr()?));
+    let bare = Arc::new(Bare { frame, sockets: Mutex::default() });
     loop {
         let (stream, _) = listener.accept().await?;
         let bare = bare.clone();
@@ -86,9 +79,6 @@ impl Bare {
 
     fn keep(&self, stream: TcpStream) -> io::Result<()> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        if sockets.len() >= self.most {
-            return Err(io::Error::other("no more sockets are taken"));
-        }
         sockets.push(stream);
         Ok(())
     }
