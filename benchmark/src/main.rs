@@ -1,18 +1,32 @@
 //! Measures Bayeux servers: what messages, and what sessions that wait, come, go or stall cost them.
 
+mod carrier;
 mod churn;
+mod dialect;
 mod echo;
 mod fanout;
 mod frame;
+mod heart;
 mod idle;
+mod latency;
 mod limit;
+mod link;
 mod load;
+mod order;
 mod payload;
-#[allow(dead_code, reason = "to be used by the scenarios")]
+mod polling;
+#[allow(dead_code, reason = "servers are started by the other program")]
 mod process;
+mod report;
+mod response;
 mod say;
 mod serve;
+mod session;
 mod slow;
+mod target;
+mod wait;
+mod websocket;
+mod wire;
 
 use std::{error::Error, future::Future, process::ExitCode};
 
