@@ -1,31 +1,16 @@
-//! What carries a session's messages.
+//! What carries a client's messages.
 
-use clap::ValueEnum;
-use serde_json::Value;
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
 use crate::{
     Result,
+    load::{Load, Transport},
     polling::Polling,
-    target::Target,
-    websocket::{Scratch, WebSocket},
+    websocket::WebSocket,
 };
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Transport {
-    #[value(name = "websocket")]
-    WebSocket,
-    LongPolling,
-}
-
-impl Transport {
-    /// Returns its name in Bayeux.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::WebSocket => "websocket",
-            Self::LongPolling => "long-polling",
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) enum Carrier {
@@ -36,40 +21,64 @@ pub(crate) enum Carrier {
 impl Carrier {
     /// Opens the connection of this number.
     pub(crate) async fn open(
+        load: &Load,
         transport: Transport,
-        target: &Target,
+        path: &str,
         number: usize,
-        scratch: &Scratch,
     ) -> Result<Self> {
+        let (target, scratch) = (&load.target, &load.scratch);
         Ok(match transport {
             Transport::WebSocket => {
-                Self::WebSocket(WebSocket::open(target, &target.path, number, scratch).await?)
+                Self::WebSocket(WebSocket::open(target, path, number, scratch).await?)
             }
-            Transport::LongPolling => Self::LongPolling(Polling::open(target, number).await?),
+            Transport::LongPolling => {
+                Self::LongPolling(Polling::open(target, path, number, scratch).await?)
+            }
         })
     }
 
-    /// Sends messages, and waits for what comes back.
-    pub(crate) async fn exchange(&mut self, messages: &str) -> Result<Vec<Value>> {
+    /// Sends texts in one write, each in a frame or request, and waits for nothing.
+    pub(crate) fn send(&mut self, texts: &[String]) -> Result<()> {
         match self {
-            Self::LongPolling(polling) => decode(&polling.post(messages).await?),
-            Self::WebSocket(socket) => {
-                socket.send(messages).await?;
-                let mut replies = Vec::new();
-                while replies.is_empty() {
-                    let take = |text: &[u8]| {
-                        replies.append(&mut decode(text)?);
-                        Ok(())
-                    };
-                    socket.receive(take).await?;
-                }
-                Ok(replies)
-            }
+            Self::WebSocket(socket) => socket.send(texts),
+            Self::LongPolling(polling) => polling.send(texts),
         }
     }
-}
 
-fn decode(array: &[u8]) -> Result<Vec<Value>> {
-    serde_json::from_slice(array)
-        .map_err(|error| format!("{:?}: {error}", String::from_utf8_lossy(array)).into())
+    /// Waits for something to arrive, and calls `take` with each frame or body.
+    pub(crate) fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Poll<Result<()>> {
+        match self {
+            Self::WebSocket(socket) => socket.poll_receive(context, take),
+            Self::LongPolling(polling) => polling.poll_receive(context, take),
+        }
+    }
+
+    /// Waits for something to arrive, and returns the frames or bodies in it.
+    pub(crate) async fn receive(&mut self) -> Result<Vec<Vec<u8>>> {
+        let mut texts = Vec::new();
+        let take = &mut |text: &[u8]| {
+            texts.push(text.to_vec());
+            Ok(())
+        };
+        poll_fn(|context| self.poll_receive(context, take)).await?;
+        Ok(texts)
+    }
+
+    /// Returns the cookies, of which only long-polling has some.
+    pub(crate) fn cookies(&self) -> &str {
+        match self {
+            Self::WebSocket(_) => "",
+            Self::LongPolling(polling) => &polling.cookies,
+        }
+    }
+
+    pub(crate) fn set_cookies(&mut self, cookies: &str) {
+        if let Self::LongPolling(polling) = self {
+            cookies.clone_into(&mut polling.cookies);
+        }
+    }
 }

@@ -25,8 +25,14 @@ pub(crate) enum Role {
 
 /// Makes the frame of a text message.
 pub(crate) fn text(role: Role, payload: &[u8]) -> Vec<u8> {
-    let mask = if role == Role::Client { 0x80 } else { 0 };
     let mut frame = Vec::with_capacity(payload.len() + 14);
+    append_text(&mut frame, role, payload);
+    frame
+}
+
+/// Makes the frame of a text message, after what is there.
+pub(crate) fn append_text(frame: &mut Vec<u8>, role: Role, payload: &[u8]) {
+    let mask = if role == Role::Client { 0x80 } else { 0 };
     frame.push(0x81);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ 0..126), _) => frame.push(mask | length),
@@ -43,7 +49,6 @@ pub(crate) fn text(role: Role, payload: &[u8]) -> Vec<u8> {
         frame.extend([0; 4]);
     }
     frame.extend(payload);
-    frame
 }
 
 /// Takes the first frame off `bytes`, with what follows it; none when it is not whole yet.

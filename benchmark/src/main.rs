@@ -1,31 +1,46 @@
-//! A load generator: what a message to many costs the server, and what sessions that wait cost it.
+//! Measures Bayeux servers: what messages, and what sessions that wait, come, go or stall cost them.
 
-mod bare;
 mod carrier;
+mod churn;
+mod dialect;
+mod echo;
 mod fanout;
 mod frame;
+mod heart;
 mod idle;
-mod measure;
+mod latency;
+mod limit;
+mod link;
+mod load;
+mod order;
+mod payload;
 mod polling;
+#[allow(dead_code, reason = "servers are started by the other program")]
 mod process;
+mod report;
+mod response;
 mod say;
+mod serve;
 mod session;
+mod slow;
 mod target;
+mod wait;
 mod websocket;
+mod wire;
 
 use std::{error::Error, future::Future, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tokio::{runtime, task::LocalSet};
 
-/// The demo's, so that `bare` is like it in all but Bayeux.
+/// The demo's; `serve` and `limit` have the same.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures a Bayeux server: what a message to many subscribers costs it, and what idle sessions do.
+/// Measures a Bayeux server: what messages to many and to one cost it, and sessions that wait, come and
+/// go, or stop reading.
 ///
-/// `benchmark measure` does it all and compares with the numbers this project wants to reach; the other
-/// subcommands do one thing each, with any server.
+/// `serve` and `limit` are servers to measure; the others are scenarios, for any Bayeux server.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -35,29 +50,34 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Is the floor to compare with: knows no Bayeux, and writes one ready-made frame to all its
-    /// WebSockets whenever a frame arrives at /trigger.
-    Bare(bare::Arguments),
-    /// Publishes to many WebSocket subscribers, and checks that each gets everything once and in
-    /// order.
+    /// Serves Bayeux: the server of this project, with nothing beside it.
+    Serve(serve::Arguments),
+    /// Serves what a Bayeux server sends, ready-made: knows no Bayeux, and is the floor to compare
+    /// with.
+    Limit(limit::Arguments),
+    /// Publishes to many subscribers, and checks that each gets everything once and in order.
     Fanout(fanout::Arguments),
-    /// Keeps many sessions connected that wait for messages which never come.
+    /// Has clients publish to themselves, and tells how long each message takes.
+    Echo(echo::Arguments),
+    /// Keeps many sessions that wait for messages which never come.
     Idle(idle::Arguments),
-    /// Does all of it with the demo on one core and the generator on another, and prints medians.
-    Measure(measure::Arguments),
+    /// Makes sessions that come and go at once.
+    Churn(churn::Arguments),
+    /// Lets one subscriber stop reading while the others go on.
+    Slow(slow::Arguments),
 }
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        // On the runtime that the demo has, since it is compared with that.
-        Command::Bare(arguments) => {
-            run(&mut runtime::Builder::new_multi_thread(), bare::run(arguments))
-        }
+        Command::Serve(arguments) => serve(serve::run(arguments)),
+        Command::Limit(arguments) => serve(limit::run(arguments)),
         Command::Fanout(arguments) => generate(fanout::run(arguments)),
+        Command::Echo(arguments) => generate(echo::run(arguments)),
         Command::Idle(arguments) => generate(idle::run(arguments)),
-        Command::Measure(arguments) => generate(measure::run(arguments)),
+        Command::Churn(arguments) => generate(churn::run(arguments)),
+        Command::Slow(arguments) => generate(slow::run(arguments)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,6 +86,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a server, on the runtime that programs mostly have.
+fn serve(work: impl Future<Output = Result<()>>) -> Result<()> {
+    run(&mut runtime::Builder::new_multi_thread(), work)
 }
 
 /// Runs a generator, whose tasks all share one thread.

@@ -1,78 +1,96 @@
-//! A client of long-polling with one connection and one cookie of its own: a browser with one page.
+//! A client's connection for long-polling, with the cookies of a browser.
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+use std::{
+    fmt::Write as _,
+    task::{Context, Poll},
 };
 
-use crate::{Result, target::Target};
+use crate::{
+    Result, response,
+    target::Target,
+    wire::{Scratch, Wire},
+};
 
 #[derive(Debug)]
 pub(crate) struct Polling {
-    stream: TcpStream,
-    host: String,
-    path: String,
-    cookie: Option<String>,
+    wire: Wire,
+    /// The beginning of each request, up to the cookies.
+    start: String,
+    /// The value of the header, empty if there is none.
+    pub(crate) cookies: String,
 }
 
 impl Polling {
     /// Opens the connection of this number.
-    pub(crate) async fn open(target: &Target, number: usize) -> Result<Self> {
-        let stream = target.open(number).await?;
-        Ok(Self { stream, host: target.host.clone(), path: target.path.clone(), cookie: None })
-    }
-
-    /// Posts messages, and returns the body of the response.
-    pub(crate) async fn post(&mut self, messages: &str) -> Result<Vec<u8>> {
-        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n"));
-        let request = format!(
-            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json;charset=UTF-8\r\n\
-             Content-Length: {}\r\n{}\r\n{messages}",
-            self.path,
-            self.host,
-            messages.len(),
-            cookie.unwrap_or_default()
+    pub(crate) async fn open(
+        target: &Target,
+        path: &str,
+        number: usize,
+        scratch: &Scratch,
+    ) -> Result<Self> {
+        let wire = Wire::new(target.open(number).await?, scratch);
+        let start = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json;charset=UTF-8\r\n",
+            target.host
         );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.response().await
+        Ok(Self { wire, start, cookies: String::new() })
     }
 
-    async fn response(&mut self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let end = loop {
-            if let Some(at) = bytes.windows(4).position(|part| part == b"\r\n\r\n") {
-                break at + 4;
+    /// Posts texts, each in a request, in one write.
+    pub(crate) fn send(&mut self, texts: &[String]) -> Result<()> {
+        let mut requests = String::new();
+        for text in texts {
+            requests.push_str(&self.start);
+            if !self.cookies.is_empty() {
+                let _ = write!(requests, "Cookie: {}\r\n", self.cookies);
             }
-            self.read_more(&mut bytes).await?;
-        };
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let status = head.lines().next().unwrap_or_default();
-        if !status.starts_with("HTTP/1.1 200 ") {
-            return Err(format!("the server answered {status}").into());
+            let _ = write!(requests, "Content-Length: {}\r\n\r\n{text}", text.len());
         }
-        if let Some(cookie) = header(&head, "set-cookie") {
-            self.cookie = cookie.split(';').next().map(str::to_owned);
-        }
-        let length = header(&head, "content-length").and_then(|length| length.parse().ok());
-        let length: usize = length.ok_or("a response has no Content-Length")?;
-        let mut body = bytes.split_off(end);
-        while body.len() < length {
-            self.read_more(&mut body).await?;
-        }
-        Ok(body)
+        self.wire.send(requests.as_bytes())
     }
 
-    async fn read_more(&mut self, bytes: &mut Vec<u8>) -> Result<()> {
-        match self.stream.read_buf(bytes).await? {
-            0 => Err("the server closed a connection".into()),
-            _ => Ok(()),
-        }
+    /// Waits for something to arrive, and calls `take` with the body of each response in it.
+    pub(crate) fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Poll<Result<()>> {
+        let cookies = &mut self.cookies;
+        self.wire.poll_receive(context, &mut |bytes| {
+            let mut left = bytes;
+            while let Some((response, rest)) = response::split(left)? {
+                for cookie in response.headers("set-cookie") {
+                    keep(cookies, cookie);
+                }
+                take(&response.body)?;
+                left = rest;
+            }
+            Ok(bytes.len() - left.len())
+        })
     }
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| {
-        let (own, value) = line.split_once(':')?;
-        own.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
+/// Adds a cookie, unless there is one of its name.
+fn keep(cookies: &mut String, set_cookie: &str) {
+    let cookie = set_cookie.split(';').next().unwrap_or_default().trim();
+    let name = cookie.split('=').next().unwrap_or_default();
+    let is_known = cookies.split("; ").any(|known| known.split('=').next() == Some(name));
+    if !is_known {
+        let separator = if cookies.is_empty() { "" } else { "; " };
+        let _ = write!(cookies, "{separator}{cookie}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_kept_by_name() {
+        let mut cookies = String::new();
+        keep(&mut cookies, "A=1; Path=/; HttpOnly");
+        keep(&mut cookies, "B=2");
+        keep(&mut cookies, "A=3");
+        assert_eq!(cookies, "A=1; B=2");
+    }
 }

@@ -26,15 +26,15 @@ pub(crate) fn note(line: impl Display) {
 /// elsewhere.
 pub(crate) struct Progress {
     what: String,
-    total: u64,
+    total: Option<u64>,
     shown: Instant,
     is_terminal: bool,
 }
 
 impl Progress {
-    pub(crate) fn new(what: impl Into<String>, total: u64) -> Self {
+    pub(crate) fn new(what: impl Into<String>, total: impl Into<Option<u64>>) -> Self {
         let is_terminal = stderr().is_terminal();
-        Self { what: what.into(), total, shown: Instant::now(), is_terminal }
+        Self { what: what.into(), total: total.into(), shown: Instant::now(), is_terminal }
     }
 
     pub(crate) fn at(&mut self, done: u64) {
@@ -44,7 +44,8 @@ impl Progress {
         }
         self.shown = Instant::now();
         let (start, end) = if self.is_terminal { ("\r\x1b[K", "") } else { ("", "\n") };
-        let _ = write!(stderr(), "{start}{}: {done} of {}{end}", self.what, self.total);
+        let total = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
+        let _ = write!(stderr(), "{start}{}: {done}{total}{end}", self.what);
     }
 }
 

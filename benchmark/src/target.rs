@@ -1,96 +1,33 @@
-//! Where the load goes: a server that runs, or one that is started for it.
+//! Where a server is, and connections to it.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
-    path::{Path, PathBuf},
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 
-use clap::Args;
 use http::Uri;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::{
-    Result,
-    process::{Process, Started},
-};
-
-/// Which server.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ServerArguments {
-    /// Where a server runs, as in http://127.0.0.1:8080/cometd.
-    #[arg(long, required_unless_present = "start")]
-    url: Option<String>,
-
-    /// The server's process, so that its processor time and memory can be told.
-    #[arg(long, requires = "url")]
-    pid: Option<u32>,
-
-    /// Starts the demo for the run instead, on any free port: the path of the program.
-    #[arg(long, value_name = "DEMO", conflicts_with = "url")]
-    start: Option<PathBuf>,
-
-    /// An option for the started demo, by its CometD name; repeatable.
-    #[arg(short, long = "option", value_name = "NAME=VALUE", requires = "start")]
-    options: Vec<String>,
-}
-
-/// A server, with its process where that is known, which ends with this if it was started for it.
-#[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) target: Target,
-    pub(crate) process: Option<Process>,
-    _started: Option<Started>,
-}
+use crate::Result;
 
 /// An address and a path.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     address: SocketAddr,
+    /// How requests name the host.
     pub(crate) host: String,
     pub(crate) path: String,
+    /// How many bytes the system keeps for a connection that are not read yet, if it is to be told.
+    receive_buffer: Option<u32>,
 }
 
 /// So many connections leave from one loopback address, which has some 28,000 ports.
-const PER_SOURCE: usize = 10_000;
-
-impl ServerArguments {
-    pub(crate) fn server(&self) -> Result<Server> {
-        if let Some(demo) = &self.start {
-            return Server::demo(demo, &self.options, None);
-        }
-        let url = self.url.as_deref().unwrap_or_default();
-        let process = self.pid.map(Process::new);
-        Ok(Server { target: Target::new(url)?, process, _started: None })
-    }
-}
-
-impl Server {
-    /// Starts the demo with options, bound to a core or not.
-    pub(crate) fn demo(demo: &Path, options: &[String], core: Option<usize>) -> Result<Self> {
-        let listen = ["--listen", "127.0.0.1:0"].map(str::to_owned);
-        let options = options.iter().flat_map(|option| ["-o".to_owned(), option.clone()]);
-        let arguments: Vec<_> = listen.into_iter().chain(options).collect();
-        Self::new(Started::new(demo, &arguments, core)?, "/cometd")
-    }
-
-    /// Starts this program's bare server.
-    pub(crate) fn bare(sockets: usize, size: usize, core: Option<usize>) -> Result<Self> {
-        let program = std::env::current_exe()?;
-        let arguments = ["bare", "--listen", "127.0.0.1:0", "--sockets"].map(str::to_owned);
-        let numbers = [sockets.to_string(), "--size".to_owned(), size.to_string()];
-        let arguments: Vec<_> = arguments.into_iter().chain(numbers).collect();
-        Self::new(Started::new(&program, &arguments, core)?, "/")
-    }
-
-    fn new(started: Started, path: &str) -> Result<Self> {
-        let target = Target::new(&format!("http://{}{path}", started.address))?;
-        Ok(Self { target, process: Some(started.process), _started: Some(started) })
-    }
-}
+pub(crate) const PER_SOURCE: usize = 10_000;
 
 impl Target {
-    fn new(url: &str) -> Result<Self> {
-        let wrong = |reason: &dyn std::fmt::Display| format!("cannot use {url:?}: {reason}");
+    pub(crate) fn new(url: &str) -> Result<Self> {
+        let wrong = |reason: &dyn std::fmt::Display| {
+            format!(
+                "cannot use --url {url:?}, which has to be as in http://127.0.0.1:8080/cometd: {reason}"
+            )
+        };
         let uri: Uri = url.parse().map_err(|error| wrong(&error))?;
         if !matches!(uri.scheme_str(), Some("http" | "ws")) {
             return Err(wrong(&"it does not begin with http:// or ws://").into());
@@ -100,29 +37,62 @@ impl Target {
         let mut addresses =
             (authority.host(), port).to_socket_addrs().map_err(|error| wrong(&error))?;
         let address = addresses.next().ok_or_else(|| wrong(&"its host has no address"))?;
-        Ok(Self { address, host: authority.as_str().to_owned(), path: uri.path().to_owned() })
+        let (host, path) = (authority.as_str().to_owned(), uri.path().to_owned());
+        Ok(Self { address, host, path, receive_buffer: None })
+    }
+
+    /// Returns the same with connections for which the system keeps few bytes that are not read.
+    pub(crate) fn with_receive_buffer(&self, bytes: u32) -> Self {
+        Self { receive_buffer: Some(bytes), ..self.clone() }
     }
 
     /// Opens the connection of this number; on the loopback interface, connections beyond 10,000
     /// leave from further addresses.
     pub(crate) async fn open(&self, number: usize) -> Result<TcpStream> {
-        let connect = async {
-            let Some(source) = self.source(number) else {
-                return TcpStream::connect(self.address).await;
-            };
-            let socket = TcpSocket::new_v4()?;
-            socket.bind(source)?;
-            socket.connect(self.address).await
-        };
-        let stream = connect.await;
+        let stream = self.connect(number).await;
         let stream = stream.map_err(|error| format!("cannot connect to {}: {error}", self.host))?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    async fn connect(&self, number: usize) -> std::io::Result<TcpStream> {
+        let socket = match self.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if let Some(source) = self.source(number) {
+            socket.bind(source)?;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.connect(self.address).await
     }
 
     fn source(&self, number: usize) -> Option<SocketAddr> {
         let IpAddr::V4(address) = self.address.ip() else { return None };
         let nth = u8::try_from(number / PER_SOURCE).ok().filter(|nth| *nth > 0)?;
         address.is_loopback().then(|| (Ipv4Addr::new(127, 0, 1, nth), 0).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_host_or_with_another_scheme_is_refused() {
+        for url in ["", "/cometd", "https://127.0.0.1/", "127.0.0.1:8080", "http://"] {
+            let error = Target::new(url).unwrap_err().to_string();
+            assert!(error.starts_with("cannot use --url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn connections_spread_over_loopback_addresses() {
+        let target = Target::new("http://127.0.0.1:8080/cometd").unwrap();
+        assert_eq!(target.source(PER_SOURCE - 1), None);
+        assert_eq!(target.source(2 * PER_SOURCE), Some(([127, 0, 1, 2], 0).into()));
+        assert_eq!(target.path, "/cometd");
     }
 }

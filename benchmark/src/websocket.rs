@@ -1,32 +1,22 @@
-//! The client's end of one WebSocket: cheap, since it must not disturb what it measures.
+//! The client's end of one WebSocket.
 
-use std::{cell::RefCell, io, rc::Rc};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use memchr::memmem;
 
 use crate::{
     Result,
     frame::{self, Kind, Role},
     target::Target,
+    wire::{Scratch, Wire},
 };
-
-/// A place to read into that all connections of a generator share: what is read is looked at before
-/// another reads.
-#[derive(Clone, Debug)]
-pub(crate) struct Scratch(Rc<RefCell<Vec<u8>>>);
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(Rc::new(RefCell::new(vec![0; 64 * 1024])))
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct WebSocket {
-    stream: TcpStream,
-    scratch: Scratch,
-    /// The beginning of a frame whose end has not arrived; mostly empty.
-    rest: Vec<u8>,
+    wire: Wire,
 }
 
 impl WebSocket {
@@ -37,76 +27,59 @@ impl WebSocket {
         number: usize,
         scratch: &Scratch,
     ) -> Result<Self> {
-        let mut stream = target.open(number).await?;
+        let mut wire = Wire::new(target.open(number).await?, scratch);
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             target.host
         );
-        stream.write_all(request.as_bytes()).await?;
-        let mut socket = Self { stream, scratch: scratch.clone(), rest: Vec::new() };
-        let end = loop {
-            socket.read_more().await?;
-            if let Some(at) = socket.rest.windows(4).position(|part| part == b"\r\n\r\n") {
-                break at + 4;
-            }
-        };
-        let head = String::from_utf8_lossy(&socket.rest[..end]).into_owned();
-        if !head.starts_with("HTTP/1.1 101 ") {
-            let status = head.lines().next().unwrap_or_default();
-            return Err(format!("the server refused a WebSocket: {status}").into());
+        wire.send(request.as_bytes())?;
+        let mut is_open = false;
+        while !is_open {
+            let take = &mut |bytes: &[u8]| {
+                let end = upgraded(bytes)?;
+                is_open = end > 0;
+                Ok(end)
+            };
+            poll_fn(|context| wire.poll_receive(context, take)).await?;
         }
-        socket.rest.drain(..end);
-        socket.rest.shrink_to_fit();
-        Ok(socket)
+        Ok(Self { wire })
     }
 
-    pub(crate) async fn send(&mut self, text: &str) -> Result<()> {
-        Ok(self.stream.write_all(&frame::text(Role::Client, text.as_bytes())).await?)
+    /// Sends text messages, in one write.
+    pub(crate) fn send(&mut self, texts: &[String]) -> Result<()> {
+        let mut bytes = Vec::new();
+        for text in texts {
+            frame::append_text(&mut bytes, Role::Client, text.as_bytes());
+        }
+        self.wire.send(&bytes)
     }
 
     /// Waits for something to arrive, and calls `take` with each text message in it.
-    pub(crate) async fn receive(
+    pub(crate) fn poll_receive(
         &mut self,
-        mut take: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
-        let scratch = self.scratch.clone();
-        loop {
-            self.stream.readable().await?;
-            let mut scratch = scratch.0.borrow_mut();
-            let count = match self.stream.try_read(&mut scratch) {
-                Ok(0) => return Err("the server closed a connection".into()),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let arrived = &scratch[..count];
-            if self.rest.is_empty() {
-                self.rest = frames(arrived, &mut take)?.to_vec();
-            } else {
-                self.rest.extend(arrived);
-                self.rest = frames(&self.rest, &mut take)?.to_vec();
-            }
-            return Ok(());
-        }
-    }
-
-    async fn read_more(&mut self) -> Result<()> {
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read_buf(&mut self.rest) {
-                Ok(0) => return Err("the server closed a connection".into()),
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        context: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Poll<Result<()>> {
+        self.wire.poll_receive(context, &mut |bytes| frames(bytes, take))
     }
 }
 
-/// Takes the whole frames off `bytes`; returns what is left.
-fn frames<'a>(mut bytes: &'a [u8], take: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<&'a [u8]> {
-    while let Some((frame, rest)) = frame::split(bytes) {
+/// Returns how long the head of the response is, or zero when it is not whole yet.
+fn upgraded(bytes: &[u8]) -> Result<usize> {
+    let Some(end) = memmem::find(bytes, b"\r\n\r\n") else { return Ok(0) };
+    if bytes.starts_with(b"HTTP/1.1 101 ") {
+        return Ok(end + 4);
+    }
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.lines().next().unwrap_or_default();
+    Err(format!("the server refused a WebSocket: {status}").into())
+}
+
+/// Takes the whole frames off `bytes`; returns how long they are.
+fn frames(bytes: &[u8], take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<usize> {
+    let mut left = bytes;
+    while let Some((frame, rest)) = frame::split(left) {
         match frame.kind {
             Kind::Text => take(frame.payload)?,
             Kind::Close => {
@@ -116,7 +89,7 @@ fn frames<'a>(mut bytes: &'a [u8], take: &mut impl FnMut(&[u8]) -> Result<()>) -
             }
             Kind::Other => {}
         }
-        bytes = rest;
+        left = rest;
     }
-    Ok(bytes)
+    Ok(bytes.len() - left.len())
 }
