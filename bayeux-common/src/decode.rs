@@ -74,6 +74,12 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
 
 /// Counts the levels without recursion, before anything that might recurse sees the text.
 fn is_deeper(text: &[u8], most: usize) -> bool {
+    // Most have so few that they cannot be, which is told without looking for strings.
+    let opening = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opening > most && has_levels_above(text, most)
+}
+
+fn has_levels_above(text: &[u8], most: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text {
         match byte {

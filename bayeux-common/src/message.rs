@@ -1,6 +1,6 @@
 //! The Bayeux message: every field of the protocol typed, unknown ones kept.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -279,7 +279,7 @@ impl<'de> Visitor<'de> for MessageVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
         let mut message = Message::default();
         let mut fields = 0;
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key()? {
             fields += 1;
             if fields > Message::MAX_FIELDS {
                 return Err(de::Error::custom("a message with too many fields"));
@@ -290,14 +290,41 @@ impl<'de> Visitor<'de> for MessageVisitor {
     }
 }
 
+/// The name of a field, copied only if it has escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Borrowed(name)))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(name.to_owned())))
+    }
+}
+
 impl Message {
     /// Reads one field. Of a field that comes twice the last counts, as in JavaScript and Java.
-    fn read_field(&mut self, name: String, raw: &RawValue) {
+    fn read_field(&mut self, name: Cow<'_, str>, raw: &RawValue) {
         self.extra.retain(|(key, _)| *key != name);
-        let is_read = match name.as_str() {
-            "channel" => read(raw, &mut self.channel),
+        let is_read = match &*name {
+            "channel" => read_text(raw, &mut self.channel),
             "id" => self.read_id(raw),
-            "clientId" => read(raw, &mut self.client_id),
+            "clientId" => read_text(raw, &mut self.client_id),
             "data" => {
                 self.data = Some(Json::from_raw(raw));
                 true
@@ -307,7 +334,7 @@ impl Message {
             "version" => read(raw, &mut self.version),
             "minimumVersion" => read(raw, &mut self.minimum_version),
             "supportedConnectionTypes" => read(raw, &mut self.supported_connection_types),
-            "connectionType" => read(raw, &mut self.connection_type),
+            "connectionType" => read_text(raw, &mut self.connection_type),
             "subscription" => read(raw, &mut self.subscription),
             "successful" => read(raw, &mut self.successful),
             "error" => read(raw, &mut self.error),
@@ -316,7 +343,7 @@ impl Message {
             _ => false,
         };
         if !is_read {
-            self.extra.push((name, Json::from_raw(raw)));
+            self.extra.push((name.into_owned(), Json::from_raw(raw)));
         }
     }
 
@@ -326,7 +353,7 @@ impl Message {
             self.id = Some(raw.get().to_owned());
             return true;
         }
-        read(raw, &mut self.id)
+        read_text(raw, &mut self.id)
     }
 
     fn read_ext(&mut self, raw: &RawValue) -> bool {
@@ -335,6 +362,18 @@ impl Message {
         let is_read = is_null || ext.is_object();
         self.ext = (is_read && !is_null).then_some(ext);
         is_read
+    }
+}
+
+/// Reads a text field; most have no escapes, and are what is between their quotes.
+fn read_text(raw: &RawValue, field: &mut Option<String>) -> bool {
+    let text = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    match text.filter(|text| !text.contains('\\')) {
+        Some(text) => {
+            *field = Some(text.to_owned());
+            true
+        }
+        None => read(raw, field),
     }
 }
 

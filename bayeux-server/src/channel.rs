@@ -305,30 +305,39 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// All channels by name.
+/// All channels.
 #[derive(Debug, Default)]
-pub(crate) struct Channels(RwLock<HashMap<Arc<str>, Arc<Channel>>>);
+pub(crate) struct Channels(RwLock<Register>);
+
+#[derive(Debug, Default)]
+struct Register {
+    by_name: HashMap<Arc<str>, Arc<Channel>>,
+    /// How many of them are wild.
+    wild: usize,
+}
 
 impl Channels {
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Channel>> {
-        self.read().get(name).cloned()
+        self.read().by_name.get(name).cloned()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.read().len()
+        self.read().by_name.len()
     }
 
     /// Returns all channels, sorted by name.
     pub(crate) fn all(&self) -> Vec<Arc<Channel>> {
-        let mut channels: Vec<_> = self.read().values().cloned().collect();
+        let mut channels: Vec<_> = self.read().by_name.values().cloned().collect();
         channels.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
         channels
     }
 
     /// Returns the channels that exist out of those that match `id`, `/**` first, itself last.
     pub(crate) fn matching(&self, id: &ChannelId) -> Vec<Arc<Channel>> {
-        let channels = self.read();
+        let register = self.read();
+        let channels = &register.by_name;
         match channels.get(id.as_str()) {
+            own if register.wild == 0 => own.cloned().into_iter().collect(),
             Some(channel) => {
                 let wild = channel.wild_ids.iter().rev();
                 let wild = wild.filter_map(|name| channels.get(name.as_str()));
@@ -343,24 +352,24 @@ impl Channels {
 
     /// Adds `channel` unless one of its name exists; returns the one that is there then.
     pub(crate) fn insert(&self, channel: Arc<Channel>) -> Result<(), Arc<Channel>> {
-        let mut channels = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match channels.get(channel.id.as_str()) {
-            Some(existing) => Err(existing.clone()),
-            None => {
-                channels.insert(channel.id.name().clone(), channel);
-                Ok(())
-            }
+        let mut register = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(existing) = register.by_name.get(channel.id.as_str()) {
+            return Err(existing.clone());
         }
+        register.wild += usize::from(channel.id.is_wild());
+        register.by_name.insert(channel.id.name().clone(), channel);
+        Ok(())
     }
 
     /// Removes this very channel, and lets its subscribers forget it.
     pub(crate) fn remove(&self, channel: &Arc<Channel>) -> bool {
-        let mut channels = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let name = channel.id.as_str();
-        let is_there = channels.get(name).is_some_and(|existing| Arc::ptr_eq(existing, channel));
+        let mut register = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let existing = register.by_name.get(channel.id.as_str());
+        let is_there = existing.is_some_and(|existing| Arc::ptr_eq(existing, channel));
         if is_there {
-            channels.remove(name);
-            drop(channels);
+            register.by_name.remove(channel.id.as_str());
+            register.wild -= usize::from(channel.id.is_wild());
+            drop(register);
             channel.forget_subscribers();
             channel.listeners.clear();
         }
@@ -374,7 +383,7 @@ impl Channels {
         unused.filter(|channel| self.remove(channel)).collect()
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Arc<str>, Arc<Channel>>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Register> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

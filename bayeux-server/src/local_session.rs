@@ -81,11 +81,12 @@ impl Local {
         let message = self.prepare(session, message).await?;
         let (server, sender) = (self.server.clone(), session.clone());
         let exchange = async move {
-            let handled = server.handle(Some(&sender), ServerMessage::new(message)).await;
-            if let Some(accepted) = handled.connect {
+            let mut message = ServerMessage::new(message);
+            if let Some(accepted) = server.handle(Some(&sender), &mut message).await {
                 sender.replied(accepted.cycle);
             }
-            server.extend_reply(Some(&sender), handled.reply).await
+            let flow = server.extend_reply(Some(&sender), message.reply_mut()).await;
+            (flow == Flow::Continue).then(|| message.into_reply())
         };
         let reply = complete(exchange).await.flatten().ok_or(RequestError::Deleted)?;
         let reply = self.receive(reply).await.ok_or(RequestError::Deleted)?;

@@ -31,25 +31,24 @@ impl Server {
         Ok(())
     }
 
-    /// Shows a reply to the extensions; none when one of them drops it.
+    /// Shows a reply to the extensions, which may drop it.
     pub(crate) async fn extend_reply(
         &self,
         session: Option<&Arc<Session>>,
-        mut reply: Message,
-    ) -> Option<Message> {
+        reply: &mut Message,
+    ) -> Flow {
         let seen = session.map(Session::as_dyn);
-        let flow = self.extend_outgoing(seen.as_ref(), seen.as_ref(), &mut reply).await;
-        if flow == Flow::Stop {
-            return None;
+        if self.extend_outgoing(seen.as_ref(), seen.as_ref(), reply).await == Flow::Stop {
+            return Flow::Stop;
         }
         if let (Some(hooks), Some(seen)) = (session.and_then(|s| s.hooks()), &seen) {
             for extension in hooks.extensions.snapshot().iter().rev() {
-                if extension.outgoing_reply(seen, &mut reply).await == Flow::Stop {
-                    return None;
+                if extension.outgoing_reply(seen, reply).await == Flow::Stop {
+                    return Flow::Stop;
                 }
             }
         }
-        Some(reply)
+        Flow::Continue
     }
 
     /// Shows an outgoing message to the server's extensions.
@@ -59,6 +58,9 @@ impl Server {
         to: Option<&Arc<dyn ServerSession>>,
         message: &mut Message,
     ) -> Flow {
+        if self.0.extensions.is_empty() {
+            return Flow::Continue;
+        }
         for extension in self.0.extensions.snapshot().iter().rev() {
             if extension.outgoing(from, to, message).await == Flow::Stop {
                 return Flow::Stop;

@@ -41,30 +41,23 @@ impl From<BayeuxError> for Refusal {
     }
 }
 
-/// A message at the end of its way: its reply, and the connect it was, if it was one.
-pub(crate) struct Handled {
-    pub(crate) reply: Message,
-    pub(crate) connect: Option<Accepted>,
-}
-
 impl Server {
-    /// Takes one message along its way. `session` is the one its request is of, whatever its
-    /// `clientId` says.
+    /// Takes one message along its way, which completes its reply; returns the connect it was, if it was
+    /// one. `session` is the one its request is of, whatever its `clientId` says.
     pub(crate) async fn handle(
         &self,
         session: Option<&Arc<Session>>,
-        mut message: ServerMessage,
-    ) -> Handled {
+        message: &mut ServerMessage,
+    ) -> Option<Accepted> {
         self.0.counters.messages_received.increment();
         tracing::trace!(channel = message.channel(), id = ?message.id, "message received");
-        let connect = match self.receive(session, &mut message).await {
+        match self.receive(session, message).await {
             Ok(connect) => connect,
             Err(refusal) => {
-                self.refuse(refusal, &mut message);
+                self.refuse(refusal, message);
                 None
             }
-        };
-        Handled { reply: message.into_reply(), connect }
+        }
     }
 
     async fn receive(

@@ -33,7 +33,6 @@ impl Server {
         self.notify(Some(from), id, message).await?;
         self.0.counters.messages_published.increment();
         if id.is_broadcast() {
-            let message = message.take();
             self.broadcast(Some(from), &channel, message).await.map_err(|_| Refusal::Deleted)?;
         }
         Ok(())
@@ -53,7 +52,7 @@ impl Server {
         let mut message = ServerMessage::new(message);
         let notified = self.notify(from, channel.id(), &mut message).await;
         notified.map_err(|_| PublishError::Deleted)?;
-        self.broadcast(from, channel, message.take()).await
+        self.broadcast(from, channel, &mut message).await
     }
 
     /// Shows a message to the listeners of its channel, from `/**` down to the channel itself. A
@@ -77,19 +76,20 @@ impl Server {
         Ok(())
     }
 
-    /// Sends a message past the extensions to all subscribers; true when one took it.
+    /// Takes the message and sends it past the extensions to all subscribers; true when one took it.
     async fn broadcast(
         &self,
         from: Option<&Arc<Session>>,
         channel: &Arc<Channel>,
-        mut message: Message,
+        message: &mut Message,
     ) -> Result<bool, PublishError> {
         if !self.0.extensions.is_empty() {
             let from = from.map(Session::as_dyn);
-            if self.extend_outgoing(from.as_ref(), None, &mut message).await == Flow::Stop {
+            if self.extend_outgoing(from.as_ref(), None, message).await == Flow::Stop {
                 return Err(PublishError::Deleted);
             }
         }
-        Ok(self.fan_out(from, channel, message.freeze()).await)
+        let message = std::mem::take(message).freeze();
+        Ok(self.fan_out(from, channel, message).await)
     }
 }

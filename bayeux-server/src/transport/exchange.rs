@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, ConnectionType, Message, Reconnect,
+    BayeuxError, ConnectionType, Flow, Message, Reconnect,
     implement::caught,
     server::{BayeuxContext, ServerMessage, ServerSession},
 };
@@ -109,7 +109,12 @@ impl Exchange {
     async fn complete_reply(&self, session: &Arc<Session>, mut reply: Message) -> Option<Message> {
         self.server.complete_connect(session, self.transport, &mut reply);
         let (server, session) = (self.server.clone(), session.clone());
-        complete(async move { server.extend_reply(Some(&session), reply).await }).await.flatten()
+        complete(async move {
+            let flow = server.extend_reply(Some(&session), &mut reply).await;
+            (flow == Flow::Continue).then_some(reply)
+        })
+        .await
+        .flatten()
     }
 
     /// Takes the messages through the pipeline, one after the other.
@@ -141,9 +146,8 @@ impl Exchange {
     async fn process_one(&self, message: Message, processed: &mut Processed) {
         let session = processed.session.as_ref();
         let is_handshake = message.is_handshake();
-        let message = ServerMessage::received(message, self.transport, self.context.clone());
-        let handled = self.server.handle(session, message).await;
-        if let Some(accepted) = handled.connect {
+        let mut message = ServerMessage::received(message, self.transport, self.context.clone());
+        if let Some(accepted) = self.server.handle(session, &mut message).await {
             processed.receipt.cycle = Some(accepted.cycle);
             if let Some((place, _)) = processed.connect.take()
                 && let (Some(session), Some(reply)) = (session, processed.replies[place].take())
@@ -151,10 +155,11 @@ impl Exchange {
                 processed.replies[place] = self.complete_reply(session, reply).await;
             }
             processed.connect = Some((processed.replies.len(), accepted));
-            processed.replies.push(Some(handled.reply));
+            processed.replies.push(Some(message.into_reply()));
             return;
         }
-        let reply = self.server.extend_reply(session, handled.reply).await;
+        let flow = self.server.extend_reply(session, message.reply_mut()).await;
+        let reply = (flow == Flow::Continue).then(|| message.into_reply());
         match is_handshake {
             true => processed.handshake = reply.map(Box::new),
             false => processed.replies.push(reply),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bayeux_api::{
-    BayeuxError, ConnectionType, DecodeError, Frozen, Limits, Message, decode,
+    BayeuxError, ConnectionType, DecodeError, Flow, Frozen, Limits, Message, decode,
     implement::caught,
     server::{BayeuxContext, Removal, ServerMessage, ServerSession},
 };
@@ -130,7 +130,7 @@ impl Connection {
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
         let limits = server.limits(ConnectionType::WebSocket);
         loop {
-            let until = match Box::pin(self.step()).await {
+            let until = match self.step().await {
                 Ok(until) => until,
                 Err(end) => return end,
             };
@@ -153,7 +153,6 @@ impl Connection {
             self.take_turn();
             let outcome = match received {
                 None => Ok(()),
-                // Boxed, since it is much larger than what a connection that waits has.
                 Some(Ok(arrived)) => Box::pin(self.handle_all(arrived)).await,
                 Some(Err(error)) => Err(end_of(&error)),
             };
@@ -234,7 +233,8 @@ impl Connection {
         };
         if let Some((connect, suspension)) = self.held.take().map(|held| *held) {
             suspension.resume(timed_out);
-            self.reply_to_connect(session, connect, Vec::new(), 0).await?;
+            // Boxed, as all that is much larger than what a connection that waits has.
+            Box::pin(self.reply_to_connect(session, connect, Vec::new(), 0)).await?;
         }
         Ok(None)
     }
@@ -332,12 +332,15 @@ impl Connection {
             local: None,
         };
         let session = self.server.new_session(None, origin);
-        let (server, message) = (self.server.clone(), self.received(message));
-        let reply = self.attend(async {
-            let handled = server.handle(Some(&session), message).await;
-            server.extend_reply(Some(&session), handled.reply).await
-        });
-        let Some(mut reply) = reply.await? else { return Ok(()) };
+        let (server, mut message) = (self.server.clone(), self.received(message));
+        let work = async {
+            server.handle(Some(&session), &mut message).await;
+            server.extend_reply(Some(&session), message.reply_mut()).await
+        };
+        if self.attend(pin!(work)).await? == Flow::Stop {
+            return Ok(());
+        }
+        let mut reply = message.into_reply();
         let mut queue = Vec::new();
         if reply.is_successful() {
             self.flush().await?;
@@ -368,18 +371,27 @@ impl Connection {
         replies: &mut Vec<Message>,
     ) -> Result<Option<HeldConnect>, End> {
         let (server, session) = (self.server.clone(), self.session.clone());
-        let message = self.received(message);
-        let handled = self.attend(server.handle(session.as_ref(), message)).await?;
-        let Some((accepted, session)) = handled.connect.zip(session) else {
-            let session = self.session.clone();
-            let reply = self.attend(server.extend_reply(session.as_ref(), handled.reply)).await?;
-            replies.extend(reply);
-            return Ok(None);
+        let mut message = self.received(message);
+        let work = async {
+            let accepted = server.handle(session.as_ref(), &mut message).await;
+            match accepted.zip(session.as_ref()) {
+                None => Err(server.extend_reply(session.as_ref(), message.reply_mut()).await),
+                Some((accepted, session)) => Ok((accepted, session.clone())),
+            }
+        };
+        let outcome = self.attend(pin!(work)).await?;
+        let (accepted, session) = match outcome {
+            Ok(accepted) => accepted,
+            Err(Flow::Continue) => {
+                replies.push(message.into_reply());
+                return Ok(None);
+            }
+            Err(Flow::Stop) => return Ok(None),
         };
         self.held = None;
         let mut receipt = Receipt::new(&self.server, Some(session.clone()));
         receipt.cycle = Some(accepted.cycle);
-        let reply = handled.reply.into();
+        let reply = message.into_reply().into();
         let connect = HeldConnect { cycle: accepted.cycle, reply, receipt };
         Ok(match session.hold(accepted, true) {
             Some(timeout) => {
@@ -395,17 +407,17 @@ impl Connection {
 
     async fn request(&mut self, message: Message) -> Result<Option<Message>, End> {
         let (server, session) = (self.server.clone(), self.session.clone());
-        let message = self.received(message);
-        self.attend(async {
-            let handled = server.handle(session.as_ref(), message).await;
-            server.extend_reply(session.as_ref(), handled.reply).await
-        })
-        .await
+        let mut message = self.received(message);
+        let work = async {
+            server.handle(session.as_ref(), &mut message).await;
+            server.extend_reply(session.as_ref(), message.reply_mut()).await
+        };
+        let flow = self.attend(pin!(work)).await?;
+        Ok((flow == Flow::Continue).then(|| message.into_reply()))
     }
 
     /// Waits for the application; if that takes its time, what is in the outbox goes out first.
-    async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
-        let mut work = pin!(work);
+    async fn attend<F: Future>(&mut self, mut work: Pin<&mut F>) -> Result<F::Output, End> {
         if !self.outbox.is_empty() {
             if let Poll::Ready(done) = poll!(work.as_mut()) {
                 return Ok(done);
@@ -459,9 +471,9 @@ impl Connection {
         let mut reply = reply.into();
         self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
         let server = self.server.clone();
-        let reply = self.attend(server.extend_reply(Some(session), reply)).await?;
+        let flow = self.attend(pin!(server.extend_reply(Some(session), &mut reply))).await?;
         let (batch, queue) = session.drain_with_connect(cycle);
-        if let Some(mut reply) = reply {
+        if flow == Flow::Continue {
             if let Some(batch) = batch {
                 reply.ext_mut().insert("ack".to_owned(), json!(batch));
             }
@@ -511,7 +523,16 @@ impl Connection {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.write_patiently().await {
+        // Mostly the kernel takes it at once, and no timer is needed.
+        let written = loop {
+            match self.write_some().now_or_never() {
+                Some(Ok(false)) => {}
+                Some(Ok(true)) => break Ok(()),
+                Some(Err(error)) => break Err(error),
+                None => break Box::pin(self.write_patiently()).await,
+            }
+        };
+        if let Err(error) = written {
             self.give_back();
             return Err(end_of(&error));
         }
@@ -523,12 +544,6 @@ impl Connection {
     /// Waits for the peer to take all, but not for one that takes nothing, nor when the session has
     /// ended meanwhile.
     async fn write_patiently(&mut self) -> Result<(), SocketError> {
-        // Mostly the kernel takes it at once, and no timer is needed.
-        while let Some(is_done) = self.write_some().now_or_never() {
-            if is_done? {
-                return Ok(());
-            }
-        }
         let (carrier, time) = (self.carrier.clone(), self.server.0.config.ws.write_timeout);
         let mut is_woken = false;
         loop {
