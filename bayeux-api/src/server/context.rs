@@ -44,8 +44,9 @@ impl BayeuxContext {
     /// Returns the cookie of this name.
     #[doc(alias = "getCookie")]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.header_values("cookie")
-            .into_iter()
+        let headers = self.headers.get_all(http::header::COOKIE).iter();
+        headers
+            .filter_map(|value| value.to_str().ok())
             .flat_map(cookies)
             .find_map(|(key, value)| (key == name).then_some(value))
     }

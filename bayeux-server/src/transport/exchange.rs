@@ -137,17 +137,20 @@ impl Exchange {
                     reply.fail(&BayeuxError::NotWithHandshake);
                     processed.replies.push(Some(reply));
                 }
-                _ => self.process_one(message, &mut processed).await,
+                _ => {
+                    let context = self.context.clone();
+                    let mut message = ServerMessage::received(message, self.transport, context);
+                    self.process_one(&mut message, &mut processed).await;
+                }
             }
         }
         processed
     }
 
-    async fn process_one(&self, message: Message, processed: &mut Processed) {
+    async fn process_one(&self, message: &mut ServerMessage, processed: &mut Processed) {
         let session = processed.session.as_ref();
         let is_handshake = message.is_handshake();
-        let mut message = ServerMessage::received(message, self.transport, self.context.clone());
-        if let Some(accepted) = self.server.handle(session, &mut message).await {
+        if let Some(accepted) = self.server.handle(session, message).await {
             processed.receipt.cycle = Some(accepted.cycle);
             if let Some((place, _)) = processed.connect.take()
                 && let (Some(session), Some(reply)) = (session, processed.replies[place].take())
@@ -155,11 +158,11 @@ impl Exchange {
                 processed.replies[place] = self.complete_reply(session, reply).await;
             }
             processed.connect = Some((processed.replies.len(), accepted));
-            processed.replies.push(Some(message.into_reply()));
+            processed.replies.push(Some(std::mem::take(message.reply_mut())));
             return;
         }
         let flow = self.server.extend_reply(session, message.reply_mut()).await;
-        let reply = (flow == Flow::Continue).then(|| message.into_reply());
+        let reply = (flow == Flow::Continue).then(|| std::mem::take(message.reply_mut()));
         match is_handshake {
             true => processed.handshake = reply.map(Box::new),
             false => processed.replies.push(reply),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_api::{Frozen, Message};
+use bayeux_api::{Frozen, Message, encode_into};
 use bytes::Bytes;
 
 use crate::{proto::session::Cycle, server::Server, session::Session};
@@ -22,10 +22,10 @@ impl Parcel {
     pub(crate) fn encode(mut self) -> (Vec<Bytes>, Receipt) {
         let mut array = Array::default();
         if let Some(reply) = self.handshake {
-            array.add(&reply.freeze());
+            array.add_reply(&reply);
         }
         self.queue.iter().for_each(|message| array.add(message));
-        self.replies.into_iter().for_each(|reply| array.add(&reply.freeze()));
+        self.replies.iter().for_each(|reply| array.add_reply(reply));
         self.receipt.messages = self.queue;
         (array.end(), self.receipt)
     }
@@ -43,6 +43,14 @@ struct Array {
 const SHARED: usize = 8 * 1024;
 
 impl Array {
+    fn add_reply(&mut self, reply: &Message) {
+        let start = self.open.len();
+        encode_into(&mut self.open, [reply]);
+        // Its own brackets become those of this array.
+        self.open[start] = if self.parts.is_empty() && start == 0 { b'[' } else { b',' };
+        self.open.pop();
+    }
+
     fn add(&mut self, message: &Frozen) {
         let is_first = self.parts.is_empty() && self.open.is_empty();
         self.open.push(if is_first { b'[' } else { b',' });

@@ -1,9 +1,10 @@
 //! From an HTTP request to what Bayeux needs of it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, task::Poll, time::Duration};
 
 use bayeux_api::{DecodeError, server::BayeuxContext};
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
+use futures_util::poll;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use http_body_util::BodyExt as _;
 
@@ -92,7 +93,12 @@ where
     if body.size_hint().lower() > most as u64 {
         return Err(DecodeError::TooLarge(most).into());
     }
-    match tokio::time::timeout(time, collect(body, most)).await {
+    let mut reading = Box::pin(collect(body, most));
+    // Mostly it came with the head, and no timer is needed.
+    if let Poll::Ready(read) = poll!(reading.as_mut()) {
+        return read;
+    }
+    match tokio::time::timeout(time, reading).await {
         Ok(read) => read,
         Err(_) => Err(Failure::Slow(time.as_millis())),
     }
@@ -105,9 +111,13 @@ where
     let mut body = std::pin::pin!(body);
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Failure::Broken)?.into_data() else { continue };
+        let Ok(mut data) = frame.map_err(|_| Failure::Broken)?.into_data() else { continue };
         if bytes.len() + data.remaining() > most {
             return Err(DecodeError::TooLarge(most).into());
+        }
+        if bytes.is_empty() && body.is_end_stream() {
+            // It came whole, and what it is in need not be copied.
+            return Ok(data.copy_to_bytes(data.remaining()));
         }
         bytes.put(data);
     }

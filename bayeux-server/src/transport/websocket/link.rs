@@ -12,7 +12,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use crate::{
     carrier::{Direct, Written},
     driver::lock,
-    transport::websocket::outbox::Outbox,
+    transport::websocket::outbox::{Outbox, append_frames},
 };
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Link {
 const MOST: usize = 64 * 1024;
 
 thread_local! {
-    static OUTBOX: RefCell<Outbox> = RefCell::default();
+    static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Link {
@@ -57,28 +57,23 @@ impl Direct for Link {
         if messages.iter().map(|message| message.weight()).sum::<usize>() > MOST {
             return Written::Nothing;
         }
-        OUTBOX.with_borrow_mut(|outbox| {
-            outbox.put_messages(messages.iter().cloned(), self.per_frame);
-            while !outbox.is_empty() {
-                match self.writer.try_write(outbox.front()) {
-                    Ok(count) if count > 0 => {
-                        outbox.advance(count);
-                    }
-                    // The connection, which reads, gets to know of errors too.
-                    Ok(_) | Err(_) => break,
-                }
-            }
-            if outbox.is_empty() {
-                messages.clear();
-                return Written::All;
-            }
-            if !outbox.has_begun() {
-                *outbox = Outbox::default();
-                return Written::Nothing;
-            }
-            messages.clear();
-            *lock(&self.rest) = Some(Box::new(std::mem::take(outbox)));
-            Written::Part
-        })
+        let (count, whole) = FRAMES.with_borrow_mut(|frames| {
+            frames.clear();
+            append_frames(frames, messages, self.per_frame);
+            // The connection, which reads, gets to know of errors too.
+            (self.writer.try_write(frames).unwrap_or_default(), frames.len())
+        });
+        if count == 0 {
+            return Written::Nothing;
+        }
+        if count < whole {
+            let mut outbox = Outbox::default();
+            outbox.put_messages(messages.drain(..), self.per_frame);
+            outbox.skip(count);
+            *lock(&self.rest) = Some(Box::new(outbox));
+            return Written::Part;
+        }
+        messages.clear();
+        Written::All
     }
 }

@@ -30,11 +30,6 @@ impl Outbox {
         self.put == self.written
     }
 
-    /// Whether anything of it was written.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.written > 0
-    }
-
     /// Returns how many bytes are to be written.
     pub(crate) fn len(&self) -> usize {
         self.put - self.written
@@ -52,7 +47,7 @@ impl Outbox {
         }
         let messages: Vec<_> = messages.into_iter().collect();
         for together in messages.chunks(per_frame.unwrap_or(messages.len()).max(1)) {
-            self.append(|open| frame::append_written(open, |open| join(together, open)));
+            self.append(|open| append_frames(open, together, None));
             self.messages.extend(together.iter().map(|message| (self.put, message.clone())));
         }
     }
@@ -115,6 +110,15 @@ impl Outbox {
         messages
     }
 
+    /// Notes that so many bytes were written otherwise.
+    pub(crate) fn skip(&mut self, mut count: usize) {
+        while count > 0 {
+            let part = self.front().len().min(count);
+            self.advance(part);
+            count -= part;
+        }
+    }
+
     /// Gives back the memory of an outbox that is empty.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
@@ -133,6 +137,16 @@ impl Outbox {
         part.advance(std::mem::take(&mut self.at));
         if !part.is_empty() {
             self.parts.push_back(part);
+        }
+    }
+}
+
+/// Appends messages, `per_frame` in a frame.
+pub(crate) fn append_frames(out: &mut Vec<u8>, messages: &[Arc<Frozen>], per_frame: Option<usize>) {
+    for together in messages.chunks(per_frame.unwrap_or(messages.len()).max(1)) {
+        match together {
+            [message] => frame::append_text(out, message.array()),
+            _ => frame::append_written(out, |out| join(together, out)),
         }
     }
 }
@@ -204,7 +218,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.put_messages([message(1), message(2), message(3)], Some(1));
         let first = message(1).array().len() + 2;
-        assert_eq!(outbox.advance(first + 1), 1);
+        outbox.skip(first + 1);
         let left: Vec<_> = outbox.take_messages().iter().map(|message| message.weight()).collect();
         assert_eq!(left, [message(2).weight(), message(3).weight()]);
         assert!(outbox.is_empty());
