@@ -81,6 +81,12 @@ pub(crate) struct Load {
     process: Option<Process>,
 }
 
+/// Takes an argument in seconds, which may have a fraction.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is no number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 impl LoadArguments {
     /// Gets ready: also binds this thread to its core.
     pub(crate) fn load(&self) -> Result<Load> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -30,9 +30,10 @@ impl Process {
     pub(crate) fn cpu(self) -> Result<Duration> {
         let mut nanos = 0;
         let tasks = format!("/proc/{}/task", self.pid);
-        for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))? {
+        for task in fs::read_dir(&tasks).map_err(|error| self.unreadable(&error))? {
             let path = task?.path().join("schedstat");
-            let statistics = fs::read_to_string(&path)?;
+            // A thread may have ended just now.
+            let Ok(statistics) = fs::read_to_string(&path) else { continue };
             let first = statistics.split_whitespace().next().and_then(|time| time.parse().ok());
             nanos += first.unwrap_or(0_u64);
         }
@@ -42,12 +43,16 @@ impl Process {
     /// Returns the bytes of memory that it has resident.
     pub(crate) fn resident(self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid);
-        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let status = fs::read_to_string(&path).map_err(|error| self.unreadable(&error))?;
         let kilobytes: u64 = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
             .ok_or_else(|| format!("{path} has no VmRSS"))?;
         Ok(kilobytes * 1024)
+    }
+
+    fn unreadable(self, error: &io::Error) -> String {
+        format!("the server's process {} cannot be looked at: has it ended? {error}", self.pid)
     }
 }
 

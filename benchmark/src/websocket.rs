@@ -1,6 +1,8 @@
 //! The client's end of one WebSocket.
 
 use std::{
+    error::Error,
+    fmt,
     future::poll_fn,
     task::{Context, Poll},
 };
@@ -18,6 +20,19 @@ use crate::{
 pub(crate) struct WebSocket {
     wire: Wire,
 }
+
+/// The server closed a WebSocket, with a reason or an empty one.
+#[derive(Debug)]
+pub(crate) struct Closed(String);
+
+impl fmt::Display for Closed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = if self.0.is_empty() { "without a reason" } else { &self.0 };
+        write!(formatter, "the server closed a WebSocket: {reason}")
+    }
+}
+
+impl Error for Closed {}
 
 impl WebSocket {
     /// Opens the connection of this number.
@@ -84,8 +99,7 @@ fn frames(bytes: &[u8], take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<usi
             Kind::Text => take(frame.payload)?,
             Kind::Close => {
                 let reason = frame.payload.get(2..).unwrap_or_default();
-                let reason = String::from_utf8_lossy(reason);
-                return Err(format!("the server closed a WebSocket: {reason}").into());
+                return Err(Closed(String::from_utf8_lossy(reason).into_owned()).into());
             }
             Kind::Other => {}
         }

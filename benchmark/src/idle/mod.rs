@@ -2,7 +2,12 @@
 
 mod parked;
 
-use std::{cell::Cell, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    fmt,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -12,7 +17,7 @@ use tokio::{sync::mpsc, task::spawn_local};
 use crate::{
     Result,
     link::{Link, Part},
-    load::{Load, LoadArguments, Protocol, Transport},
+    load::{Load, LoadArguments, Protocol, Transport, seconds},
     process::check_file_limit,
     report, say,
 };
@@ -37,8 +42,13 @@ pub(crate) struct Arguments {
 
     /// For how many seconds processor time is measured, once all are there; better several times the
     /// server's timeout.
-    #[arg(long, value_name = "S", default_value_t = 60)]
-    seconds: u64,
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    seconds: Duration,
+
+    /// For how many seconds they are left alone before: for the last connect to arrive, and for what
+    /// the beginnings used to be given back.
+    #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
+    settle: Duration,
 }
 
 /// How a session waits.
@@ -54,21 +64,20 @@ enum State {
     Parked,
 }
 
-/// For the last connect to arrive, and for what the beginnings used to be given back.
-const SETTLE: Duration = Duration::from_secs(3);
-
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let load = arguments.load.load()?;
     let Arguments { sessions, state, seconds, .. } = arguments;
     let before = Moment::now(&load)?;
     let mut crowd = Crowd::gather(&load, state, sessions).await?;
-    tokio::time::sleep(SETTLE).await;
+    crowd.watch(arguments.settle).await?;
     let connected = Moment::now(&load)?;
     let connects = crowd.connects();
-    let mut progress = say::Progress::new("seconds", seconds);
-    for second in 0..seconds {
-        progress.at(second);
-        crowd.watch(Duration::from_secs(1)).await?;
+    let start = Instant::now();
+    let mut progress = say::Progress::new("seconds", seconds.as_secs());
+    while start.elapsed() < seconds {
+        progress.at(start.elapsed().as_secs());
+        let left = seconds.saturating_sub(start.elapsed());
+        crowd.watch(left.min(Duration::from_secs(1))).await?;
     }
     drop(progress);
     let end = Moment::now(&load)?;
@@ -173,7 +182,7 @@ struct Report {
     state: State,
     parameters: Value,
     sessions: u64,
-    seconds: u64,
+    seconds: f64,
     /// Before, with all connected, and at the end.
     resident_bytes: Option<[u64; 3]>,
     /// Of the larger of the two moments.
@@ -188,7 +197,8 @@ struct Report {
 
 impl Report {
     fn new(arguments: &Arguments, load: &Load, moments: [Moment; 3], connects: u64) -> Self {
-        let Arguments { sessions, state, seconds, .. } = *arguments;
+        let Arguments { sessions, state, .. } = *arguments;
+        let seconds = arguments.seconds.as_secs_f64();
         let [before, connected, end] = moments;
         let resident = before.resident.zip(connected.resident).zip(end.resident);
         let resident_bytes = resident.map(|((before, connected), end)| [before, connected, end]);
@@ -208,8 +218,8 @@ impl Report {
             resident_bytes,
             kib_per_session: grown.map(|grown| grown as f64 / 1024.0 / sessions as f64),
             cpu_micros_per_session_second: idle_cpu_seconds
-                .filter(|_| seconds > 0)
-                .map(|cpu| cpu * 1e6 / sessions as f64 / seconds as f64),
+                .filter(|_| seconds > 0.0)
+                .map(|cpu| cpu * 1e6 / sessions as f64 / seconds),
             connects,
             connect_cpu_seconds: cpu(before, connected),
             idle_cpu_seconds,

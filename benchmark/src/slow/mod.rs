@@ -17,7 +17,7 @@ use crate::{
     },
     latency::LatencyMicros,
     link::{Link, Part},
-    load::{Load, LoadArguments, Protocol, Transport},
+    load::{Load, LoadArguments, Protocol, Transport, seconds},
     payload,
     process::check_file_limit,
     report,
@@ -40,16 +40,24 @@ pub(crate) struct Arguments {
     transport: Transport,
 
     /// How many messages are published in a second.
-    #[arg(long, value_name = "R", default_value_t = 1000)]
+    #[arg(long, value_name = "R", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     rate: u64,
 
     /// For how many seconds all read before.
-    #[arg(long, value_name = "S", default_value_t = 10)]
-    before: u64,
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    before: Duration,
 
     /// For how many seconds the slow one does not read.
-    #[arg(long, value_name = "S", default_value_t = 30)]
-    stall: u64,
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    stall: Duration,
+
+    /// For how many seconds messages are published when the slow one reads again.
+    #[arg(long, value_name = "S", default_value = "5", value_parser = seconds)]
+    after: Duration,
+
+    /// For how many seconds messages are published before anything is measured.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
+    warm_up: Duration,
 
     /// How many bytes the payload has.
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
@@ -60,12 +68,6 @@ pub(crate) struct Arguments {
     sleep: bool,
 }
 
-/// For how long messages are published when the slow one reads again.
-const AFTER: Duration = Duration::from_secs(5);
-
-/// Before anything is measured.
-const WARM_UP: Duration = Duration::from_secs(1);
-
 /// How many bytes the system keeps for the slow one: few, so that the server notices soon.
 const RECEIVE_BUFFER: u32 = 4096;
 
@@ -74,7 +76,8 @@ const DURING: Phase = Phase(1);
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let load = arguments.load.load()?;
-    let Arguments { subscribers, transport, rate, before, stall, size, sleep, .. } = arguments;
+    let Arguments { subscribers, transport, rate, size, sleep, .. } = arguments;
+    let Arguments { warm_up, before, stall, after, .. } = arguments;
     check_file_limit(usize::try_from(subscribers + 2)?)?;
     payload::data(0, size)?;
     let others = subscribers - 1;
@@ -86,31 +89,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let style = Style { publishers: 1, transport, size, sleeps: sleep };
     let mut publishers = Publishers::open(&load, style, subscribers, &crowd).await?;
     let largest = Cell::new(load.resident()?);
+    let messages = |time: Duration| (rate as f64 * time.as_secs_f64()) as u64;
+    let until = |time| Until::Messages(messages(time));
     let publishing = async {
         let pace = Pace::Rate(rate);
-        let until = |time: Duration| Until::Messages(rate * time.as_secs());
-        publishers.publish(pace, until(WARM_UP), None).await?;
-        let published = until(Duration::from_secs(before));
-        publishers.publish(pace, published, Some(BEFORE)).await?;
+        publishers.publish(pace, until(warm_up), None).await?;
+        publishers.publish(pace, until(before), Some(BEFORE)).await?;
         stalled.stall();
         let resident = load.resident()?;
         largest.set(resident);
-        let published = until(Duration::from_secs(stall));
-        let during = publishers.publish(pace, published, Some(DURING));
+        let during = publishers.publish(pace, until(stall), Some(DURING));
         tokio::select! {
             during = during => during?,
             Err(error) = watch_memory(&load, &largest) => return Err(error),
         };
         largest.set(largest.get().max(load.resident()?));
         stalled.resume();
-        publishers.publish(pace, until(AFTER), None).await?;
+        publishers.publish(pace, until(after), None).await?;
         publishers.wait_for_all().await?;
         tokio::time::sleep(SETTLE).await;
         publishers.wait_for_replies(&load).await?;
         Ok(resident)
     };
-    let seconds = WARM_UP.as_secs() + before + stall + AFTER.as_secs();
-    let resident = watched(&crowd, Some(rate * seconds), sleep, publishing).await?;
+    let total = [warm_up, before, stall, after].map(messages).iter().sum();
+    let resident = watched(&crowd, Some(total), sleep, publishing).await?;
     crowd.check()?;
     let published = publishers.published();
     let fate = stalled.fate(published).await;
@@ -172,8 +174,9 @@ impl Report {
             transport: arguments.transport,
             parameters: json!({
                 "subscribers": arguments.subscribers, "rate": arguments.rate,
-                "before": arguments.before, "stall": arguments.stall, "size": arguments.size,
-                "sleep": arguments.sleep,
+                "before": arguments.before.as_secs_f64(), "stall": arguments.stall.as_secs_f64(),
+                "after": arguments.after.as_secs_f64(), "warm_up": arguments.warm_up.as_secs_f64(),
+                "size": arguments.size, "sleep": arguments.sleep,
             }),
             deliveries,
             p99_before_micros: before.p99,

@@ -28,6 +28,8 @@ struct Shared {
 #[derive(Clone, Default)]
 struct Heard {
     received: u64,
+    /// One more than the number of the newest.
+    next: u64,
     /// Why there will be no more.
     end: Option<String>,
 }
@@ -66,7 +68,7 @@ impl Stalled {
     /// Waits until it has all that it gets of so many messages.
     pub(super) async fn fate(mut self, published: u64) -> Fate {
         let mut heard = self.heard();
-        while heard.end.is_none() && heard.received < published {
+        while heard.end.is_none() && heard.next < published {
             let _ = timeout(SILENCE, &mut self.task).await;
             let now = self.heard();
             if now.received == heard.received && now.end.is_none() {
@@ -97,7 +99,9 @@ async fn live(mut link: Link, shared: Rc<Shared>) {
             Err(Disorder::Early { .. }) => drop(order.skip_to(number)),
             Err(again @ Disorder::Again { .. }) => return Err(again.into()),
         }
-        shared.heard.borrow_mut().received += 1;
+        let mut heard = shared.heard.borrow_mut();
+        heard.received += 1;
+        heard.next = number + 1;
         Ok(())
     };
     loop {

@@ -1,0 +1,238 @@
+//! Each scenario, small: with the server of this project, with the floor, and with what goes wrong.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// A server that ends with this.
+struct Server {
+    child: Child,
+    url: String,
+    protocol: &'static str,
+}
+
+impl Server {
+    fn bayeux(options: &[&str]) -> Self {
+        let options = options.iter().flat_map(|option| ["-o", option]);
+        Self::start(&[&["serve"], &options.collect::<Vec<_>>()[..]].concat(), "bayeux")
+    }
+
+    fn limit() -> Self {
+        Self::start(&["limit"], "limit")
+    }
+
+    fn start(arguments: &[&str], protocol: &'static str) -> Self {
+        let mut child = benchmark(arguments)
+            .args(["--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let output = child.stdout.take().expect("the output is piped");
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).expect("the server says where it is");
+        let at = line.find("http://").expect("the server says where it is");
+        Self { child, url: line[at..].trim().to_owned(), protocol }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = benchmark(arguments);
+        let pid = self.child.id().to_string();
+        command.args(["--json", "--url", &self.url, "--pid", &pid, "--protocol", self.protocol]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a scenario that succeeds.
+    fn run(&self, arguments: &[&str]) -> Value {
+        let output = self.command(arguments).output().expect("the program starts");
+        assert!(output.status.success(), "{arguments:?}: {}", error(&output));
+        serde_json::from_slice(&output.stdout).expect("there is one JSON object and nothing else")
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn benchmark(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_benchmark"));
+    command.args(arguments);
+    command
+}
+
+fn error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const TRANSPORTS: [&str; 2] = ["websocket", "long-polling"];
+
+#[test]
+fn fanout_reaches_every_subscriber() {
+    let paces = ["--in-flight=1", "--in-flight=8", "--rate=1000"];
+    for (server, paces) in [(Server::bayeux(&[]), &paces[..]), (Server::limit(), &paces[1..2])] {
+        for transport in TRANSPORTS {
+            for pace in paces {
+                let report = server.run(&[
+                    "fanout",
+                    pace,
+                    "--transport",
+                    transport,
+                    "--subscribers=5",
+                    "--publishers=2",
+                    "--messages=50",
+                    "--warm-up=3",
+                    "--sleep",
+                ]);
+                assert_eq!(report["scenario"], "fanout");
+                assert_eq!(report["transport"], transport);
+                assert_eq!(report["deliveries"], 250, "{report}");
+                assert_eq!(report["latency_micros"]["samples"], 250);
+                assert!(report["cpu_micros_per_delivery"].as_f64() > Some(0.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn echo_comes_back_to_each_client() {
+    for server in [Server::bayeux(&[]), Server::limit()] {
+        for transport in TRANSPORTS {
+            for in_flight in ["--in-flight=1", "--in-flight=16"] {
+                let report = server.run(&[
+                    "echo",
+                    in_flight,
+                    "--transport",
+                    transport,
+                    "--clients=4",
+                    "--messages=40",
+                    "--warm-up=2",
+                    "--sleep",
+                ]);
+                assert_eq!(report["deliveries"], 160, "{report}");
+                assert_eq!(report["latency_micros"]["samples"], 160);
+            }
+        }
+    }
+}
+
+#[test]
+fn idle_sessions_stay() {
+    let server = Server::bayeux(&["timeout=100", "maxInterval=60000"]);
+    for state in ["websocket", "held", "parked"] {
+        let report = server.run(&[
+            "idle",
+            "--state",
+            state,
+            "--sessions=20",
+            "--seconds=0.25",
+            "--settle=0",
+        ]);
+        assert_eq!(report["state"], state);
+        let connects = report["connects"].as_u64().expect("connects are counted");
+        assert_eq!(connects >= 20, state != "parked", "{report}");
+        assert_eq!(report["resident_bytes"].as_array().map(Vec::len), Some(3));
+    }
+}
+
+#[test]
+fn parked_sessions_that_are_gone_are_noticed() {
+    let server = Server::bayeux(&["maxInterval=50"]);
+    let arguments = ["idle", "--state=parked", "--sessions=5", "--seconds=0.5", "--settle=0"];
+    let output = server.command(&arguments).output().expect("the program starts");
+    assert!(!output.status.success());
+    assert!(error(&output).contains("maxInterval"), "{}", error(&output));
+}
+
+#[test]
+fn churned_sessions_come_and_go() {
+    let server = Server::bayeux(&[]);
+    let cases = [&["--transport=websocket"][..], &["--transport=long-polling"]];
+    let cases = cases.into_iter().chain([&["--transport=long-polling", "--new-connection"][..]]);
+    for case in cases {
+        let report = server.run(&[&["churn", "--cycles=40", "--first=20"], case].concat());
+        assert_eq!(report["cycles"], 40);
+        assert!(report["cpu_micros_per_cycle"].as_f64() > Some(0.0), "{report}");
+        assert!(report["growth_percent"].is_f64(), "{report}");
+    }
+}
+
+#[test]
+fn the_others_do_not_notice_the_slow_one() {
+    for transport in TRANSPORTS {
+        let server = Server::bayeux(&["maxQueue=10", "queueOverflow=dropOldest"]);
+        let report = server.run(&[
+            "slow",
+            "--transport",
+            transport,
+            "--subscribers=4",
+            "--rate=200",
+            "--warm-up=0.05",
+            "--before=0.1",
+            "--stall=0.2",
+            "--after=0.05",
+            "--sleep",
+        ]);
+        assert_eq!(report["deliveries"], 3 * (10 + 20 + 40 + 10), "{report}");
+        assert!(report["p99_ratio"].is_f64() && report["slow_outcome"].is_string(), "{report}");
+        // Over WebSocket so few messages find place in the system's buffers.
+        assert_eq!(report["slow_lost"].as_u64() > Some(0), transport == "long-polling", "{report}");
+    }
+}
+
+#[test]
+fn a_server_that_dies_fails_the_run() {
+    let cases = [
+        &["fanout", "--subscribers=3", "--seconds=30"][..],
+        &["fanout", "--subscribers=3", "--seconds=30", "--transport=long-polling"],
+        &["fanout", "--subscribers=3", "--seconds=30", "--rate=100"],
+        &["echo", "--clients=3", "--messages=1000000000"],
+        &["idle", "--sessions=3", "--seconds=30", "--settle=0"],
+        &["churn", "--cycles=1000000000"],
+        &["slow", "--subscribers=3"],
+    ];
+    thread::scope(|scope| {
+        for arguments in cases {
+            scope.spawn(move || {
+                let mut server = Server::bayeux(&[]);
+                let child = server.command(arguments).spawn().expect("the program starts");
+                thread::sleep(Duration::from_millis(400));
+                server.kill();
+                let killed = Instant::now();
+                let output = child.wait_with_output().expect("the program ends");
+                assert!(killed.elapsed() < Duration::from_secs(5), "{arguments:?} hangs");
+                assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+                assert!(output.stdout.is_empty(), "{arguments:?}");
+                assert!(error(&output).contains("error: "), "{arguments:?}: {}", error(&output));
+            });
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let cases = [
+        (&["fanout", "--url=http://127.0.0.1:1/"][..], "cannot connect to 127.0.0.1:1"),
+        (&["fanout", "--url=nothing"], "cannot use --url"),
+        (&["echo", "--url=http://127.0.0.1:1/", "--size=9"], "raise --size"),
+        (&["idle", "--url=http://127.0.0.1:1/", "--sessions=100000000"], "open files"),
+        (&["fanout", "--url=http://127.0.0.1:1/", "--pid=4294967295"], "4294967295"),
+    ];
+    for (arguments, reason) in cases {
+        let output = benchmark(arguments).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(error(&output).contains(reason), "{arguments:?}: {}", error(&output));
+    }
+}
