@@ -1,6 +1,7 @@
 //! Measures Bayeux servers: what messages, and what sessions that wait, come, go or stall cost them.
 
 mod carrier;
+mod centrifugo;
 mod churn;
 mod dialect;
 mod echo;
