@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     Result,
+    centrifugo::{self, Centrifugo, PONG},
     heart::{Heart, check},
     load::Transport,
     payload,
@@ -14,6 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Dialect {
     Bayeux(Heart),
+    Centrifugo(Centrifugo),
     /// That of `benchmark limit`, which takes Bayeux's messages for the sake of their length.
     Limit {
         heart: Heart,
@@ -41,6 +43,11 @@ impl Dialect {
     ) -> Result<Vec<String>> {
         let (heart, is_limit) = match self {
             Self::Bayeux(heart) => (heart, false),
+            Self::Centrifugo(client) => {
+                let publish =
+                    |number: &u64| Ok(client.publish(channel, &payload::data(*number, size)?));
+                return numbers.iter().map(publish).collect();
+            }
             Self::Limit { heart, .. } => (heart, true),
         };
         let mut messages = Vec::with_capacity(numbers.len());
@@ -60,11 +67,14 @@ impl Dialect {
         text: &[u8],
         take: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Replies> {
+        if matches!(self, Self::Centrifugo(_)) {
+            return centrifugo::hear(text, take);
+        }
         let mut messages = 0;
         for number in payload::numbers(text) {
             messages += 1;
             match self {
-                Self::Bayeux(_) => take(number)?,
+                Self::Bayeux(_) | Self::Centrifugo(_) => take(number)?,
                 Self::Limit { heard, .. } => {
                     take(*heard)?;
                     *heard += 1;
@@ -81,6 +91,7 @@ impl Dialect {
     pub(crate) fn connect(&mut self) -> String {
         match self {
             Self::Bayeux(heart) | Self::Limit { heart, .. } => heart.connect(),
+            Self::Centrifugo(_) => PONG.to_owned(),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     Result,
     latency::Latencies,
     link::{Link, Part},
-    load::{Load, LoadArguments, Transport},
+    load::{Load, LoadArguments, Transport, Used},
     order::Disorder,
     payload,
     process::check_file_limit,
@@ -83,14 +83,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         "size": size, "sleep": sleep,
     });
     let report = Deliveries::new("echo", load.protocol, transport, parameters);
-    let Measured { wall, cpu, latencies } = measured;
-    let report = report.measured(messages * clients, wall, cpu, latencies.micros());
+    let Measured { wall, used, latencies } = measured;
+    let report = report.measured(messages * clients, wall, used, latencies.micros());
     report::print(told.json, &report)
 }
 
 struct Measured {
     wall: Duration,
-    cpu: Option<Duration>,
+    used: Used,
     latencies: Latencies,
 }
 
@@ -122,20 +122,19 @@ async fn measure(load: &Load, arguments: &Arguments, mut clients: Vec<Client>) -
     let measuring = async {
         let ignore = |_| done.set(done.get() + 1);
         try_join_all(clients.iter_mut().map(|client| client.run(warm_up, &ignore))).await?;
-        let (before, start) = (load.cpu()?, Instant::now());
+        let (before, start) = (load.used()?, Instant::now());
         try_join_all(clients.iter_mut().map(|client| client.run(messages, &record))).await?;
-        let (wall, after) = (start.elapsed(), load.cpu()?);
+        let (wall, after) = (start.elapsed(), load.used()?);
         try_join_all(clients.iter_mut().map(Client::finish)).await?;
-        let cpu = after.zip(before).map(|(after, before)| after.saturating_sub(before));
-        Ok((wall, cpu))
+        Ok((wall, after.since(before)))
     };
     let total = (messages + warm_up) * arguments.clients;
     let measured: Result<_> = tokio::select! {
         measured = measuring => measured,
         Err(failure) = watch("messages", total, || done.get()) => Err(failure),
     };
-    let (wall, cpu) = measured?;
-    Ok(Measured { wall, cpu, latencies: latencies.into_inner() })
+    let (wall, used) = measured?;
+    Ok(Measured { wall, used, latencies: latencies.into_inner() })
 }
 
 /// One client.

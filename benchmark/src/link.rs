@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::{
     Result,
     carrier::Carrier,
+    centrifugo::{self, Centrifugo},
     dialect::{Dialect, Replies},
     heart::Heart,
     limit::path,
@@ -56,6 +57,12 @@ impl Link {
     ) -> Result<Self> {
         let opened = match load.protocol {
             Protocol::Bayeux => timeout(PATIENCE, Self::bayeux(load, transport, part, number)),
+            Protocol::Centrifugo => {
+                let opened = timeout(PATIENCE, Self::centrifugo(load, transport, part, number));
+                return opened
+                    .await
+                    .map_err(|_| "the server did not answer a new client in time")?;
+            }
             Protocol::Limit => return Self::limit(load, transport, part, number).await,
         };
         opened.await.map_err(|_| "the server did not answer a new client in time")?
@@ -86,6 +93,25 @@ impl Link {
         let mut link = Self { dialect, transport, carrier, publisher, replies: Replies::default() };
         link.connect()?;
         Ok(link)
+    }
+
+    async fn centrifugo(
+        load: &Load,
+        transport: Transport,
+        part: Part<'_>,
+        number: usize,
+    ) -> Result<Self> {
+        if transport != Transport::WebSocket {
+            return Err("Centrifugo's protocol is for --transport websocket alone".into());
+        }
+        let mut carrier = Carrier::open(load, transport, &load.target.path, number).await?;
+        let mut client = Centrifugo::default();
+        request(&mut carrier, client.connect()).await?;
+        if let Some(channel) = part.subscription() {
+            request(&mut carrier, client.subscribe(channel)).await?;
+        }
+        let dialect = Dialect::Centrifugo(client);
+        Ok(Self { dialect, transport, carrier, publisher: None, replies: Replies::default() })
     }
 
     async fn limit(
@@ -154,6 +180,15 @@ impl Link {
     fn connect(&mut self) -> Result<()> {
         self.carrier.send(&[self.dialect.connect()])
     }
+}
+
+/// Sends a command of Centrifugo, and waits for its reply.
+async fn request(carrier: &mut Carrier, command: String) -> Result<()> {
+    carrier.send(&[command])?;
+    for text in carrier.receive().await? {
+        centrifugo::hear(&text, &mut |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 impl<'a> Part<'a> {

@@ -42,6 +42,8 @@ pub(crate) struct LoadArguments {
 pub(crate) enum Protocol {
     /// Bayeux, as this server, CometD and Faye do.
     Bayeux,
+    /// What Centrifugo has of its own, over WebSocket alone.
+    Centrifugo,
     /// What `benchmark limit` wants: nobody shakes hands, and its messages are only counted.
     Limit,
 }
@@ -87,6 +89,25 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// Processor time: up to a moment, or between two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    /// The server's; none if its process is not known.
+    pub(crate) server: Option<Duration>,
+    pub(crate) generator: Duration,
+}
+
+impl Used {
+    /// Returns what was used between two moments.
+    pub(crate) fn since(self, before: Self) -> Self {
+        let server = self.server.zip(before.server);
+        Self {
+            server: server.map(|(after, before)| after.saturating_sub(before)),
+            generator: self.generator.saturating_sub(before.generator),
+        }
+    }
+}
+
 impl LoadArguments {
     /// Gets ready: also binds this thread to its core.
     pub(crate) fn load(&self) -> Result<Load> {
@@ -114,6 +135,12 @@ impl Load {
     /// Returns the processor time that the server has had, if its process is known.
     pub(crate) fn cpu(&self) -> Result<Option<Duration>> {
         self.process.map(Process::cpu).transpose()
+    }
+
+    /// Returns the processor time that the server and this process have had.
+    pub(crate) fn used(&self) -> Result<Used> {
+        let generator = Process::new(std::process::id()).cpu()?;
+        Ok(Used { server: self.cpu()?, generator })
     }
 
     /// Returns the bytes of memory that the server has resident, if its process is known.

@@ -1,7 +1,9 @@
 //! Measures Bayeux servers: what messages, and what sessions that wait, come, go or stall cost them.
 
 mod carrier;
+mod centrifugo;
 mod churn;
+mod compare;
 mod dialect;
 mod echo;
 mod fanout;
@@ -63,6 +65,8 @@ enum Command {
     Idle(idle::Arguments),
     /// Makes sessions that come and go at once.
     Churn(churn::Arguments),
+    /// Measures all of it beside other servers, and writes docs/performance.md.
+    Compare(compare::Arguments),
     /// Lets one subscriber stop reading while the others go on.
     Slow(slow::Arguments),
 }
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Command::Echo(arguments) => generate(echo::run(arguments)),
         Command::Idle(arguments) => generate(idle::run(arguments)),
         Command::Churn(arguments) => generate(churn::run(arguments)),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Slow(arguments) => generate(slow::run(arguments)),
     };
     match outcome {

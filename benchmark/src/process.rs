@@ -8,6 +8,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    time::{clock_getcpuclockid, clock_gettime},
+    unistd::Pid,
+};
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CpuSet, sched_setaffinity},
@@ -26,18 +30,12 @@ impl Process {
         Self { pid }
     }
 
-    /// Returns the processor time that its threads have had, to the nanosecond.
+    /// Returns the processor time that its threads have had, to the nanosecond; those that have ended
+    /// count, too.
     pub(crate) fn cpu(self) -> Result<Duration> {
-        let mut nanos = 0;
-        let tasks = format!("/proc/{}/task", self.pid);
-        for task in fs::read_dir(&tasks).map_err(|error| self.unreadable(&error))? {
-            let path = task?.path().join("schedstat");
-            // A thread may have ended just now.
-            let Ok(statistics) = fs::read_to_string(&path) else { continue };
-            let first = statistics.split_whitespace().next().and_then(|time| time.parse().ok());
-            nanos += first.unwrap_or(0_u64);
-        }
-        Ok(Duration::from_nanos(nanos))
+        let gone = |error: nix::Error| self.unreadable(&error.into());
+        let clock = clock_getcpuclockid(Pid::from_raw(self.pid.cast_signed())).map_err(gone)?;
+        Ok(clock_gettime(clock).map_err(gone)?.into())
     }
 
     /// Returns the bytes of memory that it has resident.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Result,
     latency::LatencyMicros,
-    load::{Protocol, Transport},
+    load::{Protocol, Transport, Used},
     say,
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct Deliveries {
     /// None if the server's process is not known.
     pub(crate) server_cpu_seconds: Option<f64>,
     pub(crate) cpu_micros_per_delivery: Option<f64>,
+    /// This process's own, which is all of its core's unless it sleeps.
+    pub(crate) generator_cpu_seconds: f64,
     pub(crate) latency_micros: Option<LatencyMicros>,
     /// A run with losses fails, so that this is zero.
     pub(crate) lost: u64,
@@ -46,12 +48,14 @@ impl Deliveries {
         mut self,
         deliveries: u64,
         wall: Duration,
-        cpu: Option<Duration>,
+        used: Used,
         latency: Option<LatencyMicros>,
     ) -> Self {
         self.deliveries = deliveries;
         self.wall_seconds = wall.as_secs_f64();
         self.deliveries_per_second = deliveries as f64 / self.wall_seconds;
+        let cpu = used.server;
+        self.generator_cpu_seconds = used.generator.as_secs_f64();
         self.server_cpu_seconds = cpu.map(|cpu| cpu.as_secs_f64());
         self.cpu_micros_per_delivery = cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / deliveries as f64);
         self.latency_micros = latency;
@@ -75,6 +79,7 @@ impl Deliveries {
             deliveries_per_second: 0.0,
             server_cpu_seconds: None,
             cpu_micros_per_delivery: None,
+            generator_cpu_seconds: 0.0,
             latency_micros: None,
             lost: 0,
         }
@@ -84,7 +89,7 @@ impl Deliveries {
 impl fmt::Display for Deliveries {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = match self.protocol {
-            Protocol::Bayeux => "each once and in order",
+            Protocol::Bayeux | Protocol::Centrifugo => "each once and in order",
             Protocol::Limit => "counted",
         };
         writeln!(formatter, "{} deliveries over {}, {counted}", self.deliveries, self.transport)?;

@@ -100,20 +100,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let measuring = async {
         publishers.publish(pace, Until::Messages(warm_up), None).await?;
         publishers.wait_for_all().await?;
-        let (before, start) = (load.cpu()?, Instant::now());
+        let (before, start) = (load.used()?, Instant::now());
         let messages = publishers.publish(pace, until, Some(Phase(0))).await?;
         publishers.wait_for_all().await?;
-        let (wall, after) = (start.elapsed(), load.cpu()?);
-        let cpu = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+        let (wall, after) = (start.elapsed(), load.used()?);
         tokio::time::sleep(SETTLE).await;
         publishers.wait_for_replies(&load).await?;
         crowd.check()?;
-        Ok((messages, wall, cpu))
+        Ok((messages, wall, after.since(before)))
     };
-    let (messages, wall, cpu) = watched(&crowd, arguments.expected(), sleeps, measuring).await?;
+    let (messages, wall, used) = watched(&crowd, arguments.expected(), sleeps, measuring).await?;
     let latency = crowd.latencies(Phase(0)).micros();
     let report = Deliveries::new("fanout", load.protocol, transport, arguments.parameters());
-    let report = report.measured(messages * subscribers, wall, cpu, latency);
+    let report = report.measured(messages * subscribers, wall, used, latency);
     report::print(arguments.load.json, &report)
 }
 

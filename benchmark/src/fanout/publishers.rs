@@ -119,7 +119,7 @@ impl Publishers {
     pub(crate) async fn wait_for_replies(&mut self, load: &Load) -> Result<()> {
         let replies = |links: &[Link]| links.iter().map(|link| link.replies.publishes).sum::<u64>();
         let start = Instant::now();
-        while load.protocol == Protocol::Bayeux && replies(&self.links) < self.next {
+        while load.protocol != Protocol::Limit && replies(&self.links) < self.next {
             let pause = tokio::time::sleep(Duration::from_millis(100));
             self.wait(pause).await?;
             if start.elapsed() > PATIENCE {
