@@ -26,13 +26,26 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When which session has to be looked at. Each session is here once, or a few times while its
-/// deadline moves to and fro; times are rounded up, so that one wake-up serves many sessions.
+/// When which session has to be looked at. Each session is here once; times are rounded up, so that one
+/// wake-up serves many sessions.
 #[derive(Debug)]
 pub(crate) struct Timers {
     start: Instant,
-    due: Mutex<BTreeMap<Instant, Vec<Weak<Session>>>>,
+    due: Mutex<Due>,
     changed: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Due {
+    sessions: BTreeMap<Timer, Weak<Session>>,
+    last: u64,
+}
+
+/// When a session is looked at; of those at the same time each has a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timer {
+    pub(crate) at: Instant,
+    number: u64,
 }
 
 const STEP: Duration = Duration::from_millis(50);
@@ -45,17 +58,32 @@ impl Timers {
         Self { start: now(), due: Mutex::default(), changed: Arc::default() }
     }
 
-    /// Looks at `session` soon after `deadline`; returns when exactly.
-    pub(crate) fn arm(&self, deadline: Instant, session: Weak<Session>) -> Instant {
+    /// Looks at `session` soon after `deadline`, and no more at the time of the timer before.
+    pub(crate) fn arm(
+        &self,
+        before: Option<Timer>,
+        deadline: Instant,
+        session: Weak<Session>,
+    ) -> Timer {
         let at = self.next_step(deadline);
         let mut due = lock(&self.due);
-        let is_first = due.first_key_value().is_none_or(|(first, _)| at < *first);
-        due.entry(at).or_default().push(session);
+        due.last += 1;
+        let timer = Timer { at, number: due.last };
+        let is_first = due.sessions.first_key_value().is_none_or(|(first, _)| at < first.at);
+        due.sessions.insert(timer, session);
+        let gone = before.and_then(|before| due.sessions.remove(&before));
         drop(due);
+        drop(gone);
         if is_first {
             self.changed.notify_one();
         }
-        at
+        timer
+    }
+
+    /// Forgets the session of this timer, which would otherwise keep its memory until then.
+    pub(crate) fn disarm(&self, timer: Timer) {
+        let gone = lock(&self.due).sessions.remove(&timer);
+        drop(gone);
     }
 
     /// Returns when to end a wait until `until`: a long one ends together with others, up to 50 ms late,
@@ -72,17 +100,17 @@ impl Timers {
     }
 
     fn next(&self) -> Option<Instant> {
-        lock(&self.due).first_key_value().map(|(at, _)| *at)
+        lock(&self.due).sessions.first_key_value().map(|(timer, _)| timer.at)
     }
 
     fn take_due(&self, now: Instant) -> Vec<Weak<Session>> {
         let mut due = lock(&self.due);
         let mut sessions = Vec::new();
-        while let Some(entry) = due.first_entry() {
-            if *entry.key() > now {
+        while let Some(entry) = due.sessions.first_entry() {
+            if entry.key().at > now {
                 break;
             }
-            sessions.append(&mut entry.remove());
+            sessions.push(entry.remove());
         }
         sessions
     }
@@ -129,7 +157,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_has_few_timers_however_long_it_lives() {
+    async fn a_session_has_one_timer_however_long_it_lives_and_none_after() {
         let server = Server::new();
         let client = server.in_process();
         let reply = client.send(r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();
@@ -139,7 +167,12 @@ mod tests {
         for _ in 0..1440 {
             client.send(&connect).await.unwrap();
         }
-        let entries: usize = lock(&server.0.timers.due).values().map(Vec::len).sum();
-        assert!(entries < 40, "{entries}");
+        let timers = || lock(&server.0.timers.due).sessions.len();
+        assert_eq!(timers(), 1);
+        client
+            .send(&format!(r#"[{{"channel":"/meta/disconnect","clientId":"{id}"}}]"#))
+            .await
+            .unwrap();
+        assert_eq!(timers(), 0);
     }
 }

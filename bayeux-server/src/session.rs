@@ -15,7 +15,7 @@ use std::{
 use crate::{
     carrier::{Carrier, Written},
     channel::{Channel, Inserted},
-    driver::{self, Timers, lock},
+    driver::{self, Timer, Timers, lock},
     proto::{
         browsers::BrowserId,
         session::{self as proto, Accepted, Cycle, Delivered, Delivery, Held},
@@ -57,7 +57,7 @@ struct Core {
     carried: Option<Carried>,
     subscriptions: Vec<Arc<Channel>>,
     /// When the driver next looks at this session.
-    armed: Option<Instant>,
+    timer: Option<Timer>,
 }
 
 /// What an application added; most sessions have none.
@@ -109,7 +109,7 @@ impl Session {
         origin: Origin,
         machine: proto::Session,
     ) -> Arc<Self> {
-        let core = Core { machine, carried: None, subscriptions: Vec::new(), armed: None };
+        let core = Core { machine, carried: None, subscriptions: Vec::new(), timer: None };
         Arc::new_cyclic(|me| Self {
             id,
             server,
@@ -198,6 +198,9 @@ impl Session {
             core.machine.deliver(farewell, None, Some(Overflow::DropOldest), now);
         }
         core.machine.remove(removal);
+        if let (Some(timer), Some(server)) = (core.timer.take(), self.server.upgrade()) {
+            server.timers.disarm(timer);
+        }
         if removal != Removal::Disconnected && removal != Removal::Removed {
             core.machine.clear();
         }
@@ -210,11 +213,11 @@ impl Session {
         if core.machine.is_over(now) {
             return true;
         }
-        if core.armed.is_some_and(|armed| armed > now) {
-            // A time from before the deadline moved to an earlier one.
+        if core.timer.is_some_and(|timer| timer.at > now) {
+            // The deadline moved while the driver came here.
             return false;
         }
-        core.armed = None;
+        core.timer = None;
         self.arm(&mut core, timers);
         false
     }
@@ -230,9 +233,9 @@ impl Session {
 
     fn arm(&self, core: &mut Core, timers: &Timers) {
         let Some(deadline) = core.machine.deadline() else { return };
-        let is_earlier = core.armed.is_none_or(|armed| deadline < armed);
+        let is_earlier = core.timer.is_none_or(|timer| deadline < timer.at);
         if is_earlier && self.origin.transport.is_some() {
-            core.armed = Some(timers.arm(deadline, self.me.clone()));
+            core.timer = Some(timers.arm(core.timer, deadline, self.me.clone()));
         }
     }
 
