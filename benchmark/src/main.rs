@@ -7,16 +7,20 @@ mod echo;
 mod fanout;
 mod frame;
 mod heart;
+mod histogram;
 mod idle;
 mod latency;
 mod limit;
 mod link;
 mod load;
+mod load_client;
+mod load_server;
 mod order;
 mod payload;
 mod polling;
 #[allow(dead_code, reason = "servers are started by the other program")]
 mod process;
+mod prompt;
 mod report;
 mod response;
 mod say;
@@ -65,6 +69,12 @@ enum Command {
     Churn(churn::Arguments),
     /// Lets one subscriber stop reading while the others go on.
     Slow(slow::Arguments),
+    /// Loads a server with clients in rooms, as CometD's load client does.
+    #[command(name = "load_client")]
+    LoadClient(load_client::Arguments),
+    /// Serves load clients, as CometD's load server does.
+    #[command(name = "load_server")]
+    LoadServer(load_server::Arguments),
 }
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -78,6 +88,8 @@ fn main() -> ExitCode {
         Command::Idle(arguments) => generate(idle::run(arguments)),
         Command::Churn(arguments) => generate(churn::run(arguments)),
         Command::Slow(arguments) => generate(slow::run(arguments)),
+        Command::LoadClient(arguments) => load_client::start(arguments),
+        Command::LoadServer(arguments) => load_server::start(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
