@@ -9,6 +9,7 @@ mod frame;
 mod heart;
 mod histogram;
 mod idle;
+mod instructions;
 mod latency;
 mod limit;
 mod link;
@@ -69,6 +70,8 @@ enum Command {
     Churn(churn::Arguments),
     /// Lets one subscriber stop reading while the others go on.
     Slow(slow::Arguments),
+    /// Counts the instructions of single operations, and compares with those on record.
+    Instructions(instructions::Arguments),
     /// Loads a server with clients in rooms, as CometD's load client does.
     #[command(name = "load_client")]
     LoadClient(load_client::Arguments),
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Idle(arguments) => generate(idle::run(arguments)),
         Command::Churn(arguments) => generate(churn::run(arguments)),
         Command::Slow(arguments) => generate(slow::run(arguments)),
+        Command::Instructions(arguments) => instructions::start(&arguments),
         Command::LoadClient(arguments) => load_client::start(arguments),
         Command::LoadServer(arguments) => load_server::start(arguments),
     };
