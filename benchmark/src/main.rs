@@ -9,16 +9,20 @@ mod echo;
 mod fanout;
 mod frame;
 mod heart;
+mod histogram;
 mod idle;
+mod instructions;
 mod latency;
 mod limit;
 mod link;
 mod load;
+mod load_client;
+mod load_server;
 mod order;
 mod payload;
 mod polling;
-#[allow(dead_code, reason = "servers are started by the other program")]
 mod process;
+mod prompt;
 mod report;
 mod response;
 mod say;
@@ -69,6 +73,14 @@ enum Command {
     Compare(compare::Arguments),
     /// Lets one subscriber stop reading while the others go on.
     Slow(slow::Arguments),
+    /// Counts the instructions of single operations, and compares with those on record.
+    Instructions(instructions::Arguments),
+    /// Loads a server with clients in rooms, as CometD's load client does.
+    #[command(name = "load_client")]
+    LoadClient(load_client::Arguments),
+    /// Serves load clients, as CometD's load server does.
+    #[command(name = "load_server")]
+    LoadServer(load_server::Arguments),
 }
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -83,6 +95,9 @@ fn main() -> ExitCode {
         Command::Churn(arguments) => generate(churn::run(arguments)),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Slow(arguments) => generate(slow::run(arguments)),
+        Command::Instructions(arguments) => instructions::start(&arguments),
+        Command::LoadClient(arguments) => load_client::start(arguments),
+        Command::LoadServer(arguments) => load_server::start(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
