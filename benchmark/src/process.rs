@@ -1,12 +1,6 @@
 //! Processes and what they use: the server's, which is measured, and this one's limits and core.
 
-use std::{
-    fs,
-    io::{self, BufRead as _, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{fs, io, time::Duration};
 
 use nix::{
     time::{clock_getcpuclockid, clock_gettime},
@@ -51,61 +45,6 @@ impl Process {
 
     fn unreadable(self, error: &io::Error) -> String {
         format!("the server's process {} cannot be looked at: has it ended? {error}", self.pid)
-    }
-}
-
-/// A server that was started, and is ended when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Started {
-    child: Child,
-    pub(crate) process: Process,
-    /// Where it listens.
-    pub(crate) address: String,
-}
-
-impl Started {
-    /// Starts a program that says in its first line at which `http://` address it is. Bound to a
-    /// core, its runtime gets one worker.
-    pub(crate) fn new(program: &Path, arguments: &[String], core: Option<usize>) -> Result<Self> {
-        let mut command = match core {
-            Some(core) => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", &core.to_string()]).arg(program);
-                command.env("TOKIO_WORKER_THREADS", "1");
-                command
-            }
-            None => Command::new(program),
-        };
-        let named =
-            |error: &dyn std::fmt::Display| format!("cannot start {}: {error}", program.display());
-        if !program.is_file() {
-            return Err(named(&"there is no such file; build it, or give its path").into());
-        }
-        let mut child = command
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| named(&error))?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        let address = line.split_once("http://").and_then(|(_, rest)| rest.split('/').next());
-        let Some(address) = address.map(str::to_owned) else {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(named(&"it did not say where it listens").into());
-        };
-        // What `taskset` starts takes its place, and so its number.
-        let process = Process::new(child.id());
-        Ok(Self { child, process, address })
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

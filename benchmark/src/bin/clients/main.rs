@@ -7,12 +7,13 @@ mod idle;
 mod process;
 #[path = "../../say.rs"]
 mod say;
+mod started;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::process::Started;
+use crate::started::Started;
 
 /// The allocator that the demo has.
 #[global_allocator]
@@ -64,7 +65,7 @@ impl ServerArguments {
             None => std::env::current_exe()?.with_file_name("demo"),
         };
         let arguments = ["--listen", "127.0.0.1:0"].map(str::to_owned);
-        let started = Started::new(&demo, &arguments, None)?;
+        let started = Started::new(&demo, &arguments)?;
         let url = format!("http://{}/cometd", started.address);
         Ok(Server { url, _started: Some(started) })
     }
