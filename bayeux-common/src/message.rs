@@ -110,7 +110,7 @@ impl Message {
 
     /// Returns whether the field of this name came with a value of the wrong type.
     pub fn is_malformed(&self, field: &str) -> bool {
-        TYPED.contains(&field) && self.extra(field).is_some()
+        self.extra(field).is_some() && TYPED.contains(&field)
     }
 
     /// Returns the unknown field of this name.
