@@ -121,7 +121,7 @@ impl LoadArguments {
             process: self.pid.map(Process::new),
         };
         // Fails at once if there is no such process.
-        load.cpu()?;
+        load.resident()?;
         Ok(load)
     }
 }

@@ -87,7 +87,7 @@ impl Record {
 
     pub(super) fn judge(&self, case: Case, count: u64) -> Verdict {
         let Some(old) = self.counts.get(&case.name()).copied() else { return Verdict::New };
-        let percent = 100.0 * (count as f64 / old.max(1) as f64 - 1.0);
+        let percent = 100.0 * (count as f64 - old as f64) / old.max(1) as f64;
         if percent > ALLOWED {
             Verdict::Grown { old, percent }
         } else if percent < -ALLOWED {
