@@ -3,6 +3,7 @@
 use std::{fs, io, time::Duration};
 
 use nix::{
+    errno::Errno,
     time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
@@ -28,7 +29,10 @@ impl Process {
     /// count, too.
     pub(crate) fn cpu(self) -> Result<Duration> {
         let gone = |error: nix::Error| self.unreadable(&error.into());
-        let clock = clock_getcpuclockid(Pid::from_raw(self.pid.cast_signed())).map_err(gone)?;
+        // Zero and less would be this process itself.
+        let pid = i32::try_from(self.pid).ok().filter(|pid| *pid > 0);
+        let pid = pid.ok_or(Errno::ESRCH).map_err(gone)?;
+        let clock = clock_getcpuclockid(Pid::from_raw(pid)).map_err(gone)?;
         Ok(clock_gettime(clock).map_err(gone)?.into())
     }
 
