@@ -25,8 +25,8 @@ pub(crate) trait Direct: fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     All,
-    /// The beginning; the connection has to write the rest.
-    Part,
+    /// The beginning, with so many whole messages; the connection has to write the rest.
+    Part(usize),
     Nothing,
 }
 

@@ -323,6 +323,7 @@ impl Session {
         }
         let is_plain = !has_listeners && machine.removal().is_none();
         let direct = carried.carrier.direct().filter(|_| is_plain);
+        let mut whole = 0;
         if let Some(direct) = direct.filter(|_| machine.push_into(messages, now)) {
             let count = messages.len();
             match direct.write(messages) {
@@ -330,7 +331,7 @@ impl Session {
                     carried.written = Some(now);
                     return count;
                 }
-                Written::Part => {}
+                Written::Part(count) => whole = count,
                 Written::Nothing => {
                     machine.put_back(std::mem::take(messages));
                 }
@@ -339,7 +340,7 @@ impl Session {
             carried.turn = Turn::CarrierAgain;
         }
         carried.carrier.wake();
-        0
+        whole
     }
 
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {

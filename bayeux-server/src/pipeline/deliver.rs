@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashSet,
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -10,6 +12,7 @@ use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
     server::{Overflow, Removal, ServerChannel, ServerSession},
 };
+use futures_util::poll;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -46,6 +49,7 @@ impl Server {
             let skips_sender = !channel.settings().broadcast_to_publisher;
             for (count, session) in channel.snapshot().iter().enumerate() {
                 if count % YIELD_AFTER == YIELD_AFTER - 1 {
+                    round.write_waiting();
                     tokio::task::yield_now().await;
                 }
                 let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
@@ -116,9 +120,16 @@ impl<'a> Round<'a> {
         let Some(hooks) = session.hooks() else {
             return self.enqueue(session, message, None);
         };
-        let Some(message) = show(sender, session, hooks, message.clone()).await else {
-            return false;
+        let mut shown = pin!(show(sender, session, hooks, message.clone()));
+        let shown = match poll!(shown.as_mut()) {
+            Poll::Ready(shown) => shown,
+            Poll::Pending => {
+                // The others do not wait for this one's application.
+                self.write_waiting();
+                shown.await
+            }
         };
+        let Some(message) = shown else { return false };
         let listeners = hooks.listeners.snapshot();
         let overflow = (!listeners.is_empty() && session.is_full_for(&message)).then(|| {
             let (seen, depth) = (session.as_dyn(), session.queue_depth());
@@ -165,10 +176,9 @@ impl<'a> Round<'a> {
     }
 }
 
-impl Drop for Round<'_> {
-    fn drop(&mut self) {
-        self.server.0.counters.messages_queued.add(self.queued);
-        self.server.0.counters.messages_dropped.add(self.dropped);
+impl Round<'_> {
+    /// Has what is queued written to the sessions that wait.
+    fn write_waiting(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting).into_iter();
         while waiting.len() > 0 {
             let sessions: Vec<_> = waiting.by_ref().take(WRITE_TOGETHER).collect();
@@ -178,6 +188,14 @@ impl Drop for Round<'_> {
                 Err(_) => server.write(&sessions),
             }
         }
+    }
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.server.0.counters.messages_queued.add(self.queued);
+        self.server.0.counters.messages_dropped.add(self.dropped);
+        self.write_waiting();
     }
 }
 

@@ -93,7 +93,9 @@ impl Exchange {
                     Waited::Overtaken => return Outcome::Overtaken,
                 }
             }
-            Box::pin(self.complete_connect(&session, &mut processed.replies[index])).await;
+            if let Some(place) = processed.replies.get_mut(index) {
+                Box::pin(self.complete_connect(&session, place)).await;
+            }
         }
         Outcome::Parcel(Box::new(pack(&self.server, *processed)))
     }

@@ -11,23 +11,25 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_server::api::{
-    Flow, Message, Registration,
+    Flow, Frozen, Message, Registration,
     client::{ClientSessionChannel, MessageListener},
     server::{
         BayeuxServer as _, ServerChannelListener, ServerExtension, ServerMessage, ServerSession,
-        SessionListener,
+        ServerSessionListener, SessionListener,
     },
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use http::Version;
 use serde_json::json;
 use tests::{
     Arrival, Browser, TestServer, Transport, brisk, eventually, every_transport, hooks::Log,
-    over_every_transport, over_http, over_websocket, raw::Raw, within,
+    open_websocket, over_every_transport, over_http, over_websocket, raw::Raw, upgrade_request,
+    within,
 };
 use tokio::sync::Notify;
 
 use crate::{
-    aborted::{deliver_much, narrow},
+    aborted::{Gate, deliver_much, narrow},
     slow::upgrade,
 };
 
@@ -45,6 +47,97 @@ over_websocket!(
     what_waits_is_sent_when_delivery_is_switched,
     of_two_sockets_that_speak_at_once_the_later_connect_is_held,
 );
+
+#[async_trait]
+impl ServerSessionListener for Gate {
+    async fn on_message(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _message: &Frozen,
+    ) -> Flow {
+        self.reached.notify_one();
+        self.open.notified().await;
+        Flow::Continue
+    }
+}
+
+/// Those whose turn was before have the message, while the listener of a later one takes its time.
+#[tokio::test]
+async fn a_session_whose_listener_is_slow_holds_up_nobody_before_it() {
+    let server = TestServer::start(|_| {}).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.connected(Transport::WebSocket).await;
+        client.subscribe("/a").await;
+        clients.push(client);
+    }
+    let channel = server.server.channel("/a").unwrap();
+    let gate = Arc::new(Gate::default());
+    let order = channel.subscribers();
+    order[2].add_listener(gate.clone()).keep();
+    let publish = channel.publish(None, Message::with_data("/a", json!(1)));
+    let receive = async {
+        within("the listener to be asked", gate.reached.notified()).await;
+        for client in &mut clients {
+            if client.id() != order[2].id() {
+                assert_eq!(client.message_on("/a").await["data"], 1);
+            }
+        }
+        gate.open.notify_one();
+    };
+    let (published, ()) = tokio::join!(publish, receive);
+    published.unwrap();
+}
+
+/// A write that the kernel takes in part is finished before what comes after it.
+#[tokio::test]
+async fn what_is_written_in_part_is_finished_first() {
+    const COUNT: u64 = 1000;
+    let server = roomy().await;
+    let client = server.connected(Transport::WebSocket).await;
+    let session = server.session(&client);
+    let request = upgrade_request(server.address, Version::HTTP_11, "/");
+    let (mut slow, _) = open_websocket(server.address, request).await.unwrap();
+    let hello = json!([{ "channel": "/b", "clientId": client.id(), "data": 1 }]).to_string();
+    slow.send(hello.into()).await.unwrap();
+    slow.next().await.unwrap().unwrap();
+    for number in 0..COUNT {
+        let filler = "x".repeat(if number % 2 == 0 { 3_000 } else { 9_000 });
+        let data = json!({ "number": number, "filler": filler });
+        assert!(session.deliver(None, Message::with_data("/a", data)).await);
+    }
+    for number in 0..COUNT {
+        let frame = within("a message", slow.next()).await.unwrap().unwrap();
+        let messages: serde_json::Value = serde_json::from_str(frame.to_text().unwrap()).unwrap();
+        assert_eq!(messages[0]["data"]["number"], number);
+    }
+    eventually("all to be counted", || server.server.statistics().messages_sent == COUNT).await;
+}
+
+/// Waking a connection gives a peer that takes nothing no more time.
+#[tokio::test]
+async fn a_peer_that_takes_nothing_is_given_up_however_busy_its_session_is() {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| t.max_queue_bytes = 64 * 1024 * 1024);
+        config.ws.write_timeout = Duration::from_millis(500);
+    })
+    .await;
+    let client = server.connected(Transport::WebSocket).await;
+    let session = server.session(&client);
+    let _stuck = carrier(&server, client.id()).await;
+    let large = json!("x".repeat(16 * 1024 * 1024));
+    session.deliver(None, Message::with_data("/a", large)).await;
+    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    within("the connection to be given up", async {
+        while server.server.statistics().websockets > 1 {
+            session.start_batch();
+            session.end_batch();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+}
 
 /// A WebSocket with little place for what it does not read, which carries the session `id`.
 async fn carrier(server: &TestServer, id: &str) -> Raw {

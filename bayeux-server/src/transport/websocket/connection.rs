@@ -185,7 +185,8 @@ impl Connection {
     /// Writes what is due, and tells when to look again.
     async fn step(&mut self) -> Result<Instant, End> {
         let mut until = after(self.alive, self.server.0.config.ws.idle_timeout);
-        if let Some(session) = self.session.clone() {
+        let session = self.session.clone();
+        if let Some(session) = &session {
             if !session.is_carried_by(&self.carrier) {
                 // Another connection has taken the session over, and waits for what this one holds.
                 if !self.outbox.is_empty() {
@@ -196,22 +197,21 @@ impl Connection {
             }
             let (due, again) = if self.is_quiet { (None, None) } else { session.push() };
             if let Some(messages) = due {
-                self.send(&session, messages, Vec::new());
+                self.send(session, messages, Vec::new());
             }
             until = again.map_or(until, |again| again.min(until));
-            if let Some(held) = self.ask_held(&session).await? {
+            if let Some(held) = self.ask_held(session).await? {
                 until = held.min(until);
-            }
-            self.flush().await?;
-            match session.removal() {
-                Some(Removal::Expired | Removal::Overflowed) => {
-                    return Err(End::Close(Code::Normal, "Destroy".to_owned()));
-                }
-                Some(Removal::Disconnected | Removal::Removed) => self.unbind(),
-                None => {}
             }
         }
         self.flush().await?;
+        match session.and_then(|session| session.removal()) {
+            Some(Removal::Expired | Removal::Overflowed) => {
+                return Err(End::Close(Code::Normal, "Destroy".to_owned()));
+            }
+            Some(Removal::Disconnected | Removal::Removed) => self.unbind(),
+            None => {}
+        }
         if after(self.alive, self.server.0.config.ws.idle_timeout) <= driver::now() {
             return Err(End::Close(Code::Normal, "idle for too long".to_owned()));
         }
@@ -545,8 +545,9 @@ impl Connection {
     /// ended meanwhile.
     async fn write_patiently(&mut self) -> Result<(), SocketError> {
         let (carrier, time) = (self.carrier.clone(), self.server.0.config.ws.write_timeout);
-        let mut is_woken = false;
+        let (mut is_woken, mut stuck) = (false, after(driver::now(), time));
         loop {
+            let left = self.outbox.len();
             let is_done = tokio::select! {
                 biased;
                 is_done = self.write_some() => is_done?,
@@ -554,8 +555,11 @@ impl Connection {
                     is_woken = true;
                     false
                 }
-                () = tokio::time::sleep(time) => return Err(SocketError::Stuck),
+                () = tokio::time::sleep_until(stuck.into()) => return Err(SocketError::Stuck),
             };
+            if self.outbox.len() < left {
+                stuck = after(driver::now(), time);
+            }
             if is_done {
                 if is_woken {
                     // It was for the loop, which has not seen it.
@@ -605,6 +609,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.take_turn();
         self.unbind();
         self.server.0.counters.websockets.decrement();
     }

@@ -69,9 +69,9 @@ impl Direct for Link {
         if count < whole {
             let mut outbox = Outbox::default();
             outbox.put_messages(messages.drain(..), self.per_frame);
-            outbox.skip(count);
+            let whole = outbox.skip(count);
             *lock(&self.rest) = Some(Box::new(outbox));
-            return Written::Part;
+            return Written::Part(whole);
         }
         messages.clear();
         Written::All

@@ -110,13 +110,15 @@ impl Outbox {
         messages
     }
 
-    /// Notes that so many bytes were written otherwise.
-    pub(crate) fn skip(&mut self, mut count: usize) {
+    /// Notes that so many bytes were written otherwise; returns how many messages are whole with them.
+    pub(crate) fn skip(&mut self, mut count: usize) -> usize {
+        let mut messages = 0;
         while count > 0 {
             let part = self.front().len().min(count);
-            self.advance(part);
+            messages += self.advance(part);
             count -= part;
         }
+        messages
     }
 
     /// Gives back the memory of an outbox that is empty.
@@ -218,7 +220,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.put_messages([message(1), message(2), message(3)], Some(1));
         let first = message(1).array().len() + 2;
-        outbox.skip(first + 1);
+        assert_eq!(outbox.skip(first + 1), 1);
         let left: Vec<_> = outbox.take_messages().iter().map(|message| message.weight()).collect();
         assert_eq!(left, [message(2).weight(), message(3).weight()]);
         assert!(outbox.is_empty());
