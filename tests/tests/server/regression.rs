@@ -108,6 +108,8 @@ async fn what_is_written_in_part_is_finished_first() {
         let filler = "x".repeat(if number % 2 == 0 { 3_000 } else { 9_000 });
         let data = json!({ "number": number, "filler": filler });
         assert!(session.deliver(None, Message::with_data("/a", data)).await);
+        // It is written when this task lets others run.
+        tokio::task::yield_now().await;
     }
     for number in 0..COUNT {
         let frame = within("a message", slow.next()).await.unwrap().unwrap();
