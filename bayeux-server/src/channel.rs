@@ -16,6 +16,7 @@ use bayeux_api::{
     implement::{Listeners, ask},
     server::{Authorizer, PublishError, ServerChannel, ServerChannelListener, ServerSession},
 };
+use indexmap::IndexMap;
 
 use crate::{
     driver::lock,
@@ -49,7 +50,9 @@ pub(crate) struct Settings {
 /// Who is subscribed, with a copy for fan-out that is made when first needed after a change.
 #[derive(Default)]
 struct Subscribers {
-    members: HashMap<Arc<str>, Arc<Session>>,
+    /// In the order in which they came, as far as none left: it is mostly that of their memory and their
+    /// sockets', which a fan-out walks through much faster than through a random one.
+    members: IndexMap<Arc<str>, Arc<Session>>,
     snapshot: Option<Arc<[Arc<Session>]>>,
     is_removed: bool,
 }
@@ -118,7 +121,7 @@ impl Channel {
 
     pub(crate) fn remove_subscriber(&self, session: &str) -> bool {
         let mut subscribers = lock(&self.subscribers);
-        let was_there = subscribers.members.remove(session).is_some();
+        let was_there = subscribers.members.swap_remove(session).is_some();
         if was_there {
             subscribers.snapshot = None;
         }
@@ -158,7 +161,7 @@ impl Channel {
             let mut subscribers = lock(&self.subscribers);
             subscribers.is_removed = true;
             subscribers.snapshot = None;
-            subscribers.members.drain().map(|(_, session)| session).collect()
+            subscribers.members.drain(..).map(|(_, session)| session).collect()
         };
         sessions.iter().for_each(|session| session.forget_subscription(self));
     }
