@@ -75,8 +75,14 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
 /// Counts the levels without recursion, before anything that might recurse sees the text.
 fn is_deeper(text: &[u8], most: usize) -> bool {
     // Most have so few that they cannot be, which is told without looking for strings.
-    let opening = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    opening > most && has_levels_above(text, most)
+    count_opening(text) > most && has_levels_above(text, most)
+}
+
+/// In parts whose counts fit into a byte each, so that many are counted at once.
+fn count_opening(text: &[u8]) -> usize {
+    let is_opening = |byte: &u8| u8::from(matches!(byte, b'[' | b'{'));
+    let count = |part: &[u8]| part.iter().map(is_opening).sum::<u8>();
+    text.chunks(usize::from(u8::MAX)).map(|part| usize::from(count(part))).sum()
 }
 
 fn has_levels_above(text: &[u8], most: usize) -> bool {

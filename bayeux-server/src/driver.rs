@@ -88,8 +88,8 @@ impl Timers {
 
     /// Returns when to end a wait until `until`: a long one ends together with others, up to 50 ms late,
     /// since a wake-up for each of many idle sessions costs more than what it is for.
-    pub(crate) fn round(&self, until: Instant) -> Instant {
-        let is_long = until.saturating_duration_since(now()) >= LONG;
+    pub(crate) fn round(&self, until: Instant, now: Instant) -> Instant {
+        let is_long = until.saturating_duration_since(now) >= LONG;
         if is_long { self.next_step(until) } else { until }
     }
 

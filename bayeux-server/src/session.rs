@@ -176,8 +176,8 @@ impl Session {
     }
 
     /// Asks what a held connect does now.
-    pub(crate) fn held(&self, cycle: Cycle, pushes: bool) -> Held {
-        lock(&self.core).machine.held(cycle, pushes, driver::now())
+    pub(crate) fn held(&self, cycle: Cycle, pushes: bool, now: Instant) -> Held {
+        lock(&self.core).machine.held(cycle, pushes, now)
     }
 
     /// Takes back that a connect is held.
@@ -348,9 +348,9 @@ impl Session {
     }
 
     /// Takes what a connection has to send now, and tells when it has to look again.
-    pub(crate) fn push(&self) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
+    pub(crate) fn push(&self, now: Instant) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
         let mut core = lock(&self.core);
-        let due = core.machine.push(driver::now());
+        let due = core.machine.push(now);
         let again = core.machine.push_deadline();
         core.has_looked();
         (due, again)

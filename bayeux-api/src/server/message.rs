@@ -12,6 +12,12 @@ use crate::server::BayeuxContext;
 /// A message that arrived, together with its reply in the making and what carried it.
 #[derive(Debug)]
 pub struct ServerMessage {
+    /// Boxed, since it goes through many hands, and is large.
+    parts: Box<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
     message: Message,
     reply: Message,
     is_handled: bool,
@@ -22,8 +28,7 @@ pub struct ServerMessage {
 impl ServerMessage {
     /// Wraps a message that did not come over a transport.
     pub fn new(message: Message) -> Self {
-        let reply = message.reply();
-        Self { message, reply, is_handled: false, context: None, transport: None }
+        Self::with(message, None, None)
     }
 
     /// Wraps a message that came over `transport`.
@@ -32,53 +37,63 @@ impl ServerMessage {
         transport: ConnectionType,
         context: Option<Arc<BayeuxContext>>,
     ) -> Self {
-        Self { context, transport: Some(transport), ..Self::new(message) }
+        Self::with(message, Some(transport), context)
+    }
+
+    fn with(
+        message: Message,
+        transport: Option<ConnectionType>,
+        context: Option<Arc<BayeuxContext>>,
+    ) -> Self {
+        let reply = message.reply();
+        let parts = Parts { message, reply, is_handled: false, context, transport };
+        Self { parts: Box::new(parts) }
     }
 
     /// Returns the reply in the making.
     #[doc(alias = "getAssociated")]
     pub fn reply_message(&self) -> &Message {
-        &self.reply
+        &self.parts.reply
     }
 
     /// Returns the reply in the making, for changing it.
     pub fn reply_mut(&mut self) -> &mut Message {
-        &mut self.reply
+        &mut self.parts.reply
     }
 
     /// Says that whoever stops this message has completed its reply, which then does not become
     /// `404::message_deleted`.
     pub fn set_handled(&mut self, handled: bool) {
-        self.is_handled = handled;
+        self.parts.is_handled = handled;
     }
 
     /// Makes the reply say that the message was deleted, unless it [is handled](Self::set_handled).
     pub fn delete(&mut self) {
-        if !self.is_handled {
-            self.reply.fail(&BayeuxError::MessageDeleted);
+        if !self.parts.is_handled {
+            self.parts.reply.fail(&BayeuxError::MessageDeleted);
         }
     }
 
     /// Returns what carried the message; none for a local session's.
     #[doc(alias = "getBayeuxContext")]
     pub fn context(&self) -> Option<&Arc<BayeuxContext>> {
-        self.context.as_ref()
+        self.parts.context.as_ref()
     }
 
     /// Returns the transport the message came over; none for a local session's.
     #[doc(alias = "getServerTransport")]
     pub fn transport(&self) -> Option<ConnectionType> {
-        self.transport
+        self.parts.transport
     }
 
     /// Takes the reply.
     pub fn into_reply(self) -> Message {
-        self.reply
+        self.parts.reply
     }
 
     /// Takes the message, leaving an empty one.
     pub fn take(&mut self) -> Message {
-        std::mem::take(&mut self.message)
+        std::mem::take(&mut self.parts.message)
     }
 }
 
@@ -86,12 +101,12 @@ impl Deref for ServerMessage {
     type Target = Message;
 
     fn deref(&self) -> &Message {
-        &self.message
+        &self.parts.message
     }
 }
 
 impl DerefMut for ServerMessage {
     fn deref_mut(&mut self) -> &mut Message {
-        &mut self.message
+        &mut self.parts.message
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     carrier::Carrier,
     complete::complete,
-    driver::lock,
+    driver::{self, lock},
     proto::{
         browsers::BrowserId,
         session::{Accepted, Cycle, Held},
@@ -281,7 +281,7 @@ impl Hold<'_> {
         let carrier = Arc::new(Carrier::default());
         self.session.attach(&carrier, Turn::Anybody);
         let Some(timeout) = self.session.hold(accepted, false) else {
-            return Waited::from(self.session.held(accepted.cycle, false));
+            return Waited::from(self.session.held(accepted.cycle, false, driver::now()));
         };
         let Some(_place) = Place::take(self.exchange, self.session, accepted.cycle) else {
             self.session.let_go(accepted.cycle);
@@ -298,14 +298,15 @@ impl Hold<'_> {
         let server = &self.exchange.server;
         let mut stopping = std::pin::pin!(server.stopped());
         loop {
-            let until = match self.session.held(cycle, false) {
+            let now = driver::now();
+            let until = match self.session.held(cycle, false, now) {
                 Held::Wait(_) if server.0.is_stopped() => return Held::Resume,
                 Held::Wait(until) => until,
                 held @ (Held::TimedOut | Held::Resume | Held::Overtaken) => return held,
             };
             tokio::select! {
                 () = carrier.woken() => {}
-                () = tokio::time::sleep_until(server.0.timers.round(until).into()) => {}
+                () = tokio::time::sleep_until(server.0.timers.round(until, now).into()) => {}
                 () = &mut stopping => {}
             }
         }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, task::Poll, time::Duration};
 use bayeux_api::{DecodeError, server::BayeuxContext};
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use futures_util::poll;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use http_body_util::BodyExt as _;
 
 use crate::transport::status::Failure;
@@ -38,7 +38,7 @@ pub(crate) fn context(parts: Parts) -> BayeuxContext {
 
 /// Copies what the context has from the buffer in which the request was read, which would otherwise
 /// stay for as long as the context does. The headers that only made a WebSocket of the connection have
-/// done their work.
+/// done their work, and so has the peer, which the context has in fields of its own.
 pub(crate) fn detached(mut context: BayeuxContext) -> BayeuxContext {
     let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
     let kept = |(name, _): &(&HeaderName, &HeaderValue)| !SPENT.contains(name);
@@ -51,6 +51,10 @@ pub(crate) fn detached(mut context: BayeuxContext) -> BayeuxContext {
     }
     context.headers = copied;
     context.uri = context.uri.to_string().parse().unwrap_or_default();
+    context.extensions.remove::<Peer>();
+    if context.extensions.is_empty() {
+        context.extensions = Extensions::new();
+    }
     context
 }
 

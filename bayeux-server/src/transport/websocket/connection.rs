@@ -64,6 +64,14 @@ struct HeldConnect {
     receipt: Receipt,
 }
 
+/// What a held connect does.
+enum Asked {
+    /// There is none.
+    None,
+    Waits(Instant),
+    Answers(Box<HeldConnect>),
+}
+
 /// What has arrived.
 enum Arrived {
     Messages(Result<Vec<Message>, DecodeError>),
@@ -112,7 +120,7 @@ impl Connection {
 
     async fn finish(&mut self, end: End) {
         self.take_turn();
-        let is_writable = !matches!(end, End::Gone) && self.flush().await.is_ok();
+        let is_writable = !matches!(end, End::Gone) && self.flush(driver::now()).await.is_ok();
         self.unbind();
         match end {
             End::Close(code, reason) if is_writable => {
@@ -140,7 +148,7 @@ impl Connection {
             if !self.give_turn() {
                 continue;
             }
-            set(&mut sleep, server.0.timers.round(until));
+            set(&mut sleep, until);
             let received = tokio::select! {
                 biased;
                 received = self.socket.receive(|received| Arrived::new(&received, &limits)) => {
@@ -184,6 +192,7 @@ impl Connection {
 
     /// Writes what is due, and tells when to look again.
     async fn step(&mut self) -> Result<Instant, End> {
+        let now = driver::now();
         let mut until = after(self.alive, self.server.0.config.ws.idle_timeout);
         let session = self.session.clone();
         if let Some(session) = &session {
@@ -195,16 +204,21 @@ impl Connection {
                 self.unbind();
                 return Ok(until);
             }
-            let (due, again) = if self.is_quiet { (None, None) } else { session.push() };
+            let (due, again) = if self.is_quiet { (None, None) } else { session.push(now) };
             if let Some(messages) = due {
                 self.send(session, messages, Vec::new());
             }
             until = again.map_or(until, |again| again.min(until));
-            if let Some(held) = self.ask_held(session).await? {
-                until = held.min(until);
+            match self.ask_held(session, now) {
+                Asked::None => {}
+                Asked::Waits(held) => until = held.min(until),
+                Asked::Answers(connect) => {
+                    // Boxed, as all that is much larger than what a connection that waits has.
+                    Box::pin(self.reply_to_connect(session, *connect, Vec::new(), 0)).await?;
+                }
             }
         }
-        self.flush().await?;
+        self.flush(now).await?;
         match session.and_then(|session| session.removal()) {
             Some(Removal::Expired | Removal::Overflowed) => {
                 return Err(End::Close(Code::Normal, "Destroy".to_owned()));
@@ -212,31 +226,32 @@ impl Connection {
             Some(Removal::Disconnected | Removal::Removed) => self.unbind(),
             None => {}
         }
-        if after(self.alive, self.server.0.config.ws.idle_timeout) <= driver::now() {
+        if after(self.alive, self.server.0.config.ws.idle_timeout) <= now {
             return Err(End::Close(Code::Normal, "idle for too long".to_owned()));
         }
-        Ok(until)
+        Ok(self.server.0.timers.round(until, now))
     }
 
-    /// Asks what the held connect does now, and does it; returns until when it waits.
-    async fn ask_held(&mut self, session: &Arc<Session>) -> Result<Option<Instant>, End> {
-        let Some(cycle) = self.held.as_ref().map(|held| held.0.cycle) else { return Ok(None) };
-        let timed_out = match session.held(cycle, true) {
+    /// Asks what the held connect does now.
+    fn ask_held(&mut self, session: &Arc<Session>, now: Instant) -> Asked {
+        let Some(cycle) = self.held.as_ref().map(|held| held.0.cycle) else { return Asked::None };
+        let timed_out = match session.held(cycle, true, now) {
             Held::Wait(_) if self.server.0.is_stopped() => false,
-            Held::Wait(until) => return Ok(Some(until)),
+            Held::Wait(until) => return Asked::Waits(until),
             Held::Overtaken => {
                 self.held = None;
-                return Ok(None);
+                return Asked::None;
             }
             Held::TimedOut => true,
             Held::Resume => false,
         };
-        if let Some((connect, suspension)) = self.held.take().map(|held| *held) {
-            suspension.resume(timed_out);
-            // Boxed, as all that is much larger than what a connection that waits has.
-            Box::pin(self.reply_to_connect(session, connect, Vec::new(), 0)).await?;
+        match self.held.take().map(|held| *held) {
+            Some((connect, suspension)) => {
+                suspension.resume(timed_out);
+                Asked::Answers(Box::new(connect))
+            }
+            None => Asked::None,
         }
-        Ok(None)
     }
 
     async fn handle_all(&mut self, arrived: Vec<Arrived>) -> Result<(), End> {
@@ -244,7 +259,7 @@ impl Connection {
         for one in arrived {
             self.handle(one).await?;
             if self.outbox.len() > GATHERED {
-                self.flush().await?;
+                self.flush(driver::now()).await?;
             }
         }
         Ok(())
@@ -285,7 +300,9 @@ impl Connection {
         let mut connect = None;
         for (index, message) in messages.into_iter().enumerate() {
             match handshake {
-                Some(place) if place == index => self.handshake(message).await?,
+                Some(place) if place == index => {
+                    self.handshake(self.received(message)).await?;
+                }
                 Some(_) => {
                     let mut reply = message.reply();
                     reply.fail(&BayeuxError::NotWithHandshake);
@@ -293,10 +310,13 @@ impl Connection {
                 }
                 None if message.is_connect() => {
                     let place = replies.len();
-                    let accepted = self.connect(message, &mut replies).await?;
+                    let accepted = self.connect(self.received(message), &mut replies).await?;
                     connect = accepted.map(|accepted| (place, accepted)).or(connect);
                 }
-                None => replies.extend(self.request(message).await?),
+                None => {
+                    let message = self.request(self.received(message)).await?;
+                    replies.extend(message.map(ServerMessage::into_reply));
+                }
             }
         }
         self.respond(replies, connect).await
@@ -316,7 +336,7 @@ impl Connection {
         let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
         if let Some(session) = session {
             // What is in the outbox is of the one before.
-            self.flush().await?;
+            self.flush(driver::now()).await?;
             self.unbind();
             session.attach(&self.carrier, Turn::Carrier);
             self.session = Some(session);
@@ -324,7 +344,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn handshake(&mut self, message: Message) -> Result<(), End> {
+    async fn handshake(&mut self, mut message: ServerMessage) -> Result<(), End> {
         let origin = Origin {
             transport: Some(ConnectionType::WebSocket),
             browser: None,
@@ -332,7 +352,7 @@ impl Connection {
             local: None,
         };
         let session = self.server.new_session(None, origin);
-        let (server, mut message) = (self.server.clone(), self.received(message));
+        let server = self.server.clone();
         let work = async {
             server.handle(Some(&session), &mut message).await;
             server.extend_reply(Some(&session), message.reply_mut()).await
@@ -343,7 +363,7 @@ impl Connection {
         let mut reply = message.into_reply();
         let mut queue = Vec::new();
         if reply.is_successful() {
-            self.flush().await?;
+            self.flush(driver::now()).await?;
             self.unbind();
             queue = drain_with_handshake(&self.server, &session, &mut reply);
             self.session = Some(session.clone());
@@ -367,11 +387,10 @@ impl Connection {
     /// Takes a connect through the pipeline; returns it when it was accepted.
     async fn connect(
         &mut self,
-        message: Message,
+        mut message: ServerMessage,
         replies: &mut Vec<Message>,
     ) -> Result<Option<HeldConnect>, End> {
         let (server, session) = (self.server.clone(), self.session.clone());
-        let mut message = self.received(message);
         let work = async {
             let accepted = server.handle(session.as_ref(), &mut message).await;
             match accepted.zip(session.as_ref()) {
@@ -400,20 +419,20 @@ impl Connection {
                 None
             }
             // Over another connection a newer connect came meanwhile.
-            None if session.held(connect.cycle, true) == Held::Overtaken => None,
+            None if session.held(connect.cycle, true, driver::now()) == Held::Overtaken => None,
             None => Some(connect),
         })
     }
 
-    async fn request(&mut self, message: Message) -> Result<Option<Message>, End> {
+    /// Takes any other message through the pipeline; returns it when it has a reply.
+    async fn request(&mut self, mut message: ServerMessage) -> Result<Option<ServerMessage>, End> {
         let (server, session) = (self.server.clone(), self.session.clone());
-        let mut message = self.received(message);
         let work = async {
             server.handle(session.as_ref(), &mut message).await;
             server.extend_reply(session.as_ref(), message.reply_mut()).await
         };
         let flow = self.attend(pin!(work)).await?;
-        Ok((flow == Flow::Continue).then(|| message.into_reply()))
+        Ok((flow == Flow::Continue).then_some(message))
     }
 
     /// Waits for the application; if that takes its time, what is in the outbox goes out first.
@@ -422,7 +441,7 @@ impl Connection {
             if let Poll::Ready(done) = poll!(work.as_mut()) {
                 return Ok(done);
             }
-            self.flush().await?;
+            self.flush(driver::now()).await?;
         }
         Ok(work.await)
     }
@@ -448,9 +467,11 @@ impl Connection {
                 if session.removal().is_some() {
                     // The reply to a disconnect is the last: CometD's JavaScript library closes the
                     // connection then, but only if it has no connect outstanding.
-                    self.ask_held(&session).await?;
+                    if let Asked::Answers(connect) = self.ask_held(&session, driver::now()) {
+                        self.reply_to_connect(&session, *connect, Vec::new(), 0).await?;
+                    }
                 }
-                let due = session.push().0.unwrap_or_default();
+                let due = session.push(driver::now()).0.unwrap_or_default();
                 self.send(&session, due, replies);
             }
             (None, _) if !replies.is_empty() => self.outbox.put_replies(&replies),
@@ -519,7 +540,7 @@ impl Connection {
     }
 
     /// Writes what is in the outbox. Messages that the kernel did not take go back to the queue.
-    async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self, now: Instant) -> Result<(), End> {
         if self.outbox.is_empty() {
             return Ok(());
         }
@@ -527,17 +548,22 @@ impl Connection {
         let written = loop {
             match self.write_some().now_or_never() {
                 Some(Ok(false)) => {}
-                Some(Ok(true)) => break Ok(()),
+                Some(Ok(true)) => break Ok(now),
                 Some(Err(error)) => break Err(error),
-                None => break Box::pin(self.write_patiently()).await,
+                None => {
+                    let written = Box::pin(self.write_patiently()).await;
+                    break written.map(|()| driver::now());
+                }
             }
         };
-        if let Err(error) = written {
-            self.give_back();
-            return Err(end_of(&error));
+        match written {
+            Ok(now) => self.alive = self.alive.max(now),
+            Err(error) => {
+                self.give_back();
+                return Err(end_of(&error));
+            }
         }
         self.receipts = Vec::new();
-        self.alive = driver::now();
         Ok(())
     }
 
