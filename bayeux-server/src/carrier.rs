@@ -6,19 +6,36 @@ use bayeux_api::Frozen;
 use tokio::sync::{Notify, futures::Notified};
 
 /// What delivers to a session. It is told when there is something to do; and a connection may lend its
-/// socket while it has nothing else to do, so that whoever has a message for it writes it there
-/// without waking it.
-#[derive(Debug, Default)]
-pub(crate) struct Carrier {
+/// socket `D` while it has nothing else to do, so that whoever has a message for it writes it there
+/// without waking it. In one piece with the socket, since a fan-out comes by here for each session.
+#[derive(Debug)]
+pub(crate) struct Carrier<D: ?Sized = dyn Direct> {
     wake: Notify,
-    direct: Option<Arc<dyn Direct>>,
+    direct: D,
 }
 
 /// A socket that others than its connection may write to.
 pub(crate) trait Direct: fmt::Debug + Send + Sync {
+    /// Whether this is one indeed.
+    fn is_there(&self) -> bool;
+
     /// Writes `messages`, as far as the peer takes them at once. They are taken out unless nothing was
     /// written.
     fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written;
+}
+
+/// What those have who can only be woken.
+#[derive(Debug)]
+pub(crate) struct NoSocket;
+
+impl Direct for NoSocket {
+    fn is_there(&self) -> bool {
+        false
+    }
+
+    fn write(&self, _messages: &mut Vec<Arc<Frozen>>) -> Written {
+        Written::Nothing
+    }
 }
 
 /// How much was written.
@@ -30,13 +47,26 @@ pub(crate) enum Written {
     Nothing,
 }
 
-impl Carrier {
-    pub(crate) fn new(direct: Option<Arc<dyn Direct>>) -> Self {
+impl<D> Carrier<D> {
+    pub(crate) fn new(direct: D) -> Self {
         Self { wake: Notify::new(), direct }
     }
 
+    /// Returns the connection's own socket.
+    pub(crate) fn socket(&self) -> &D {
+        &self.direct
+    }
+}
+
+impl Carrier {
+    /// Makes one that can only be woken.
+    pub(crate) fn without_socket() -> Arc<Self> {
+        Arc::new(Carrier::new(NoSocket))
+    }
+
+    /// Returns what can be written to without waking.
     pub(crate) fn direct(&self) -> Option<&dyn Direct> {
-        self.direct.as_deref()
+        self.direct.is_there().then_some(&self.direct)
     }
 
     pub(crate) fn wake(&self) {

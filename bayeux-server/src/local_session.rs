@@ -153,7 +153,7 @@ impl Local {
             }
             *own = Some(session.clone());
         }
-        let carrier = Arc::new(Carrier::default());
+        let carrier = Carrier::without_socket();
         session.attach(&carrier, Turn::Anybody);
         let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
         let reply = caught(self.request(&session, message)).await;

@@ -278,7 +278,7 @@ impl From<Held> for Waited {
 
 impl Hold<'_> {
     async fn wait(&self, accepted: Accepted) -> Waited {
-        let carrier = Arc::new(Carrier::default());
+        let carrier = Carrier::without_socket();
         self.session.attach(&carrier, Turn::Anybody);
         let Some(timeout) = self.session.hold(accepted, false) else {
             return Waited::from(self.session.held(accepted.cycle, false, driver::now()));

@@ -20,7 +20,7 @@ use futures_util::{FutureExt as _, poll};
 use serde_json::json;
 
 use crate::{
-    carrier::{Carrier, Direct},
+    carrier::Carrier,
     driver,
     proto::{
         after,
@@ -97,12 +97,11 @@ const GATHERED: usize = 64 * 1024;
 impl Connection {
     pub(crate) fn new(server: Server, socket: Socket, context: Arc<BayeuxContext>) -> Self {
         server.0.counters.websockets.increment();
-        let direct = socket.link().map(|link| link.clone() as Arc<dyn Direct>);
         Self {
             server,
+            carrier: socket.carrier(),
             socket,
             context,
-            carrier: Arc::new(Carrier::new(direct)),
             session: None,
             held: None,
             outbox: Outbox::default(),
@@ -185,7 +184,7 @@ impl Connection {
         if let Some(written) = session.take_turn(&self.carrier) {
             self.alive = self.alive.max(written);
         }
-        if let Some(rest) = self.socket.link().and_then(|link| link.take_rest()) {
+        if let Some(rest) = self.socket.take_rest() {
             self.outbox = *rest;
         }
     }

@@ -1,13 +1,15 @@
-//! The writing end of a TCP connection, which its connection lends to whoever has messages for it.
+//! A TCP connection, which its WebSocket connection lends to whoever has messages for it.
 
 use std::{
     cell::RefCell,
-    io,
+    io::{self, Read as _},
     sync::{Arc, Mutex},
+    task::{Context, Poll, ready},
 };
 
 use bayeux_api::Frozen;
-use tokio::net::tcp::OwnedWriteHalf;
+use socket2::SockRef;
+use tokio::{io::Interest, net::TcpStream};
 
 use crate::{
     carrier::{Direct, Written},
@@ -17,7 +19,7 @@ use crate::{
 
 #[derive(Debug)]
 pub(crate) struct Link {
-    writer: OwnedWriteHalf,
+    stream: TcpStream,
     per_frame: Option<usize>,
     /// What a direct write left for the connection.
     rest: Mutex<Option<Box<Outbox>>>,
@@ -31,15 +33,45 @@ thread_local! {
 }
 
 impl Link {
-    pub(crate) fn new(writer: OwnedWriteHalf, per_frame: Option<usize>) -> Self {
-        Self { writer, per_frame, rest: Mutex::new(None) }
+    pub(crate) fn new(stream: TcpStream, per_frame: Option<usize>) -> Self {
+        Self { stream, per_frame, rest: Mutex::new(None) }
+    }
+
+    /// Reads what has arrived, as soon as anything has; nothing at the connection's end.
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+
+    /// Reads as a whole `TcpStream` does, which takes one that nobody else has: what does not fill the
+    /// buffer was all there is, so that the next read need not ask before it waits.
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut part = None;
+        let read = self.stream.try_io(Interest::READABLE, || {
+            let count = (&*SockRef::from(&self.stream)).read(buffer)?;
+            if (1..buffer.len()).contains(&count) {
+                part = Some(count);
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(count)
+        });
+        part.map_or(read, Ok)
     }
 
     pub(crate) async fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match self.writer.try_write(bytes) {
+            match self.stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.writer.writable().await?;
+                    self.stream.writable().await?;
                 }
                 written => return written,
             }
@@ -53,6 +85,10 @@ impl Link {
 }
 
 impl Direct for Link {
+    fn is_there(&self) -> bool {
+        true
+    }
+
     fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written {
         if messages.iter().map(|message| message.weight()).sum::<usize>() > MOST {
             return Written::Nothing;
@@ -61,7 +97,7 @@ impl Direct for Link {
             frames.clear();
             append_frames(frames, messages, self.per_frame);
             // The connection, which reads, gets to know of errors too.
-            (self.writer.try_write(frames).unwrap_or_default(), frames.len())
+            (self.stream.try_write(frames).unwrap_or_default(), frames.len())
         });
         if count == 0 {
             return Written::Nothing;

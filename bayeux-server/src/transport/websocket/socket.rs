@@ -18,16 +18,18 @@ use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt as _, ReadBuf},
-    net::{TcpStream, tcp::OwnedReadHalf},
+    net::TcpStream,
 };
 
 use crate::{
+    carrier::Carrier,
     config::Config,
     transport::{
         patience::Patience,
         websocket::{
             frame::{self, Decoder, Event},
             link::Link,
+            outbox::Outbox,
         },
     },
 };
@@ -46,7 +48,7 @@ pub(crate) struct Socket {
 
 #[derive(Debug)]
 enum Stream {
-    Tcp(OwnedReadHalf, Arc<Link>),
+    Tcp(Arc<Carrier<Link>>),
     /// TLS, a stream of HTTP/2, or a connection that somebody else accepted.
     Other(Box<TokioIo<Upgraded>>),
 }
@@ -102,9 +104,8 @@ impl Socket {
     pub(crate) fn new(upgraded: Upgraded, config: &Config) -> Self {
         let (stream, rest) = match tcp(upgraded) {
             Ok((stream, rest)) => {
-                let (reader, writer) = stream.into_split();
-                let link = Link::new(writer, config.ws.messages_per_frame);
-                (Stream::Tcp(reader, Arc::new(link)), rest)
+                let link = Link::new(stream, config.ws.messages_per_frame);
+                (Stream::Tcp(Arc::new(Carrier::new(link))), rest)
             }
             Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
         };
@@ -118,10 +119,18 @@ impl Socket {
         }
     }
 
-    /// Returns what others may write to, if this socket allows that.
-    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+    /// Makes the carrier of this socket's connection, which lends it if that is possible.
+    pub(crate) fn carrier(&self) -> Arc<Carrier> {
         match &self.stream {
-            Stream::Tcp(_, link) => Some(link),
+            Stream::Tcp(carrier) => carrier.clone(),
+            Stream::Other(_) => Carrier::without_socket(),
+        }
+    }
+
+    /// Takes what was left when somebody else wrote.
+    pub(crate) fn take_rest(&self) -> Option<Box<Outbox>> {
+        match &self.stream {
+            Stream::Tcp(carrier) => carrier.socket().take_rest(),
             Stream::Other(_) => None,
         }
     }
@@ -154,12 +163,12 @@ impl Socket {
                 if scratch.len() < self.read_size {
                     scratch.resize(self.read_size, 0);
                 }
-                let mut buffer = ReadBuf::new(&mut scratch[..self.read_size]);
-                ready!(self.stream.poll_read(context, &mut buffer))?;
-                if buffer.filled().is_empty() {
+                let buffer = &mut scratch[..self.read_size];
+                let count = ready!(self.stream.poll_read(context, buffer))?;
+                if count == 0 {
                     return Poll::Ready(Err(SocketError::Closed));
                 }
-                Poll::Ready(Ok(self.accept(buffer.filled_mut(), take)))
+                Poll::Ready(Ok(self.accept(&mut buffer[..count], take)))
             });
             if ready!(has_any)? {
                 return Poll::Ready(Ok(()));
@@ -213,7 +222,7 @@ impl Socket {
     /// Writes some of `bytes`, as soon as any is taken. May be dropped and asked again without a loss.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
         let written = match &mut self.stream {
-            Stream::Tcp(_, link) => link.write_some(bytes).await?,
+            Stream::Tcp(carrier) => carrier.socket().write_some(bytes).await?,
             Stream::Other(stream) => stream.write(bytes).await?,
         };
         if written == 0 { Err(SocketError::Closed) } else { Ok(written) }
@@ -265,11 +274,15 @@ impl Stream {
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(reader, _) => Pin::new(reader).poll_read(context, buffer),
-            Self::Other(stream) => Pin::new(&mut **stream).poll_read(context, buffer),
+            Self::Tcp(carrier) => carrier.socket().poll_read(context, buffer),
+            Self::Other(stream) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(&mut **stream).poll_read(context, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
         }
     }
 }
