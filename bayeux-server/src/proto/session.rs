@@ -60,7 +60,8 @@ pub(crate) struct Session {
     /// When waiting lazy messages have to go out; none when nothing waits.
     lazy_until: Option<Instant>,
     batch: u32,
-    timing: Timing,
+    /// None while nobody has set any, which is so for most.
+    timing: Option<Box<Timing>>,
     /// The transport that the client was last advised for.
     advised: Option<ConnectionType>,
     delivery: Delivery,
@@ -102,7 +103,7 @@ impl Cycle {
 }
 
 /// What application and client set, over the transport's rules.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Timing {
     timeout: Option<Duration>,
     interval: Option<Duration>,
@@ -164,7 +165,7 @@ impl Session {
             queue: Queue::default(),
             lazy_until: None,
             batch: 0,
-            timing: Timing::default(),
+            timing: None,
             advised: None,
             delivery,
             broadcast_to_publisher,
@@ -196,8 +197,12 @@ impl Session {
         self.cycle = self.cycle.next();
         self.phase = Phase::Live(Stage::Connected, self.busy(now));
         let most = self.rules.max_advised;
-        self.timing.advised_timeout = advice.and_then(Advice::timeout).map(|time| time.min(most));
-        self.timing.advised_interval = advice.and_then(Advice::interval).map(|time| time.min(most));
+        let (timeout, interval) =
+            (advice.and_then(Advice::timeout), advice.and_then(Advice::interval));
+        self.change_timing(|timing| {
+            timing.advised_timeout = timeout.map(|time| time.min(most));
+            timing.advised_interval = interval.map(|time| time.min(most));
+        });
         if advice.is_some() {
             self.advised = None;
         }
@@ -213,7 +218,7 @@ impl Session {
         now: Instant,
     ) -> Option<Duration> {
         let Phase::Live(stage, Presence::Busy(_)) = self.phase else { return None };
-        let timeout = self.timing.advised_timeout.unwrap_or_else(|| self.timeout());
+        let timeout = self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout());
         let has_reason = !self.pushes(pushes) && self.is_due(now);
         let is_held = accepted.was_connected
             && accepted.cycle == self.cycle
@@ -500,29 +505,29 @@ impl Session {
     }
 
     pub(crate) fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.timing.timeout = timeout;
+        self.change_timing(|timing| timing.timeout = timeout);
         self.advise_again();
     }
 
     pub(crate) fn set_interval(&mut self, interval: Option<Duration>) {
-        self.timing.interval = interval;
+        self.change_timing(|timing| timing.interval = interval);
         self.advise_again();
     }
 
     pub(crate) fn set_max_interval(&mut self, max_interval: Option<Duration>) {
-        self.timing.max_interval = max_interval;
+        self.change_timing(|timing| timing.max_interval = max_interval);
     }
 
     pub(crate) fn own_timeout(&self) -> Option<Duration> {
-        self.timing.timeout
+        self.timing(|timing| timing.timeout)
     }
 
     pub(crate) fn own_interval(&self) -> Option<Duration> {
-        self.timing.interval
+        self.timing(|timing| timing.interval)
     }
 
     pub(crate) fn own_max_interval(&self) -> Option<Duration> {
-        self.timing.max_interval
+        self.timing(|timing| timing.max_interval)
     }
 
     pub(crate) fn delivery(&self) -> Delivery {
@@ -542,16 +547,30 @@ impl Session {
     }
 
     fn timeout(&self) -> Duration {
-        self.timing.timeout.unwrap_or(self.rules.timeout)
+        self.timing(|timing| timing.timeout).unwrap_or(self.rules.timeout)
     }
 
     fn max_interval(&self) -> Duration {
-        self.timing.max_interval.unwrap_or(self.rules.max_interval)
+        self.timing(|timing| timing.max_interval).unwrap_or(self.rules.max_interval)
     }
 
     fn current_interval(&self) -> Duration {
-        let own = self.timing.interval.unwrap_or(self.rules.interval);
-        self.timing.advised_interval.unwrap_or(own)
+        let own = self.timing(|timing| timing.interval).unwrap_or(self.rules.interval);
+        self.timing(|timing| timing.advised_interval).unwrap_or(own)
+    }
+
+    fn timing(&self, field: impl FnOnce(&Timing) -> Option<Duration>) -> Option<Duration> {
+        self.timing.as_deref().and_then(field)
+    }
+
+    fn change_timing(&mut self, change: impl FnOnce(&mut Timing)) {
+        let mut timing = self.timing.as_deref().copied().unwrap_or_default();
+        change(&mut timing);
+        match &mut self.timing {
+            own if timing == Timing::default() => *own = None,
+            Some(own) => **own = timing,
+            own @ None => *own = Some(Box::new(timing)),
+        }
     }
 }
 
