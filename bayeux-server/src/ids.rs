@@ -39,7 +39,7 @@ impl Ids {
     }
 
     /// A browser id: 16 characters, as in CometD's cookie, of 64 random bits.
-    pub(crate) fn browser(&self) -> Box<str> {
+    pub(crate) fn browser(&self) -> Arc<str> {
         let mut id = String::with_capacity(16);
         hex(&random::<8>(), &mut id);
         id.into()

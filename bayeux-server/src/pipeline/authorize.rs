@@ -47,16 +47,21 @@ impl Server {
         {
             return Err(denial(BY_POLICY.to_owned()));
         }
-        self.authorize(Operation::Create, id, session, message).await.map_err(denial)?;
+        let channels = self.0.channels.matching(id);
+        self.authorize(Operation::Create, &channels, id, session, message)
+            .await
+            .map_err(denial)?;
         match self.find_or_create(id, session) {
             Found::New(channel) | Found::Existing(channel) => Ok(channel),
         }
     }
 
+    /// Asks whether `session` may publish to `channel`; `channels` are all that match `id`.
     pub(super) async fn may_publish(
         &self,
         session: &Arc<Session>,
         channel: &Arc<Channel>,
+        channels: &[Arc<Channel>],
         id: &ChannelId,
         message: &mut ServerMessage,
     ) -> Result<(), BayeuxError> {
@@ -66,7 +71,7 @@ impl Server {
         {
             return Err(denial(BY_POLICY.to_owned()));
         }
-        self.authorize(Operation::Publish, id, session, message).await.map_err(denial)
+        self.authorize(Operation::Publish, channels, id, session, message).await.map_err(denial)
     }
 
     pub(super) async fn may_subscribe(
@@ -82,14 +87,18 @@ impl Server {
         {
             return Err(denial(BY_POLICY.to_owned()));
         }
-        self.authorize(Operation::Subscribe, id, session, message).await.map_err(denial)
+        let channels = self.0.channels.matching(id);
+        self.authorize(Operation::Subscribe, &channels, id, session, message)
+            .await
+            .map_err(denial)
     }
 
-    /// Asks the authorizers from `/**` to the channel itself: without any everything is granted,
-    /// one denial is enough, and otherwise one grant is needed.
+    /// Asks the authorizers of `channels`, from `/**` to the one of `id`: without any everything is
+    /// granted, one denial is enough, and otherwise one grant is needed.
     async fn authorize(
         &self,
         operation: Operation,
+        channels: &[Arc<Channel>],
         id: &ChannelId,
         session: &Arc<Session>,
         message: &ServerMessage,
@@ -98,7 +107,7 @@ impl Server {
             return Ok(());
         }
         let (mut has_any, mut is_granted) = (false, false);
-        for channel in self.0.channels.matching(id) {
+        for channel in channels {
             if channel.authorizers.is_empty() {
                 continue;
             }

@@ -70,7 +70,7 @@ impl Server {
         self.extend_incoming(session, message).await?;
         if message.is_handshake() {
             let session = session.ok_or(BayeuxError::SessionUnknown)?;
-            self.notify(Some(session), &id, message).await?;
+            self.notify(Some(session), &self.0.channels.matching(&id), message).await?;
             self.handshake(session, message).await?;
             return Ok(None);
         }
@@ -89,7 +89,7 @@ impl Server {
         if self.0.channels.get(id.as_str()).is_none() {
             self.create_for(session, &id, message, BayeuxError::ChannelCreateDenied).await?;
         }
-        self.notify(Some(session), &id, message).await?;
+        self.notify(Some(session), &self.0.channels.matching(&id), message).await?;
         match id.as_str() {
             meta::CONNECT => return self.connect(session, message).map(Some),
             meta::SUBSCRIBE => self.subscribe(session, message).await?,

@@ -24,13 +24,14 @@ impl Server {
     ) -> Result<(), Refusal> {
         let create = BayeuxError::ChannelCreateDenied;
         let channel = self.find_or_create_for(from, id, message, create).await?;
-        self.may_publish(from, &channel, id, message).await?;
+        let channels = self.0.channels.matching(id);
+        self.may_publish(from, &channel, &channels, id, message).await?;
         message.reply_mut().successful = Some(true);
         if id.is_broadcast() {
             (message.client_id, message.id) = (None, None);
         }
         message.channel = Some(id.as_str().to_owned());
-        self.notify(Some(from), id, message).await?;
+        self.notify(Some(from), &channels, message).await?;
         self.0.counters.messages_published.increment();
         if id.is_broadcast() {
             self.broadcast(Some(from), &channel, message).await.map_err(|_| Refusal::Deleted)?;
@@ -50,20 +51,21 @@ impl Server {
             (message.client_id, message.id) = (None, None);
         }
         let mut message = ServerMessage::new(message);
-        let notified = self.notify(from, channel.id(), &mut message).await;
+        let channels = self.0.channels.matching(channel.id());
+        let notified = self.notify(from, &channels, &mut message).await;
         notified.map_err(|_| PublishError::Deleted)?;
         self.broadcast(from, channel, &mut message).await
     }
 
-    /// Shows a message to the listeners of its channel, from `/**` down to the channel itself. A
-    /// lazy one on the way makes it lazy.
+    /// Shows a message to the listeners of the channels that match its own, from `/**` down to that
+    /// itself. A lazy one on the way makes it lazy.
     pub(super) async fn notify(
         &self,
         from: Option<&Arc<Session>>,
-        id: &ChannelId,
+        channels: &[Arc<Channel>],
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
-        for channel in self.0.channels.matching(id) {
+        for channel in channels {
             message.lazy |= channel.settings().lazy;
             if channel.listeners.is_empty() {
                 continue;

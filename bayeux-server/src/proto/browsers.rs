@@ -1,17 +1,20 @@
 //! Which connects are held for each browser: its tabs share one cookie, and over HTTP/1.1 a browser
 //! has few connections.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use crate::proto::session::Cycle;
 
 /// The value of the browser cookie.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct BrowserId(pub(crate) Box<str>);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BrowserId(pub(crate) Arc<str>);
 
-/// The held connects of each browser, by their sessions. A browser that holds none is not kept.
+/// The held connects of each browser, by their sessions. A browser that holds none is not kept. Nothing
+/// depends on the order.
 #[derive(Debug, Default)]
-pub(crate) struct Browsers(BTreeMap<BrowserId, Vec<(Arc<str>, Cycle)>>);
+pub(crate) struct Browsers(IndexMap<BrowserId, Vec<(Arc<str>, Cycle)>>);
 
 impl Browsers {
     /// Notes one more held connect, unless those of `most` other sessions are held; no `most` is no
@@ -42,7 +45,7 @@ impl Browsers {
         if let Some(held) = self.0.get_mut(browser) {
             held.retain(|(id, own)| id != session || *own != cycle);
             if held.is_empty() {
-                self.0.remove(browser);
+                self.0.swap_remove(browser);
             }
         }
     }

@@ -229,7 +229,7 @@ fn pack(server: &Server, mut processed: Processed) -> Parcel {
     Parcel {
         handshake: processed.handshake,
         queue,
-        replies: processed.replies.into_iter().flatten().collect(),
+        replies: processed.replies,
         receipt: processed.receipt,
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     proto::browsers::BrowserId,
     server::Server,
     transport::{
-        Body,
+        Body, Peer,
         cookies::set_cookie,
         exchange::{Exchange, Outcome},
         json, jsonp,
@@ -38,12 +38,36 @@ use crate::{
 #[doc(alias("CometDServlet", "CometDHandler"))]
 pub struct BayeuxService {
     server: Server,
+    /// The ends of the one connection that it serves, if it serves one.
+    peer: Option<Peer>,
 }
 
 impl Server {
     /// Returns the HTTP face of this server.
     pub fn service(&self) -> BayeuxService {
-        BayeuxService { server: self.clone() }
+        BayeuxService { server: self.clone(), peer: None }
+    }
+
+    /// Returns the HTTP face for one connection, which tells requests from where they come without
+    /// putting that into each.
+    pub(crate) fn service_for(&self, peer: Peer) -> BayeuxService {
+        BayeuxService { server: self.clone(), peer: Some(peer) }
+    }
+}
+
+/// A response on its way.
+pub(crate) type Answer =
+    Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl BayeuxService {
+    pub(crate) fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data: Buf + Send> + Send + 'static,
+    {
+        let server = self.server.clone();
+        // Boxed by itself, so that a request that is held for long has no place for it.
+        let received = Box::pin(receive(server.clone(), self.peer, request));
+        Box::pin(async move { Ok(respond(&server, received).await) })
     }
 }
 
@@ -53,17 +77,14 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let server = self.server.clone();
-        // Boxed by itself, so that a request that is held for long has no place for it.
-        let received = Box::pin(receive(server.clone(), request));
-        Box::pin(async move { Ok(respond(&server, received).await) })
+        self.answer(request)
     }
 }
 
@@ -114,13 +135,17 @@ async fn answer(
 }
 
 /// Reads a request, up to its messages.
-async fn receive<B>(server: Server, request: Request<B>) -> Result<Received, Failure>
+async fn receive<B>(
+    server: Server,
+    peer: Option<Peer>,
+    request: Request<B>,
+) -> Result<Received, Failure>
 where
     B: http_body::Body<Data: Buf + Send> + Send + 'static,
 {
     admit(&server, &request)?;
     if websocket::is_upgrade(&request) {
-        return websocket::upgrade(&server, request).map(Received::Answered);
+        return websocket::upgrade(&server, peer, request).map(Received::Answered);
     }
     let (parts, body) = request.into_parts();
     if parts.method == Method::OPTIONS {
@@ -128,7 +153,7 @@ where
         return Ok(Received::Answered(Response::new(Body::default())));
     }
     let (form, messages) = read(&server, &parts, body).await?;
-    let context = Arc::new(context(parts));
+    let context = Arc::new(context(parts, peer));
     let (exchange, cookie) = exchange(&server, &form, context, &messages);
     Ok(Received::Messages { form, exchange, cookie, messages })
 }

@@ -13,7 +13,7 @@ use crate::{proto::session::Cycle, server::Server, session::Session};
 pub(crate) struct Parcel {
     pub(crate) handshake: Option<Box<Message>>,
     pub(crate) queue: Vec<Arc<Frozen>>,
-    pub(crate) replies: Vec<Message>,
+    pub(crate) replies: Vec<Option<Message>>,
     pub(crate) receipt: Receipt,
 }
 
@@ -25,7 +25,7 @@ impl Parcel {
             array.add_reply(&reply);
         }
         self.queue.iter().for_each(|message| array.add(message));
-        self.replies.iter().for_each(|reply| array.add_reply(reply));
+        self.replies.iter().flatten().for_each(|reply| array.add_reply(reply));
         self.receipt.messages = self.queue;
         (array.end(), self.receipt)
     }

@@ -22,11 +22,12 @@ pub struct Peer {
     pub is_secure: bool,
 }
 
-/// Takes from a request what the application may ask for.
-pub(crate) fn context(parts: Parts) -> BayeuxContext {
-    let peer = parts.extensions.get::<Peer>().copied();
+/// Takes from a request what the application may ask for; `peer` is known of the connection, unless the
+/// request says it.
+pub(crate) fn context(parts: Parts, peer: Option<Peer>) -> BayeuxContext {
+    let peer = parts.extensions.get::<Peer>().copied().or(peer);
     BayeuxContext {
-        is_secure: is_secure(&parts),
+        is_secure: is_secure(&parts, peer),
         remote_address: peer.map(|peer| peer.remote),
         local_address: peer.map(|peer| peer.local),
         uri: parts.uri,
@@ -67,9 +68,9 @@ const SPENT: [HeaderName; 5] = [
     header::SEC_WEBSOCKET_EXTENSIONS,
 ];
 
-fn is_secure(parts: &Parts) -> bool {
+fn is_secure(parts: &Parts, peer: Option<Peer>) -> bool {
     let forwarded = parts.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-    let is_encrypted = parts.extensions.get::<Peer>().is_some_and(|peer| peer.is_secure);
+    let is_encrypted = peer.is_some_and(|peer| peer.is_secure);
     is_encrypted || parts.uri.scheme_str() == Some("https") || forwarded == Some("https")
 }
 

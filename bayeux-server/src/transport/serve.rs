@@ -16,6 +16,7 @@ use http::{Request, Response, Version};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
+    service::Service as HyperService,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +25,11 @@ use tower_service::Service;
 
 use crate::{
     server::Server,
-    transport::{Peer, patience::Patience},
+    transport::{
+        BayeuxService, Body, Peer,
+        http::Answer,
+        patience::Patience,
+    },
 };
 
 /// How connections are treated.
@@ -63,7 +68,8 @@ impl Server {
     ///
     /// When `listener` has no address.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        serve(self, listener, self.service(), ServeConfig::default()).await
+        let service = |peer| Alone(self.service_for(peer));
+        accept(self, listener, service, ServeConfig::default()).await
     }
 }
 
@@ -84,6 +90,23 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
+    B: http_body::Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>>,
+    B: Send + 'static,
+{
+    accept(server, listener, |peer| WithPeer { service: service.clone(), peer }, config).await
+}
+
+/// Accepts connections, each of which has its own service.
+async fn accept<H, B>(
+    server: &Server,
+    listener: TcpListener,
+    service: impl Fn(Peer) -> H,
+    config: ServeConfig,
+) -> io::Result<()>
+where
+    H: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    H: Send + 'static,
+    H::Future: Send,
     B: http_body::Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>>,
     B: Send + 'static,
 {
@@ -108,8 +131,7 @@ where
             tracing::debug!(%error, "messages may be delayed");
         }
         let stream = Patience::new(stream, config.write_timeout);
-        let service =
-            WithPeer { service: service.clone(), peer: Peer { remote, local, is_secure: false } };
+        let service = service(Peer { remote, local, is_secure: false });
         let (server, protocols) = (server.clone(), protocols.clone());
         connections.spawn(async move {
             if let Err(error) = protocols.serve(&server, stream, service).await {
@@ -155,16 +177,16 @@ impl Protocols {
 
     /// Serves one connection until it ends, or the server is stopped and what is being answered is
     /// answered.
-    async fn serve<S, B>(
+    async fn serve<H, B>(
         &self,
         server: &Server,
         mut stream: Patience<TcpStream>,
-        service: WithPeer<S>,
+        service: H,
     ) -> Result<(), Box<dyn Error + Send + Sync>>
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send,
+        H: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        H: Send + 'static,
+        H::Future: Send,
         B: http_body::Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>>,
         B: Send + 'static,
     {
@@ -195,6 +217,19 @@ impl Protocols {
     }
 }
 
+/// Bayeux and nothing else, for one connection.
+struct Alone(BayeuxService);
+
+impl HyperService<Request<Incoming>> for Alone {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        self.0.answer(request)
+    }
+}
+
 /// Tells each request from where it comes.
 #[derive(Clone)]
 struct WithPeer<S> {
@@ -202,7 +237,7 @@ struct WithPeer<S> {
     peer: Peer,
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for WithPeer<S>
+impl<S, B> HyperService<Request<Incoming>> for WithPeer<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,

@@ -37,6 +37,20 @@ impl Machine {
         }
     }
 
+    /// Whether numbers of `other` may stand beside those of this one.
+    pub(crate) fn compares_with(&self, other: &Self) -> bool {
+        let what = |one: &Self| {
+            let Self { processor, cores, memory_gib, kernel, rustc, commit, .. } = one.clone();
+            (processor, cores, memory_gib, kernel, rustc, commit)
+        };
+        what(self) == what(other)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_commit(commit: &str) -> Self {
+        Self { commit: commit.to_owned(), ..Self::default() }
+    }
+
     /// Tells why the numbers may be worse than they could be.
     pub(crate) fn is_busy(&self) -> bool {
         self.load.parse().is_ok_and(|load: f64| load > 0.5)

@@ -57,7 +57,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CORE", default_value_t = 1)]
     client_core: usize,
 
-    /// Measures only these, separated by commas.
+    /// Measures only these, separated by commas. What else the file of results has is kept, if it is of
+    /// this machine and commit.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Group>,
 
@@ -133,11 +134,22 @@ fn measure(arguments: &Arguments) -> Result<Results> {
     let has_third_core = runner.second_core != runner.generator_core;
     let rounds = runner.rounds;
     let is_quick = arguments.quick;
+    let measurements = chosen(arguments);
     let mut results = Results { machine, is_quick, rounds, has_third_core, ..Results::default() };
-    let outcome = runner.run(&chosen(arguments), &mut results);
+    if !arguments.only.is_empty() && runner.file.exists() {
+        keep_others(&mut results, Results::load(&runner.file)?, &measurements);
+    }
+    let outcome = runner.run(&measurements, &mut results);
     results.save(&runner.file)?;
     say::note(format!("saved: {}", runner.file.display()));
     outcome.map(|()| results)
+}
+
+/// Keeps of an earlier time what is not measured now.
+fn keep_others(results: &mut Results, before: Results, measurements: &[Measurement]) {
+    if !results.keep_others(before, measurements) {
+        say::note("what was measured before is of another machine or commit, and not kept");
+    }
 }
 
 fn chosen(arguments: &Arguments) -> Vec<Measurement> {

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::{
     Result,
-    compare::{figure::Figure, machine::Machine, peer::Peer, statistics::Rounds},
+    compare::{
+        figure::Figure, machine::Machine, measurement::Measurement, peer::Peer, statistics::Rounds,
+    },
 };
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,6 +53,18 @@ impl Results {
         fs::write(path, text).map_err(|error| wrong(&error).into())
     }
 
+    /// Takes the runs of an earlier time that are of other `measurements`; false when they do not compare
+    /// with those of now.
+    pub(crate) fn keep_others(&mut self, before: Self, measurements: &[Measurement]) -> bool {
+        let compares =
+            before.is_quick == self.is_quick && before.machine.compares_with(&self.machine);
+        if compares {
+            let is_new = |run: &Run| measurements.iter().any(|one| one.id == run.measurement);
+            self.runs.extend(before.runs.into_iter().filter(|run| !is_new(run)));
+        }
+        compares
+    }
+
     /// Returns a figure of each round that has it.
     pub(crate) fn values(&self, measurement: &str, peer: Peer, figure: Figure) -> Rounds {
         self.outputs(measurement, peer)
@@ -92,5 +106,37 @@ impl Results {
             numbers.flatten().sum()
         };
         (sum("/deliveries", "/results/messages"), sum("/lost", "/results/lost"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::plan::{Size, measurements};
+
+    fn results(commit: &str, ids: &[&str]) -> Results {
+        let run = |id: &&str| Run {
+            measurement: (*id).to_owned(),
+            peer: Peer::Ours,
+            round: 1,
+            command: String::new(),
+            output: None,
+            error: None,
+        };
+        let machine = Machine::of_commit(commit);
+        Results { machine, runs: ids.iter().map(run).collect(), ..Results::default() }
+    }
+
+    #[test]
+    fn others_are_kept_if_they_are_of_the_same_commit() {
+        let now: Vec<_> = measurements(Size::Quick).into_iter().take(1).collect();
+        let before = ["other", now[0].id];
+        let mut same = results("a", &[]);
+        assert!(same.keep_others(results("a", &before), &now));
+        assert_eq!(same.runs.len(), 1);
+        assert_eq!(same.runs[0].measurement, "other");
+        let mut changed = results("b", &[]);
+        assert!(!changed.keep_others(results("a", &before), &now));
+        assert!(changed.runs.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use sha1::{Digest as _, Sha1};
 use crate::{
     server::Server,
     transport::{
-        Body,
+        Body, Peer,
         request::{context, detached},
         status::Failure,
         websocket::{connection::Connection, socket::Socket},
@@ -32,7 +32,11 @@ pub(crate) fn is_upgrade<B>(request: &Request<B>) -> bool {
 }
 
 /// Answers the request and serves the connection that it becomes, in a task of its own.
-pub(crate) fn upgrade<B>(server: &Server, request: Request<B>) -> Result<Response<Body>, Failure> {
+pub(crate) fn upgrade<B>(
+    server: &Server,
+    peer: Option<Peer>,
+    request: Request<B>,
+) -> Result<Response<Body>, Failure> {
     let config = &server.0.config;
     if !config.allowed_transports.contains(&ConnectionType::WebSocket) {
         return Err(Failure::UnknownTransport);
@@ -60,7 +64,7 @@ pub(crate) fn upgrade<B>(server: &Server, request: Request<B>) -> Result<Respons
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(Failure::Upgrade("this connection is served without upgrades"))?;
-    let (server, context) = (server.clone(), Arc::new(detached(context(parts))));
+    let (server, context) = (server.clone(), Arc::new(detached(context(parts, peer))));
     let websockets = server.0.websockets.clone();
     websockets.spawn(async move {
         match upgraded.await {
