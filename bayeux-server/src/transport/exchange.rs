@@ -132,21 +132,23 @@ impl Exchange {
         let replies = Vec::with_capacity(messages.len());
         let mut processed =
             Processed { session, handshake: None, replies, connect: None, batch, receipt };
-        for (index, message) in messages.into_iter().enumerate() {
-            match handshake {
-                Some(place) if place != index => {
-                    let mut reply = message.reply();
-                    reply.fail(&BayeuxError::NotWithHandshake);
-                    processed.replies.push(Some(reply));
-                }
-                _ => {
-                    let context = self.context.clone();
-                    let mut message = ServerMessage::received(message, self.transport, context);
-                    self.process_one(&mut message, &mut processed).await;
-                }
+        let mut messages = messages.into_iter();
+        for index in 0.. {
+            let Some(mut message) = messages.next().map(|message| self.received(message)) else {
+                break;
+            };
+            if handshake.is_some_and(|place| place != index) {
+                message.reply_mut().fail(&BayeuxError::NotWithHandshake);
+                processed.replies.push(Some(message.into_reply()));
+                continue;
             }
+            self.process_one(&mut message, &mut processed).await;
         }
         processed
+    }
+
+    fn received(&self, message: Message) -> ServerMessage {
+        ServerMessage::received(message, self.transport, self.context.clone())
     }
 
     async fn process_one(&self, message: &mut ServerMessage, processed: &mut Processed) {
@@ -157,7 +159,8 @@ impl Exchange {
             if let Some((place, _)) = processed.connect.take()
                 && let (Some(session), Some(reply)) = (session, processed.replies[place].take())
             {
-                processed.replies[place] = self.complete_reply(session, reply).await;
+                // Boxed, as few requests have two connects.
+                processed.replies[place] = Box::pin(self.complete_reply(session, reply)).await;
             }
             processed.connect = Some((processed.replies.len(), accepted));
             processed.replies.push(Some(std::mem::take(message.reply_mut())));

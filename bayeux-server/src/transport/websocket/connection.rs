@@ -286,7 +286,8 @@ impl Connection {
         }
     }
 
-    /// Takes the messages of one frame through the pipeline, one after the other.
+    /// Takes the messages of one frame through the pipeline, one after the other. What is rare is boxed,
+    /// so that a publication has no place for it.
     async fn process(&mut self, messages: Vec<Message>) -> Result<(), End> {
         let handshake = messages.iter().position(Message::is_handshake);
         if handshake.is_none()
@@ -297,23 +298,24 @@ impl Connection {
         }
         let mut replies = Vec::with_capacity(messages.len());
         let mut connect = None;
-        for (index, message) in messages.into_iter().enumerate() {
+        let mut messages = messages.into_iter();
+        for index in 0.. {
+            let Some(mut message) = messages.next().map(|message| self.received(message)) else {
+                break;
+            };
             match handshake {
-                Some(place) if place == index => {
-                    self.handshake(self.received(message)).await?;
-                }
+                Some(place) if place == index => Box::pin(self.handshake(message)).await?,
                 Some(_) => {
-                    let mut reply = message.reply();
-                    reply.fail(&BayeuxError::NotWithHandshake);
-                    replies.push(reply);
+                    message.reply_mut().fail(&BayeuxError::NotWithHandshake);
+                    replies.push(message.into_reply());
                 }
                 None if message.is_connect() => {
                     let place = replies.len();
-                    let accepted = self.connect(self.received(message), &mut replies).await?;
+                    let accepted = Box::pin(self.connect(message, &mut replies)).await?;
                     connect = accepted.map(|accepted| (place, accepted)).or(connect);
                 }
                 None => {
-                    let message = self.request(self.received(message)).await?;
+                    let message = self.request(message).await?;
                     replies.extend(message.map(ServerMessage::into_reply));
                 }
             }
@@ -460,14 +462,15 @@ impl Connection {
         let session = self.session.clone();
         match (session, connect) {
             (Some(session), Some((place, connect))) => {
-                self.reply_to_connect(&session, connect, replies, place).await?;
+                Box::pin(self.reply_to_connect(&session, connect, replies, place)).await?;
             }
             (Some(session), None) if !replies.is_empty() => {
                 if session.removal().is_some() {
                     // The reply to a disconnect is the last: CometD's JavaScript library closes the
                     // connection then, but only if it has no connect outstanding.
                     if let Asked::Answers(connect) = self.ask_held(&session, driver::now()) {
-                        self.reply_to_connect(&session, *connect, Vec::new(), 0).await?;
+                        let replied = self.reply_to_connect(&session, *connect, Vec::new(), 0);
+                        Box::pin(replied).await?;
                     }
                 }
                 let due = session.push(driver::now()).0.unwrap_or_default();
