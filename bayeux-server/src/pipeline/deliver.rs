@@ -13,7 +13,6 @@ use bayeux_api::{
     server::{Overflow, Removal, ServerChannel, ServerSession},
 };
 use futures_util::poll;
-use tokio::runtime::Handle;
 
 use crate::{
     channel::Channel,
@@ -26,9 +25,6 @@ use crate::{
 /// After so many deliveries a fan-out lets others run. Most are cheap: what costs is writing, which is
 /// done apart.
 const YIELD_AFTER: usize = 4096;
-
-/// To so many sessions one task writes.
-const WRITE_TOGETHER: usize = 64;
 
 impl Server {
     /// Queues `message` for every subscriber, once for each however many of its channels match;
@@ -91,9 +87,8 @@ impl Server {
     }
 }
 
-/// The deliveries of one message. When it ends, the sessions that wait for their messages get them: in
-/// tasks of their own, which run when the current one has done its work, so that messages that are
-/// published together are written together.
+/// The deliveries of one message. When it ends, the sessions that wait for their messages get them, by
+/// [`Server::write_to`].
 struct Round<'a> {
     server: &'a Server,
     lazy_timeout: Option<Duration>,
@@ -179,15 +174,7 @@ impl<'a> Round<'a> {
 impl Round<'_> {
     /// Has what is queued written to the sessions that wait.
     fn write_waiting(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting).into_iter();
-        while waiting.len() > 0 {
-            let sessions: Vec<_> = waiting.by_ref().take(WRITE_TOGETHER).collect();
-            let server = self.server.clone();
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(async move { server.write(&sessions) })),
-                Err(_) => server.write(&sessions),
-            }
-        }
+        self.server.write_to(std::mem::take(&mut self.waiting));
     }
 }
 
@@ -196,15 +183,6 @@ impl Drop for Round<'_> {
         self.server.0.counters.messages_queued.add(self.queued);
         self.server.0.counters.messages_dropped.add(self.dropped);
         self.write_waiting();
-    }
-}
-
-impl Server {
-    /// Writes what is queued for sessions whose connections wait.
-    fn write(&self, sessions: &[Arc<Session>]) {
-        let (now, mut messages) = (driver::now(), Vec::new());
-        let sent = sessions.iter().map(|session| session.write(&mut messages, now)).sum();
-        self.0.counters.messages_sent.add(sent);
     }
 }
 

@@ -13,10 +13,13 @@ mod extend;
 mod handshake;
 mod publish;
 mod subscribe;
+mod together;
 mod unsubscribe;
 mod validate;
 
 use std::sync::Arc;
+
+pub(crate) use together::Together;
 
 use bayeux_api::{
     Advice, BayeuxError, ConnectionType, Message, meta,

@@ -18,6 +18,7 @@ use crate::{
         browsers::BrowserId,
         session::{Accepted, Cycle, Held},
     },
+    pipeline::Together,
     server::Server,
     session::{Origin, Session, Turn},
     transport::{
@@ -75,7 +76,8 @@ impl Exchange {
 
     async fn exchange(mut self, messages: Vec<Message>) -> Outcome {
         let is_alone = messages.len() == 1;
-        let processed = complete(self.clone().process(messages)).await;
+        let work = Box::pin(self.clone().process(messages));
+        let processed = complete(Together::new(&self.server, work)).await;
         // Boxed, as is what follows the wait: a connect may be held for long.
         let Some(mut processed) = processed.map(Box::new) else { return Outcome::Failed };
         // What came with the request is not needed any more.

@@ -26,6 +26,7 @@ use crate::{
         after,
         session::{Cycle, Held},
     },
+    pipeline::Together,
     server::Server,
     session::{Origin, Session, Turn},
     transport::{
@@ -160,7 +161,9 @@ impl Connection {
             self.take_turn();
             let outcome = match received {
                 None => Ok(()),
-                Some(Ok(arrived)) => Box::pin(self.handle_all(arrived)).await,
+                Some(Ok(arrived)) => {
+                    Together::new(&server, Box::pin(self.handle_all(arrived))).await
+                }
                 Some(Err(error)) => Err(end_of(&error)),
             };
             if let Err(end) = outcome {
