@@ -1,22 +1,35 @@
 //! A message at the end of its changes: encoded once, shared by all who receive it.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::OnceLock};
 
 use bytes::Bytes;
 
 use crate::Message;
 
 /// An immutable message and its JSON. Made by [`Message::freeze`].
+///
+/// It may wait in many queues for long, so that it keeps no more than its JSON and what queues look at.
+/// Whoever looks at other fields has the message read again from its JSON, once for all.
 #[derive(Debug)]
 pub struct Frozen {
-    message: Message,
     array: Bytes,
+    channel: Option<Box<str>>,
+    is_lazy: bool,
+    message: OnceLock<Box<Message>>,
 }
 
 impl Frozen {
-    pub(crate) fn new(message: Message) -> Self {
-        let array = encode(std::iter::once(&message));
-        Self { message, array }
+    pub(crate) fn new(mut message: Message) -> Self {
+        let mut array = Vec::with_capacity(USUAL);
+        encode_into(&mut array, [&message]);
+        // No larger than it is.
+        let array = Bytes::from(array.into_boxed_slice());
+        let kept = OnceLock::new();
+        let (channel, is_lazy) = (message.channel.clone(), message.lazy);
+        if !message.is_readable() {
+            let _ = kept.set(Box::new(std::mem::take(&mut message)));
+        }
+        Self { array, channel: channel.map(String::into_boxed_str), is_lazy, message: kept }
     }
 
     /// Returns the JSON object.
@@ -29,24 +42,45 @@ impl Frozen {
         &self.array
     }
 
-    /// Returns how many bytes this message weighs in a queue.
+    /// Returns the channel's name; empty when the message has none.
+    pub fn channel(&self) -> &str {
+        self.channel.as_deref().unwrap_or_default()
+    }
+
+    /// Returns whether delivery may wait for other messages.
+    pub fn is_lazy(&self) -> bool {
+        self.is_lazy
+    }
+
+    /// Returns how many bytes of memory a queue needs for this message, about: its JSON and all that is
+    /// beside it.
     pub fn weight(&self) -> usize {
-        self.array.len()
+        self.array.len() + self.channel().len() + BESIDE
     }
 
     /// Returns a copy that may be changed.
     pub fn to_message(&self) -> Message {
-        self.message.clone()
+        Message::clone(self)
     }
 }
+
+/// What a message in a queue needs beside its JSON: itself and its counts, its place, and what the
+/// allocator rounds up.
+const BESIDE: usize = size_of::<Frozen>() + 80;
 
 impl Deref for Frozen {
     type Target = Message;
 
     fn deref(&self) -> &Message {
-        &self.message
+        self.message.get_or_init(|| {
+            let message = serde_json::from_slice(self.json());
+            let mut message: Message = message.expect("what was written as a message is read as one");
+            message.lazy = self.is_lazy;
+            Box::new(message)
+        })
     }
 }
+
 
 /// Encodes messages as the JSON array that goes on the wire.
 pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Bytes {
@@ -83,6 +117,33 @@ mod tests {
         assert_eq!(frozen.json(), br#"{"channel":"/a","data":1}"#);
         assert_eq!(frozen.array().as_ref(), br#"[{"channel":"/a","data":1}]"#);
         assert_eq!(frozen.json().as_ptr(), frozen.array()[1..].as_ptr());
+    }
+
+    #[test]
+    fn what_is_read_again_is_the_message() {
+        let mut message = Message::with_data("/a\u{1}\"b", json!({ "text": "\u{2028}" }));
+        message.ext_mut().insert("x".to_owned(), json!(1));
+        message.set_extra("other", json!([1.5]));
+        message.lazy = true;
+        let frozen = message.clone().freeze();
+        assert_eq!((frozen.channel(), frozen.is_lazy()), (message.channel(), true));
+        assert_eq!(frozen.to_message(), message);
+        assert!(std::ptr::eq(&**frozen, &**frozen));
+    }
+
+    #[test]
+    fn a_message_of_more_fields_than_may_be_read_is_kept() {
+        let mut message = Message::new("/a");
+        for number in 0..=Message::MAX_FIELDS {
+            message.set_extra(number.to_string(), json!(number));
+        }
+        assert_eq!(message.clone().freeze().to_message(), message);
+    }
+
+    #[test]
+    fn a_message_without_channel_has_an_empty_one() {
+        let frozen = Message::default().freeze();
+        assert_eq!((frozen.channel(), frozen.json()), ("", &b"{}"[..]));
     }
 
     #[test]

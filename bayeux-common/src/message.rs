@@ -167,6 +167,12 @@ impl Message {
         Arc::new(Frozen::new(self))
     }
 
+    /// Whether reading it from its JSON makes the same message: not if an application gave it more fields
+    /// than may be read.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.extra.len() + TYPED.len() <= Self::MAX_FIELDS
+    }
+
     /// Returns whether this is a `/meta/handshake`.
     pub fn is_handshake(&self) -> bool {
         self.is_on(meta::HANDSHAKE)

@@ -122,7 +122,8 @@ pub struct TransportConfig {
     /// `maxQueue`: how many messages may wait for a session, or for its acknowledgement. 10,000 by
     /// default, where CometD has no limit.
     pub max_queue: usize,
-    /// `maxQueueBytes`: how many bytes of JSON that may be. 4 MiB by default.
+    /// `maxQueueBytes`: how many bytes of memory that may be, about: the JSON of the messages, and some
+    /// 150 bytes beside it for each. 4 MiB by default.
     pub max_queue_bytes: usize,
     /// `queueOverflow`: what happens to a message that finds no place: `disconnect` (the default),
     /// `dropOldest`, `dropNewest`, `keepLast`.

@@ -119,7 +119,7 @@ pub trait ServerSession: Send + Sync + fmt::Debug {
 pub struct Depth {
     /// Messages.
     pub messages: usize,
-    /// Bytes of their JSON.
+    /// Bytes of memory, about: their JSON, and what each needs beside it.
     pub bytes: usize,
 }
 

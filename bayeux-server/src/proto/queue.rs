@@ -122,7 +122,7 @@ impl Queue {
                 dropped += 1;
             }
         }
-        let place = if message.lazy { Place::Lazy } else { Place::Urgent };
+        let place = if message.is_lazy() { Place::Lazy } else { Place::Urgent };
         self.add(place);
         self.bytes += message.weight();
         self.entries.push_back(Entry { message, batch: self.batch.unwrap_or_default(), place });
@@ -327,7 +327,7 @@ mod tests {
             queue.push(message("/a", n), bounds, Overflow::DropOldest);
         }
         assert_eq!(numbers(&queue.drain()), [7, 8]);
-        let large = Message::with_data("/a", json!("x".repeat(100))).freeze();
+        let large = Message::with_data("/a", json!("x".repeat(bounds.bytes))).freeze();
         assert_eq!(queue.push(large, bounds, Overflow::DropOldest), Pushed::Dropped);
     }
 

@@ -347,7 +347,7 @@ impl Session {
         if let Phase::Gone(_) = self.phase {
             return Delivered::Gone;
         }
-        let is_lazy = message.lazy;
+        let is_lazy = message.is_lazy();
         // Then somebody was woken before, and has not looked yet.
         let was_due = self.is_due(now);
         let overflow = overflow.unwrap_or(self.rules.overflow);

@@ -191,15 +191,18 @@ fn slow(size: Size) -> Measurement {
 
 /// The generator sleeps in these, since it may have to share a core with the server; so much is under
 /// way that neither has to wait for the other.
+/// Few messages at a time to many, and many clients: the generator, which has one thread, must not be
+/// what is busiest.
 fn cores(size: Size) -> Vec<Measurement> {
     let seconds = size.pick(5, 1);
     let fanout = format!(
-        "--transport websocket --subscribers {} --publishers 4 --in-flight 32 --seconds {seconds} --sleep",
+        "--transport websocket --subscribers {} --publishers 4 --in-flight 2 --seconds {seconds}",
         size.pick(1_000, 50)
     );
     let echo = format!(
-        "--transport websocket --clients 100 --in-flight 16 --messages {} --sleep",
-        size.pick(5_000, 100)
+        "--transport websocket --clients {} --in-flight 16 --messages {} --sleep",
+        size.pick(800, 100),
+        size.pick(1_000, 100)
     );
     let one = |id, scenario, what: &str, arguments: &str, cores| {
         let number = if cores == Cores::Two { "two cores" } else { "one core" };

@@ -90,7 +90,7 @@ impl Direct for Link {
     }
 
     fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written {
-        if messages.iter().map(|message| message.weight()).sum::<usize>() > MOST {
+        if messages.iter().map(|message| message.array().len()).sum::<usize>() > MOST {
             return Written::Nothing;
         }
         let (count, whole) = FRAMES.with_borrow_mut(|frames| {
