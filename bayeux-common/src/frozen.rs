@@ -15,6 +15,7 @@ pub struct Frozen {
     array: Bytes,
     channel: Option<Box<str>>,
     is_lazy: bool,
+    weight: usize,
     message: OnceLock<Box<Message>>,
 }
 
@@ -24,12 +25,14 @@ impl Frozen {
         encode_into(&mut array, [&message]);
         // No larger than it is.
         let array = Bytes::from(array.into_boxed_slice());
-        let kept = OnceLock::new();
-        let (channel, is_lazy) = (message.channel.clone(), message.lazy);
-        if !message.is_readable() {
-            let _ = kept.set(Box::new(std::mem::take(&mut message)));
-        }
-        Self { array, channel: channel.map(String::into_boxed_str), is_lazy, message: kept }
+        let is_lazy = message.lazy;
+        let (channel, message) = match message.is_readable() {
+            true => (message.channel.take(), OnceLock::new()),
+            false => (message.channel.clone(), OnceLock::from(Box::new(message))),
+        };
+        let channel = channel.map(String::into_boxed_str);
+        let weight = array.len() + channel.as_deref().map_or(0, str::len) + BESIDE;
+        Self { array, channel, is_lazy, weight, message }
     }
 
     /// Returns the JSON object.
@@ -55,7 +58,7 @@ impl Frozen {
     /// Returns how many bytes of memory a queue needs for this message, about: its JSON and all that is
     /// beside it.
     pub fn weight(&self) -> usize {
-        self.array.len() + self.channel().len() + BESIDE
+        self.weight
     }
 
     /// Returns a copy that may be changed.
@@ -74,13 +77,13 @@ impl Deref for Frozen {
     fn deref(&self) -> &Message {
         self.message.get_or_init(|| {
             let message = serde_json::from_slice(self.json());
-            let mut message: Message = message.expect("what was written as a message is read as one");
+            let mut message: Message =
+                message.expect("what was written as a message is read as one");
             message.lazy = self.is_lazy;
             Box::new(message)
         })
     }
 }
-
 
 /// Encodes messages as the JSON array that goes on the wire.
 pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Bytes {

@@ -48,9 +48,7 @@ impl Server {
             return Err(denial(BY_POLICY.to_owned()));
         }
         let channels = self.0.channels.matching(id);
-        self.authorize(Operation::Create, &channels, id, session, message)
-            .await
-            .map_err(denial)?;
+        self.authorize(Operation::Create, &channels, id, session, message).await.map_err(denial)?;
         match self.find_or_create(id, session) {
             Found::New(channel) | Found::Existing(channel) => Ok(channel),
         }
@@ -88,9 +86,7 @@ impl Server {
             return Err(denial(BY_POLICY.to_owned()));
         }
         let channels = self.0.channels.matching(id);
-        self.authorize(Operation::Subscribe, &channels, id, session, message)
-            .await
-            .map_err(denial)
+        self.authorize(Operation::Subscribe, &channels, id, session, message).await.map_err(denial)
     }
 
     /// Asks the authorizers of `channels`, from `/**` to the one of `id`: without any everything is

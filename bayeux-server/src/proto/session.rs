@@ -218,7 +218,8 @@ impl Session {
         now: Instant,
     ) -> Option<Duration> {
         let Phase::Live(stage, Presence::Busy(_)) = self.phase else { return None };
-        let timeout = self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout());
+        let timeout =
+            self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout());
         let has_reason = !self.pushes(pushes) && self.is_due(now);
         let is_held = accepted.was_connected
             && accepted.cycle == self.cycle

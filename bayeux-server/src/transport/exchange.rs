@@ -14,11 +14,11 @@ use crate::{
     carrier::Carrier,
     complete::complete,
     driver::{self, lock},
+    pipeline::Together,
     proto::{
         browsers::BrowserId,
         session::{Accepted, Cycle, Held},
     },
-    pipeline::Together,
     server::Server,
     session::{Origin, Session, Turn},
     transport::{

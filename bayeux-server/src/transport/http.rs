@@ -56,8 +56,7 @@ impl Server {
 }
 
 /// A response on its way.
-pub(crate) type Answer =
-    Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl BayeuxService {
     pub(crate) fn answer<B>(&self, request: Request<B>) -> Answer

@@ -25,11 +25,7 @@ use tower_service::Service;
 
 use crate::{
     server::Server,
-    transport::{
-        BayeuxService, Body, Peer,
-        http::Answer,
-        patience::Patience,
-    },
+    transport::{BayeuxService, Body, Peer, http::Answer, patience::Patience},
 };
 
 /// How connections are treated.

@@ -22,11 +22,11 @@ use serde_json::json;
 use crate::{
     carrier::Carrier,
     driver,
+    pipeline::Together,
     proto::{
         after,
         session::{Cycle, Held},
     },
-    pipeline::Together,
     server::Server,
     session::{Origin, Session, Turn},
     transport::{
