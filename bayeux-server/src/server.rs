@@ -2,10 +2,13 @@
 
 use std::{
     fmt,
+    future::{Future as _, poll_fn},
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    task::{Poll, Waker},
 };
 
 use async_trait::async_trait;
@@ -123,16 +126,25 @@ impl Server {
     pub fn stop(&self) {
         self.0.is_stopped.store(true, Relaxed);
         self.0.stopping.notify_waiters();
+        // Held connects look whether it is stopped when they are woken.
+        self.0.sessions.all().iter().for_each(|session| session.wake());
         self.0.websockets.close();
     }
 
-    /// Waits until this server was [stopped](Self::stop).
+    /// Waits until this server was [stopped](Self::stop). Each connection waits for this whenever it
+    /// waits, so that it takes its place among those who are told just once: the lock of that is one for
+    /// all.
     pub(crate) async fn stopped(&self) {
-        let mut stopping = std::pin::pin!(self.0.stopping.notified());
-        stopping.as_mut().enable();
-        if !self.0.is_stopped() {
-            stopping.await;
-        }
+        let mut told = pin!(self.0.stopping.notified());
+        let mut waits: Option<Waker> = None;
+        poll_fn(|context| {
+            let has_place = waits.as_ref().is_some_and(|own| own.will_wake(context.waker()));
+            if !has_place && told.as_mut().poll(context).is_pending() {
+                waits = Some(context.waker().clone());
+            }
+            if self.0.is_stopped() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Waits until this server was [stopped](Self::stop) and has closed its WebSockets, of which a

@@ -285,6 +285,12 @@ impl Session {
         lock(&self.core).is_carried_by(carrier)
     }
 
+    /// Wakes the carrier, to look again.
+    pub(crate) fn wake(&self) {
+        let carrier = lock(&self.core).carrier();
+        wake(carrier);
+    }
+
     // --- messages ---
 
     /// Queues a message, and says who is to be told.

@@ -301,7 +301,6 @@ impl Hold<'_> {
 
     async fn wait_for(&self, cycle: Cycle, carrier: &Carrier) -> Held {
         let server = &self.exchange.server;
-        let mut stopping = std::pin::pin!(server.stopped());
         loop {
             let now = driver::now();
             let until = match self.session.held(cycle, false, now) {
@@ -312,7 +311,6 @@ impl Hold<'_> {
             tokio::select! {
                 () = carrier.woken() => {}
                 () = tokio::time::sleep_until(server.0.timers.round(until, now).into()) => {}
-                () = &mut stopping => {}
             }
         }
     }
