@@ -2,7 +2,12 @@
 
 use std::{alloc::System, future::Future, time::Duration};
 
+use bayeux_server::api::{
+    Message,
+    server::{BayeuxServer as _, Overflow},
+};
 use cap::Cap;
+use serde_json::{Value, json};
 
 use crate::{
     frames::{handshake, open},
@@ -79,4 +84,22 @@ async fn connections_and_sessions_give_back_what_they_had() {
     }
     scene.is_calm().await;
     is_given_back(before).await;
+}
+
+#[tokio::test]
+async fn a_queue_of_small_messages_needs_no_more_than_its_bound() {
+    let scene = Scene::alone(|config, _| {
+        config.long_polling.max_queue = usize::MAX;
+        config.long_polling.max_queue_bytes = 4 * MIB;
+        config.long_polling.queue_overflow = Overflow::DropNewest;
+    })
+    .await;
+    let (_, reply) = scene.post(r#"[{"channel":"/meta/handshake"}]"#).await;
+    let reply: Value = serde_json::from_str(&reply).unwrap();
+    let session = scene.server.session(reply[0]["clientId"].as_str().unwrap()).unwrap();
+    let before = used();
+    while session.deliver(None, Message::with_data("/small", json!(1))).await {}
+    let (grown, depth) = (used() - before, session.queue_depth());
+    assert!(depth.messages > 10_000, "{depth:?}");
+    assert!(grown <= depth.bytes + MIB / 4, "{grown} bytes for {depth:?}");
 }
