@@ -189,6 +189,36 @@ mod tests {
         ));
     }
 
+    const NAMES: &[&str] = &[
+        r#""channel""#,
+        r#""id""#,
+        r#""clientId""#,
+        r#""data""#,
+        r#""ext""#,
+        r#""advice""#,
+        r#""subscription""#,
+        r#""successful""#,
+        r#""x-messages""#,
+        r#""error""#,
+        r#""x""#,
+        r#""\u0001\"""#,
+        r#""supportedConnectionTypes""#,
+    ];
+
+    const VALUES: &[&str] = &[
+        "null",
+        "true",
+        "-1",
+        "1e999",
+        r#""/a""#,
+        r#""\u0001\ud800""#,
+        "{}",
+        "[]",
+        r#"["/a"]"#,
+        r#"{"timeout":1,"other":[1.0]}"#,
+        "[[[[]]]]",
+    ];
+
     proptest! {
         #[test]
         fn any_bytes_are_messages_or_an_error(bytes: Vec<u8>) {
@@ -204,6 +234,22 @@ mod tests {
             let messages = read(&text).unwrap();
             let written = crate::encode(&messages);
             prop_assert_eq!(written.as_ref(), text.as_bytes());
+        }
+
+        #[test]
+        fn whatever_is_read_is_the_same_when_frozen(
+            fields: Vec<(
+                proptest::sample::Index,
+                proptest::sample::Index,
+            )>,
+        ) {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| format!("{}:{}", name.get(NAMES), value.get(VALUES)))
+                .collect();
+            for message in read(&format!("[{{{}}}]", fields.join(","))).unwrap() {
+                prop_assert_eq!(message.clone().freeze().to_message(), message);
+            }
         }
     }
 }

@@ -131,9 +131,9 @@ impl Server {
         self.0.websockets.close();
     }
 
-    /// Waits until this server was [stopped](Self::stop). Each connection waits for this whenever it
-    /// waits, so that it takes its place among those who are told just once: the lock of that is one for
-    /// all.
+    /// Waits until this server was [stopped](Self::stop). It takes its place among those who are to be
+    /// told when it first waits, and not again: there is one lock for all places, and each connection
+    /// asks whenever it wakes.
     pub(crate) async fn stopped(&self) {
         let mut told = pin!(self.0.stopping.notified());
         let mut waits: Option<Waker> = None;

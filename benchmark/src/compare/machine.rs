@@ -31,7 +31,7 @@ impl Machine {
             memory_gib: kilobytes(&value("/proc/meminfo", "MemTotal")) / (1024 * 1024),
             kernel: kernel.trim().to_owned(),
             rustc: said_by("rustc", &["--version"]),
-            commit: said_by("git", &["describe", "--always", "--dirty"]),
+            commit: commit(),
             date: said_by("date", &["+%Y-%m-%d"]),
             load: load.split(' ').next().unwrap_or_default().to_owned(),
         }
@@ -84,8 +84,20 @@ fn kilobytes(value: &str) -> u64 {
     value.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
+/// Returns the commit, and whether anything was changed since; not so what `compare` itself writes.
+fn commit() -> String {
+    let changes = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs"];
+    let mark = if output("git", &changes).is_some() { "-dirty" } else { "" };
+    said_by("git", &["describe", "--always"]) + mark
+}
+
 fn said_by(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    text.ok().filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    output(program, arguments).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Returns what a program prints, if that is anything.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }

@@ -15,6 +15,7 @@ over_every_transport!(
     meta_channels_are_refused_without_a_policy_too,
     a_service_channel_is_a_success_without_effect,
     subscribing_twice_is_told_once,
+    subscribers_are_in_the_order_in_which_they_came,
     wild_subscriptions_get_what_they_match,
     a_name_with_a_slash_at_its_end_is_the_same_channel,
     who_has_unsubscribed_gets_nothing_more,
@@ -149,6 +150,21 @@ async fn subscribing_twice_is_told_once(transport: Transport) {
         log.entries(),
         ["server: subscribed /a by the client", "server: unsubscribed /a by the client"]
     );
+}
+
+async fn subscribers_are_in_the_order_in_which_they_came(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let (mut clients, mut came) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        let mut client = server.connected(transport).await;
+        client.subscribe("/a").await;
+        came.push(server.session(&client).id().to_owned());
+        clients.push(client);
+    }
+    let channel = server.server.channel("/a").unwrap();
+    let subscribers: Vec<_> =
+        channel.subscribers().iter().map(|session| session.id().to_owned()).collect();
+    assert_eq!(subscribers, came);
 }
 
 async fn wild_subscriptions_get_what_they_match(transport: Transport) {
