@@ -59,6 +59,34 @@ async fn all_messages_may_go_into_one_frame(transport: Transport) {
     assert_eq!(frames(&server, transport).await, [3]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_together_arrives_together_whatever_other_threads_do() {
+    let server = TestServer::start(|config| config.ws.messages_per_frame = None).await;
+    // So many that several tasks write to them, of which another thread may take some at once.
+    let mut subscribers = Vec::new();
+    for _ in 0..100 {
+        let mut subscriber = server.connected(Transport::WebSocket).await;
+        subscriber.subscribe("/a").await;
+        subscriber.hold().await;
+        subscribers.push(subscriber);
+    }
+    let mut publisher = server.connected(Transport::WebSocket).await;
+    let (rounds, together) = (20, 20);
+    let mut frames = 0;
+    for _ in 0..rounds {
+        let publications: Vec<_> =
+            (0..together).map(|data| publisher.message("/a", &json!({ "data": data }))).collect();
+        publisher.batch(&publications).await;
+        let mut received = 0;
+        while received < together {
+            received += subscribers[0].messages().await.len();
+            frames += 1;
+        }
+    }
+    // Now and then the connection itself was still awake, and wrote the first of them.
+    assert!(frames < rounds + rounds / 5, "{frames} frames in {rounds} rounds");
+}
+
 async fn deliver_only_answers_the_held_connect(transport: Transport) {
     let server = TestServer::start(|config| {
         every_transport(config, |t| t.meta_connect_deliver_only = true);
