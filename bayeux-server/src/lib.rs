@@ -24,6 +24,7 @@ mod complete;
 mod config;
 mod counters;
 mod driver;
+mod fan_out;
 pub mod filter;
 mod ids;
 mod local_session;

@@ -52,7 +52,7 @@ impl Server {
     }
 
     /// Shows an outgoing message to the server's extensions.
-    pub(super) async fn extend_outgoing(
+    pub(crate) async fn extend_outgoing(
         &self,
         from: Option<&Arc<dyn ServerSession>>,
         to: Option<&Arc<dyn ServerSession>>,

@@ -7,19 +7,15 @@
 
 mod authorize;
 mod connect;
-mod deliver;
 mod disconnect;
 mod extend;
 mod handshake;
 mod publish;
 mod subscribe;
-mod together;
 mod unsubscribe;
 mod validate;
 
 use std::sync::Arc;
-
-pub(crate) use together::Together;
 
 use bayeux_api::{
     Advice, BayeuxError, ConnectionType, Message, meta,

@@ -14,7 +14,7 @@ use crate::{
     carrier::Carrier,
     complete::complete,
     driver::{self, lock},
-    pipeline::Together,
+    fan_out::Together,
     proto::{
         browsers::BrowserId,
         session::{Accepted, Cycle, Held},

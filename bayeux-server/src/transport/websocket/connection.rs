@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{
     carrier::Carrier,
     driver,
-    pipeline::Together,
+    fan_out::Together,
     proto::{
         after,
         session::{Cycle, Held},

@@ -1,7 +1,6 @@
-//! From one message to the queues of all who get it.
+//! The deliveries of one message: past what the application added to each session, into its queue.
 
 use std::{
-    collections::HashSet,
     pin::pin,
     sync::Arc,
     task::Poll,
@@ -9,87 +8,21 @@ use std::{
 };
 
 use bayeux_api::{
-    ChannelId, Flow, Frozen, Message,
-    server::{Overflow, Removal, ServerChannel, ServerSession},
+    Flow, Frozen,
+    server::{Overflow, Removal, ServerSession},
 };
 use futures_util::poll;
 
 use crate::{
-    channel::Channel,
     driver,
     proto::session::Delivered,
     server::Server,
     session::{Hooks, Session, Tell},
 };
 
-/// After so many deliveries a fan-out lets others run. Most are cheap: what costs is writing, which is
-/// done apart.
-const YIELD_AFTER: usize = 4096;
-
-impl Server {
-    /// Queues `message` for every subscriber, once for each however many of its channels match;
-    /// true when at least one took it.
-    pub(super) async fn fan_out(
-        &self,
-        from: Option<&Arc<Session>>,
-        channel: &Arc<Channel>,
-        message: Arc<Frozen>,
-    ) -> bool {
-        let mut channels = self.0.channels.matching(channel.id());
-        // A channel that was swept still reaches the subscribers of the wild ones.
-        channels.retain(|channel| !channel.is_without_subscribers());
-        let mut round = Round::new(self, channel.settings().lazy_timeout);
-        let is_once = channels.len() < 2;
-        let (mut taken, mut took) = (HashSet::new(), false);
-        for channel in &channels {
-            let skips_sender = !channel.settings().broadcast_to_publisher;
-            for (count, session) in channel.snapshot().iter().enumerate() {
-                if count % YIELD_AFTER == YIELD_AFTER - 1 {
-                    round.write_waiting();
-                    tokio::task::yield_now().await;
-                }
-                let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
-                if is_sender && (skips_sender || !session.is_broadcast_to_publisher()) {
-                    continue;
-                }
-                if !is_once && taken.contains(session.id()) {
-                    continue;
-                }
-                if round.deliver(from, session, &message).await {
-                    took = true;
-                    if !is_once {
-                        taken.insert(session.shared_id().clone());
-                    }
-                }
-            }
-        }
-        took
-    }
-
-    /// Delivers on behalf of the server's own code, to one session.
-    pub(crate) async fn deliver_from_server(
-        &self,
-        sender: Option<&Arc<Session>>,
-        session: &Arc<Session>,
-        mut message: Message,
-    ) -> bool {
-        if !self.0.extensions.is_empty() {
-            let (from, to) = (sender.map(Session::as_dyn), session.as_dyn());
-            let flow = self.extend_outgoing(from.as_ref(), Some(&to), &mut message).await;
-            if flow == Flow::Stop {
-                return false;
-            }
-        }
-        let id = ChannelId::new(message.channel()).ok();
-        let channel = id.filter(|_| message.lazy).and_then(|id| self.0.channels.get(id.as_str()));
-        let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout);
-        Round::new(self, lazy_timeout).deliver(sender, session, &message.freeze()).await
-    }
-}
-
 /// The deliveries of one message. When it ends, the sessions that wait for their messages get them, by
 /// [`Server::write_to`].
-struct Round<'a> {
+pub(super) struct Round<'a> {
     server: &'a Server,
     lazy_timeout: Option<Duration>,
     now: Instant,
@@ -99,14 +32,14 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn new(server: &'a Server, lazy_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(server: &'a Server, lazy_timeout: Option<Duration>) -> Self {
         let (now, waiting) = (driver::now(), Vec::new());
         Self { server, lazy_timeout, now, queued: 0, dropped: 0, waiting }
     }
 
     /// Queues the message for a session, past what the application added to that; true when it was
     /// taken.
-    async fn deliver(
+    pub(super) async fn deliver(
         &mut self,
         sender: Option<&Arc<Session>>,
         session: &Arc<Session>,
@@ -173,7 +106,7 @@ impl<'a> Round<'a> {
 
 impl Round<'_> {
     /// Has what is queued written to the sessions that wait.
-    fn write_waiting(&mut self) {
+    pub(super) fn write_waiting(&mut self) {
         self.server.write_to(std::mem::take(&mut self.waiting));
     }
 }
