@@ -1,0 +1,169 @@
+//! One session: its life, its heart-beat and its queue.
+//!
+//! ```text
+//!          handshaken                 connect               hold
+//!   New ──────────────▶ Away(until) ─────────▶ Busy(until) ──────▶ Parked(until)
+//!    │                     ▲  │                  │   ▲                │  │
+//!    │                     │  │ tick: expired    │   └── resume ──────┘  │
+//!    │                     └──┼──── replied ─────┘                       │
+//!    │                     └──┼──── replied (the carrier broke) ─────────┘
+//!    ▼                        ▼
+//!   Gone ◀──────────── remove, from anywhere
+//! ```
+//!
+//! A session that lives is in exactly one of the three middle states, and each of them carries the
+//! instant at which it ends: no session can be forgotten.
+//!
+//! Each `/meta/connect` gets a [`Cycle`]. Only the newest counts: an older one that is still held is
+//! overtaken, and whatever happens to it later changes nothing (Bayeux 1.0, section 5.2; CometD's
+//! "meta connect cycle").
+
+mod delivery;
+mod life;
+#[cfg(test)]
+mod tests;
+mod timing;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bayeux_api::{
+    ConnectionType,
+    server::{Overflow, Removal},
+};
+
+use crate::proto::{
+    queue::{Bounds, Queue},
+    session::timing::Timing,
+};
+
+/// What a session takes from its transport's configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) timeout: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) max_interval: Duration,
+    /// How long processing a connect and writing its reply may take.
+    pub(crate) max_processing: Duration,
+    /// How long a lazy message waits; zero is not at all.
+    pub(crate) max_lazy_timeout: Duration,
+    /// The longest timeout and interval that a client may ask for.
+    pub(crate) max_advised: Duration,
+    pub(crate) bounds: Bounds,
+    pub(crate) overflow: Overflow,
+    /// Whether advice tells `maxInterval`.
+    pub(crate) advise_max_interval: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    rules: Arc<Rules>,
+    phase: Phase,
+    cycle: Cycle,
+    queue: Queue,
+    /// When waiting lazy messages have to go out; none when nothing waits.
+    lazy_until: Option<Instant>,
+    batch: u32,
+    /// None while nobody has set any, which is so for most.
+    timing: Option<Box<Timing>>,
+    /// The transport that the client was last advised for.
+    advised: Option<ConnectionType>,
+    delivery: Delivery,
+    broadcast_to_publisher: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    /// Lives; whether it has ever connected, and what it does now.
+    Live(Stage, Presence),
+    Gone(Removal),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Handshaken,
+    Connected,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// No connect is here; the session ends at the instant if none comes.
+    Away(Instant),
+    /// A connect is being processed or its reply written, which has to be done by the instant.
+    Busy(Instant),
+    /// A connect is held; it is answered at the instant or for a message.
+    Parked(Instant),
+}
+
+/// The number of a connect within its session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Cycle(u64);
+
+impl Cycle {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// When messages go to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// With every response, and over a WebSocket at once.
+    Any,
+    /// With replies to connects only.
+    ConnectOnly,
+}
+
+/// A connect that was accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) cycle: Cycle,
+    /// Whether the session was connected before; the first connect is never held.
+    pub(crate) was_connected: bool,
+}
+
+/// What a held connect does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Waits, and asks again at the instant or when woken.
+    Wait(Instant),
+    /// Goes on, because its time ran out.
+    TimedOut,
+    /// Goes on, because there is something to deliver or the session ended.
+    Resume,
+    /// Is not answered: a newer connect took its place.
+    Overtaken,
+}
+
+/// What a message did to the session.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// It was queued, others were dropped for it, and the carrier has to look or not.
+    Queued { wake: bool, dropped: usize },
+    /// It was not.
+    Dropped,
+    /// The session ended before.
+    Gone,
+    /// The queue is full and the session has to be ended.
+    Overflowed,
+}
+
+impl Session {
+    pub(crate) fn new(rules: Arc<Rules>, delivery: Delivery, broadcast_to_publisher: bool) -> Self {
+        Self {
+            rules,
+            phase: Phase::New,
+            cycle: Cycle::default(),
+            queue: Queue::default(),
+            lazy_until: None,
+            batch: 0,
+            timing: None,
+            advised: None,
+            delivery,
+            broadcast_to_publisher,
+        }
+    }
+}

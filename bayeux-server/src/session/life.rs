@@ -1,0 +1,134 @@
+//! How a session lives: from its handshake to its end.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bayeux_api::{
+    Advice, ConnectionType, Frozen,
+    server::{Overflow, Removal},
+};
+
+use crate::{
+    carrier::Carrier,
+    channel::Channel,
+    driver::{self, Timers, lock},
+    proto::session::{Accepted, Cycle, Held},
+    session::{Core, Session, carriage::wake},
+};
+
+/// What is left to do when a session has ended.
+pub(crate) struct Ended {
+    pub(crate) subscriptions: Vec<Arc<Channel>>,
+    carrier: Option<Arc<Carrier>>,
+}
+
+impl Session {
+    pub(crate) fn handshaken(&self) -> bool {
+        let now = driver::now();
+        self.with_timer(|core| core.machine.handshaken(now))
+    }
+
+    pub(crate) fn touch(&self) {
+        lock(&self.core).machine.touch(driver::now());
+    }
+
+    /// Accepts a connect; one that is held is overtaken and woken to see it.
+    pub(crate) fn connect(&self, advice: Option<&Advice>, ack: Option<u64>) -> Option<Accepted> {
+        let now = driver::now();
+        let (accepted, carrier) = self.with_timer(|core| {
+            let accepted = core.machine.connect(advice, now);
+            if let Some(batch) = ack.filter(|_| core.machine.is_acknowledged()) {
+                core.machine.acknowledge(batch);
+            }
+            (accepted, core.carrier())
+        });
+        wake(carrier);
+        accepted
+    }
+
+    pub(crate) fn hold(&self, accepted: Accepted, pushes: bool) -> Option<Duration> {
+        lock(&self.core).machine.hold(accepted, pushes, driver::now())
+    }
+
+    /// Asks what a held connect does now.
+    pub(crate) fn held(&self, cycle: Cycle, pushes: bool, now: Instant) -> Held {
+        lock(&self.core).machine.held(cycle, pushes, now)
+    }
+
+    /// Takes back that a connect is held.
+    pub(crate) fn let_go(&self, cycle: Cycle) {
+        lock(&self.core).machine.let_go(cycle, driver::now());
+    }
+
+    pub(crate) fn replied(&self, cycle: Cycle) {
+        let now = driver::now();
+        self.with_timer(|core| core.machine.replied(cycle, now));
+    }
+
+    /// Ends the session, with a last message to its client.
+    pub(crate) fn end(&self, removal: Removal, farewell: Option<Arc<Frozen>>) -> Ended {
+        let mut core = lock(&self.core);
+        if let Some(farewell) = farewell {
+            let now = driver::now();
+            core.machine.deliver(farewell, None, Some(Overflow::DropOldest), now);
+        }
+        core.machine.remove(removal);
+        if let (Some(timer), Some(server)) = (core.timer.take(), self.server.upgrade()) {
+            server.timers.disarm(timer);
+        }
+        if removal != Removal::Disconnected && removal != Removal::Removed {
+            core.machine.clear();
+        }
+        Ended { subscriptions: std::mem::take(&mut core.subscriptions), carrier: core.carrier() }
+    }
+
+    /// Tells whether the session's time is over; if not, the timers get to know when it will be.
+    pub(crate) fn is_over_or_arms(&self, timers: &Timers, now: Instant) -> bool {
+        let mut core = lock(&self.core);
+        if core.machine.is_over(now) {
+            return true;
+        }
+        if core.timer.is_some_and(|timer| timer.at > now) {
+            // The deadline moved while the driver came here.
+            return false;
+        }
+        core.timer = None;
+        self.arm(&mut core, timers);
+        false
+    }
+
+    fn with_timer<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = lock(&self.core);
+        let result = change(&mut core);
+        if let Some(server) = self.server.upgrade() {
+            self.arm(&mut core, &server.timers);
+        }
+        result
+    }
+
+    fn arm(&self, core: &mut Core, timers: &Timers) {
+        let Some(deadline) = core.machine.deadline() else { return };
+        let is_earlier = core.timer.is_none_or(|timer| deadline < timer.at);
+        if is_earlier && self.origin.transport.is_some() {
+            core.timer = Some(timers.arm(core.timer, deadline, self.me.clone()));
+        }
+    }
+
+    /// Tells whether the client is not in this process.
+    pub(crate) fn is_of_network(&self) -> bool {
+        self.origin.transport.is_some_and(|transport| transport != ConnectionType::InProcess)
+    }
+
+    pub(crate) fn removal(&self) -> Option<Removal> {
+        lock(&self.core).machine.removal()
+    }
+}
+
+impl Ended {
+    /// Wakes the carrier of the session that ended.
+    pub(crate) fn wake(&self) {
+        wake(self.carrier.clone());
+    }
+}

@@ -1,0 +1,188 @@
+//! Sessions: the handle that an application holds, and the register of all.
+//!
+//! The handle owns one lock around one machine of [`proto::session`](crate::proto::session), and
+//! wakes the session's carrier, which is the held request or the connection that delivers, after
+//! unlocking.
+
+mod carriage;
+mod delivery;
+mod hooks;
+mod life;
+mod register;
+mod server_session;
+
+pub(crate) use carriage::{Tell, Turn};
+pub(crate) use hooks::Hooks;
+pub(crate) use life::Ended;
+pub(crate) use register::Sessions;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, OnceLock, Weak},
+};
+
+use bayeux_api::{
+    Advice, ConnectionType,
+    server::{LocalSession, ServerSession, ServerSessionListener},
+};
+
+use crate::{
+    channel::{Channel, Inserted},
+    driver::{self, Timer, lock},
+    proto::{browsers::BrowserId, session as proto},
+    server::Inner,
+    session::carriage::Carried,
+};
+
+/// A session of a [`Server`].
+pub struct Session {
+    id: Arc<str>,
+    server: Weak<Inner>,
+    me: Weak<Self>,
+    pub(crate) origin: Origin,
+    core: Mutex<Core>,
+    hooks: OnceLock<Box<Hooks>>,
+}
+
+/// Where a session comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    /// None for a local session.
+    pub(crate) transport: Option<ConnectionType>,
+    pub(crate) browser: Option<BrowserId>,
+    pub(crate) user_agent: Option<Box<str>>,
+    pub(crate) local: Option<Weak<dyn LocalSession>>,
+}
+
+struct Core {
+    machine: proto::Session,
+    carried: Option<Carried>,
+    subscriptions: Vec<Arc<Channel>>,
+    /// When the driver next looks at this session.
+    timer: Option<Timer>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: Arc<str>,
+        server: Weak<Inner>,
+        origin: Origin,
+        machine: proto::Session,
+    ) -> Arc<Self> {
+        let core = Core { machine, carried: None, subscriptions: Vec::new(), timer: None };
+        Arc::new_cyclic(|me| Self {
+            id,
+            server,
+            me: me.clone(),
+            origin,
+            core: Mutex::new(core),
+            hooks: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn shared_id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// Sees this session as an application does.
+    pub(crate) fn as_dyn(self: &Arc<Self>) -> Arc<dyn ServerSession> {
+        self.clone()
+    }
+
+    /// Returns what an application added, if it added anything.
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
+        self.hooks.get().map(|hooks| &**hooks)
+    }
+
+    fn hooks_mut(&self) -> &Hooks {
+        self.hooks.get_or_init(Box::default)
+    }
+
+    /// Returns the listeners of now.
+    pub(crate) fn listeners(&self) -> Arc<[Arc<dyn ServerSessionListener>]> {
+        match self.hooks() {
+            Some(hooks) => hooks.listeners.snapshot(),
+            None => Arc::default(),
+        }
+    }
+
+    // --- advice ---
+
+    pub(crate) fn take_advice(&self, transport: Option<ConnectionType>) -> Option<Advice> {
+        lock(&self.core).machine.take_advice(transport)
+    }
+
+    pub(crate) fn advise_again(&self) {
+        lock(&self.core).machine.advise_again();
+    }
+
+    // --- subscriptions ---
+
+    /// Records a subscription on both sides; none when the session has ended.
+    pub(crate) fn subscribe(&self, channel: &Arc<Channel>) -> Option<Inserted> {
+        let mut core = lock(&self.core);
+        if !core.machine.is_handshook() {
+            return None;
+        }
+        let inserted = channel.insert(self.me.upgrade()?);
+        if inserted == Inserted::New {
+            core.subscriptions.push(channel.clone());
+        }
+        Some(inserted)
+    }
+
+    /// Takes a subscription back on both sides; false when there is none.
+    pub(crate) fn unsubscribe(&self, channel: &Channel) -> bool {
+        let mut core = lock(&self.core);
+        let was_there = channel.remove_subscriber(&self.id);
+        if was_there {
+            core.forget_subscription(channel);
+        }
+        was_there
+    }
+
+    pub(crate) fn forget_subscription(&self, channel: &Channel) {
+        lock(&self.core).forget_subscription(channel);
+    }
+
+    pub(crate) fn subscription_count(&self) -> usize {
+        lock(&self.core).subscriptions.len()
+    }
+
+    pub(crate) fn describe(&self, out: &mut String) {
+        use fmt::Write as _;
+        let core = lock(&self.core);
+        let depth = core.machine.depth();
+        let deadline = core.machine.deadline();
+        let left = deadline.map(|at| at.saturating_duration_since(driver::now()).as_millis());
+        let _ = writeln!(
+            out,
+            "  {} {} state={} queue={}/{}B subscriptions={} expires_in={}",
+            self.id,
+            self.origin.transport.map_or("local", ConnectionType::as_str),
+            core.machine.state_name(),
+            depth.messages,
+            depth.bytes,
+            core.subscriptions.len(),
+            left.map_or_else(|| "-".to_owned(), |left| format!("{left}ms")),
+        );
+    }
+}
+
+impl Core {
+    fn forget_subscription(&mut self, channel: &Channel) {
+        let place = self.subscriptions.iter().position(|own| std::ptr::eq(&**own, channel));
+        if let Some(place) = place {
+            self.subscriptions.swap_remove(place);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("transport", &self.origin.transport)
+            .finish_non_exhaustive()
+    }
+}

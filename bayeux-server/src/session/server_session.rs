@@ -1,0 +1,155 @@
+//! A session as an application sees it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    Attribute, ConnectionType, Message, Registration,
+    server::{
+        Depth, LocalSession, ServerChannel, ServerSession, ServerSessionListener, SessionExtension,
+    },
+};
+
+use crate::{
+    channel::Channel,
+    driver::lock,
+    proto::session::Delivery,
+    server::Server,
+    session::{Session, carriage::wake},
+};
+
+#[async_trait]
+impl ServerSession for Session {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_handshook(&self) -> bool {
+        lock(&self.core).machine.is_handshook()
+    }
+
+    fn is_connected(&self) -> bool {
+        lock(&self.core).machine.is_connected()
+    }
+
+    fn is_local_session(&self) -> bool {
+        self.origin.local.is_some()
+    }
+
+    fn local_session(&self) -> Option<Arc<dyn LocalSession>> {
+        self.origin.local.as_ref()?.upgrade()
+    }
+
+    fn user_agent(&self) -> Option<&str> {
+        self.origin.user_agent.as_deref()
+    }
+
+    fn transport(&self) -> Option<ConnectionType> {
+        self.origin.transport
+    }
+
+    fn subscriptions(&self) -> Vec<Arc<dyn ServerChannel>> {
+        lock(&self.core).subscriptions.iter().map(Channel::as_dyn).collect()
+    }
+
+    fn queue_depth(&self) -> Depth {
+        lock(&self.core).machine.depth()
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        lock(&self.core).machine.own_timeout()
+    }
+
+    fn set_timeout(&self, timeout: Option<Duration>) {
+        lock(&self.core).machine.set_timeout(timeout);
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        lock(&self.core).machine.own_interval()
+    }
+
+    fn set_interval(&self, interval: Option<Duration>) {
+        lock(&self.core).machine.set_interval(interval);
+    }
+
+    fn max_interval(&self) -> Option<Duration> {
+        lock(&self.core).machine.own_max_interval()
+    }
+
+    fn set_max_interval(&self, max_interval: Option<Duration>) {
+        lock(&self.core).machine.set_max_interval(max_interval);
+    }
+
+    fn is_meta_connect_delivery_only(&self) -> bool {
+        lock(&self.core).machine.delivery() == Delivery::ConnectOnly
+    }
+
+    fn set_meta_connect_delivery_only(&self, only: bool) {
+        let delivery = if only { Delivery::ConnectOnly } else { Delivery::Any };
+        let mut core = lock(&self.core);
+        core.machine.set_delivery(delivery);
+        let carrier = core.carrier();
+        drop(core);
+        wake(carrier);
+    }
+
+    fn is_broadcast_to_publisher(&self) -> bool {
+        lock(&self.core).machine.is_broadcast_to_publisher()
+    }
+
+    fn set_broadcast_to_publisher(&self, broadcast: bool) {
+        lock(&self.core).machine.set_broadcast_to_publisher(broadcast);
+    }
+
+    fn start_batch(&self) {
+        lock(&self.core).machine.start_batch();
+    }
+
+    fn end_batch(&self) -> bool {
+        let mut core = lock(&self.core);
+        let delivers = core.machine.end_batch();
+        let carrier = core.carrier().filter(|_| core.machine.is_waiting());
+        drop(core);
+        wake(carrier);
+        delivers
+    }
+
+    fn add_extension(&self, extension: Arc<dyn SessionExtension>) -> Registration {
+        self.hooks_mut().extensions.add(extension)
+    }
+
+    fn add_listener(&self, listener: Arc<dyn ServerSessionListener>) -> Registration {
+        self.hooks_mut().listeners.add(listener)
+    }
+
+    async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool {
+        let (Some(server), Some(me)) = (self.server.upgrade().map(Server), self.me.upgrade())
+        else {
+            return false;
+        };
+        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
+        server.deliver_from_server(sender.as_ref(), &me, message).await
+    }
+
+    async fn disconnect(&self) {
+        if let (Some(server), Some(me)) = (self.server.upgrade().map(Server), self.me.upgrade()) {
+            server.disconnect_session(&me).await;
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<Attribute> {
+        lock(&self.hooks()?.attributes).get(name)
+    }
+
+    fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute> {
+        lock(&self.hooks_mut().attributes).set(name, value)
+    }
+
+    fn remove_attribute(&self, name: &str) -> Option<Attribute> {
+        lock(&self.hooks()?.attributes).remove(name)
+    }
+
+    fn attribute_names(&self) -> Vec<String> {
+        self.hooks().map(|hooks| lock(&hooks.attributes).names()).unwrap_or_default()
+    }
+}
