@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ChannelId, Json, Message, Registration,
     client::{ClientSessionChannel, MessageListener, ReleasedError, RequestError},
+    implement::lock,
 };
 use futures_util::Stream;
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::{
     client::Owner,
     reply::Reply,
-    shared::{Members, Shared, Subscriber, lock},
+    shared::{Members, Shared, Subscriber},
 };
 
 /// A channel of a [`BayeuxClient`](crate::BayeuxClient). It keeps the client alive.

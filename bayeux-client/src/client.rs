@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ChannelId, ChannelIdError, ConnectionType, Json, Message, Registration,
     client::{ClientExtension, ClientSession, ClientSessionChannel, RequestError},
+    implement::lock,
 };
 use tokio::sync::watch;
 use url::Url;
@@ -13,7 +14,7 @@ use url::Url;
 use crate::{
     Builder, Channel, Config, State, TransportListener,
     reply::Reply,
-    shared::{Members, Shared, lock},
+    shared::{Members, Shared},
 };
 
 /// A client of a Bayeux server: one session, over the best transport that both ends have.

@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
 
-use bayeux_api::{ChannelId, Message, implement::caught};
+use bayeux_api::{
+    ChannelId, Message,
+    implement::{caught, lock},
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -65,7 +68,7 @@ pub(crate) async fn dispatch(
 /// Tells the listeners of the channel, and of those that match it; of published messages also the
 /// subscribers.
 async fn tell(shared: &Arc<Shared>, owner: &Weak<Owner>, message: &Message) {
-    if crate::shared::lock(&shared.channels).is_empty() {
+    if lock(&shared.channels).is_empty() {
         return;
     }
     let Ok(id) = ChannelId::new(message.channel()) else { return };

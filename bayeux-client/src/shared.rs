@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -11,7 +11,7 @@ use std::{
 use bayeux_api::{
     Attributes, ChannelId, ConnectionType,
     client::{ClientExtension, InProcess, MessageListener},
-    implement::Listeners,
+    implement::{Listeners, lock},
 };
 use tokio::{
     sync::{Notify, watch},
@@ -186,8 +186,4 @@ fn resolve(output: Output<Waiter>) {
     if let Output::Resolve(waiter, outcome) = output {
         let _ = waiter.send(outcome);
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,13 +13,12 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, Attributes, ChannelId, Message, Registration,
-    implement::{Listeners, ask},
+    implement::{Listeners, ask, lock},
     server::{Authorizer, PublishError, ServerChannel, ServerChannelListener, ServerSession},
 };
 use indexmap::IndexMap;
 
 use crate::{
-    driver::lock,
     server::{Inner, Server},
     session::Session,
 };

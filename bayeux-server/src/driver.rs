@@ -1,30 +1,20 @@
-//! The only clock of the rules: ends sessions whose time is over and sweeps unused channels.
+//! The only timers of sessions: ends sessions whose time is over and sweeps unused channels.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
 
-use bayeux_api::server::Removal;
+use bayeux_api::{implement::lock, server::Removal};
 use tokio::sync::Notify;
 
 use crate::{
+    clock::now,
     proto::after,
     server::{Inner, Server},
     session::Session,
 };
-
-/// Returns the time by the runtime's clock, which tests may stop.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-/// Takes a lock that a panic elsewhere may have poisoned: what is behind it is changed in single
-/// steps, so that it is whole.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// When which session has to be looked at. Each session is here once; times are rounded up, so that one
 /// wake-up serves many sessions.

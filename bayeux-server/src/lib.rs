@@ -20,6 +20,7 @@
 mod builder;
 mod carrier;
 mod channel;
+mod clock;
 mod complete;
 mod config;
 mod counters;

@@ -18,7 +18,7 @@ use bayeux_api::{
         ClientExtension, ClientSession, ClientSessionChannel, MessageListener, ReleasedError,
         RequestError,
     },
-    implement::{Listeners, caught},
+    implement::{Listeners, caught, lock},
     meta,
     server::{LocalSession, Removal, ServerMessage, ServerSession},
 };
@@ -26,8 +26,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     carrier::Carrier,
+    clock,
     complete::complete,
-    driver::{self, lock},
     server::Server,
     session::{Origin, Session, Turn},
 };
@@ -179,7 +179,7 @@ impl Local {
 /// Hands what is delivered to the session over to its client, until one of them is gone.
 async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Arc<Carrier>) {
     loop {
-        let (due, again) = session.push(driver::now());
+        let (due, again) = session.push(clock::now());
         for message in due.into_iter().flatten() {
             let Some(local) = local.upgrade() else { return };
             local.server.0.counters.messages_sent.increment();

@@ -1,7 +1,9 @@
 //! What the implementations of these contracts share. Applications do not need it.
 
 mod listeners;
+mod lock;
 mod panics;
 
 pub use listeners::Listeners;
+pub use lock::lock;
 pub use panics::{ask, caught, tell};

@@ -2,10 +2,11 @@
 
 use std::{
     convert::Infallible,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use ::http::{HeaderMap, header};
+use bayeux_api::implement::lock;
 use cookie_store::CookieStore;
 use url::Url;
 
@@ -78,7 +79,7 @@ impl Cookies {
     }
 
     fn store(&self) -> MutexGuard<'_, CookieStore> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

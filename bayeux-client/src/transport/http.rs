@@ -1,16 +1,13 @@
 //! The long-polling transport: messages posted over HTTP, by connections that are kept for the next
 //! request.
 
-use std::{
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Mutex, time::Duration};
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use bayeux_api::{
     ConnectionType, Flow,
     client::{FailureKind, TransportFailure},
+    implement::lock,
 };
 use bytes::Bytes;
 use http_body_util::Full;
@@ -72,11 +69,11 @@ type HttpClient = Client<Dialer, Full<Bytes>>;
 impl Engine {
     /// Forgets all connections; those in use end after their exchange.
     pub(super) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.0).take();
     }
 
     fn client(&self, network: &Inner) -> HttpClient {
-        let mut client = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut client = lock(&self.0);
         client.get_or_insert_with(|| start(&network.dialer, network.config.http2)).clone()
     }
 }

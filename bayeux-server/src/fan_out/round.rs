@@ -14,7 +14,7 @@ use bayeux_api::{
 use futures_util::poll;
 
 use crate::{
-    driver,
+    clock,
     proto::session::Delivered,
     server::Server,
     session::{Hooks, Session, Tell},
@@ -33,7 +33,7 @@ pub(super) struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub(super) fn new(server: &'a Server, lazy_timeout: Option<Duration>) -> Self {
-        let (now, waiting) = (driver::now(), Vec::new());
+        let (now, waiting) = (clock::now(), Vec::new());
         Self { server, lazy_timeout, now, queued: 0, dropped: 0, waiting }
     }
 

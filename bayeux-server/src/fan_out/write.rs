@@ -14,7 +14,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use crate::{driver, server::Server, session::Session};
+use crate::{clock, server::Server, session::Session};
 
 /// To so many sessions one task writes.
 const WRITE_TOGETHER: usize = 64;
@@ -94,7 +94,7 @@ impl Server {
 
     /// Writes what is queued for sessions whose connections wait.
     fn write(&self, sessions: &[Arc<Session>]) {
-        let (now, mut messages) = (driver::now(), Vec::new());
+        let (now, mut messages) = (clock::now(), Vec::new());
         let sent = sessions.iter().map(|session| session.write(&mut messages, now)).sum();
         self.0.counters.messages_sent.add(sent);
     }

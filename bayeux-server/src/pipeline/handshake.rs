@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, Reconnect,
+    implement::lock,
     server::{ServerMessage, ServerSession},
 };
 use serde_json::json;
 
-use crate::{
-    driver::{self, lock},
-    pipeline::Refusal,
-    server::Server,
-    session::Session,
-};
+use crate::{clock, pipeline::Refusal, server::Server, session::Session};
 
 impl Server {
     pub(super) async fn handshake(
@@ -70,7 +66,7 @@ impl Server {
         }
         let address = message.context().and_then(|context| context.remote_address);
         let Some(address) = address else { return Ok(()) };
-        let taken = lock(&self.0.limiter).take(address.ip(), limit, driver::now());
+        let taken = lock(&self.0.limiter).take(address.ip(), limit, clock::now());
         taken.map_err(|wait| {
             self.0.counters.handshakes_limited.increment();
             let advice = message.reply_mut().advice_mut();

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
+use bayeux_api::implement::lock;
+
 use crate::{
     carrier::Carrier,
-    driver::lock,
     session::{Core, Session},
 };
 

@@ -7,12 +7,12 @@ use std::{
 
 use bayeux_api::{
     Frozen,
+    implement::lock,
     server::{Overflow, Removal},
 };
 
 use crate::{
     carrier::Written,
-    driver::lock,
     proto::session::{Cycle, Delivered},
     session::{Core, Session, Tell, Turn, carriage::wake},
 };

@@ -7,13 +7,15 @@ use std::{
 
 use bayeux_api::{
     Advice, ConnectionType, Frozen,
+    implement::lock,
     server::{Overflow, Removal},
 };
 
 use crate::{
     carrier::Carrier,
     channel::Channel,
-    driver::{self, Timers, lock},
+    clock,
+    driver::Timers,
     proto::session::{Accepted, Cycle, Held},
     session::{Core, Session, carriage::wake},
 };
@@ -26,17 +28,17 @@ pub(crate) struct Ended {
 
 impl Session {
     pub(crate) fn handshaken(&self) -> bool {
-        let now = driver::now();
+        let now = clock::now();
         self.with_timer(|core| core.machine.handshaken(now))
     }
 
     pub(crate) fn touch(&self) {
-        lock(&self.core).machine.touch(driver::now());
+        lock(&self.core).machine.touch(clock::now());
     }
 
     /// Accepts a connect; one that is held is overtaken and woken to see it.
     pub(crate) fn connect(&self, advice: Option<&Advice>, ack: Option<u64>) -> Option<Accepted> {
-        let now = driver::now();
+        let now = clock::now();
         let (accepted, carrier) = self.with_timer(|core| {
             let accepted = core.machine.connect(advice, now);
             if let Some(batch) = ack.filter(|_| core.machine.is_acknowledged()) {
@@ -49,7 +51,7 @@ impl Session {
     }
 
     pub(crate) fn hold(&self, accepted: Accepted, pushes: bool) -> Option<Duration> {
-        lock(&self.core).machine.hold(accepted, pushes, driver::now())
+        lock(&self.core).machine.hold(accepted, pushes, clock::now())
     }
 
     /// Asks what a held connect does now.
@@ -59,11 +61,11 @@ impl Session {
 
     /// Takes back that a connect is held.
     pub(crate) fn let_go(&self, cycle: Cycle) {
-        lock(&self.core).machine.let_go(cycle, driver::now());
+        lock(&self.core).machine.let_go(cycle, clock::now());
     }
 
     pub(crate) fn replied(&self, cycle: Cycle) {
-        let now = driver::now();
+        let now = clock::now();
         self.with_timer(|core| core.machine.replied(cycle, now));
     }
 
@@ -71,7 +73,7 @@ impl Session {
     pub(crate) fn end(&self, removal: Removal, farewell: Option<Arc<Frozen>>) -> Ended {
         let mut core = lock(&self.core);
         if let Some(farewell) = farewell {
-            let now = driver::now();
+            let now = clock::now();
             core.machine.deliver(farewell, None, Some(Overflow::DropOldest), now);
         }
         core.machine.remove(removal);

@@ -23,12 +23,14 @@ use std::{
 
 use bayeux_api::{
     Advice, ConnectionType,
+    implement::lock,
     server::{LocalSession, ServerSession, ServerSessionListener},
 };
 
 use crate::{
     channel::{Channel, Inserted},
-    driver::{self, Timer, lock},
+    clock,
+    driver::Timer,
     proto::{browsers::BrowserId, session as proto},
     server::Inner,
     session::carriage::Carried,
@@ -154,7 +156,7 @@ impl Session {
         let core = lock(&self.core);
         let depth = core.machine.depth();
         let deadline = core.machine.deadline();
-        let left = deadline.map(|at| at.saturating_duration_since(driver::now()).as_millis());
+        let left = deadline.map(|at| at.saturating_duration_since(clock::now()).as_millis());
         let _ = writeln!(
             out,
             "  {} {} state={} queue={}/{}B subscriptions={} expires_in={}",

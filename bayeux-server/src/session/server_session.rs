@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ConnectionType, Message, Registration,
+    implement::lock,
     server::{
         Depth, LocalSession, ServerChannel, ServerSession, ServerSessionListener, SessionExtension,
     },
@@ -12,7 +13,6 @@ use bayeux_api::{
 
 use crate::{
     channel::Channel,
-    driver::lock,
     proto::session::Delivery,
     server::Server,
     session::{Session, carriage::wake},

@@ -3,11 +3,12 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
 
+use bayeux_api::implement::lock;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::task::AbortHandle;
@@ -139,10 +140,6 @@ async fn give_up_when_stuck(content: Arc<Mutex<Option<Content>>>, patience: Dura
         }
         before = Some(left);
     }
-}
-
-fn lock(content: &Mutex<Option<Content>>) -> MutexGuard<'_, Option<Content>> {
-    content.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl http_body::Body for Body {

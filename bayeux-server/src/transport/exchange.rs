@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ConnectionType, Flow, Message, Reconnect,
-    implement::caught,
+    implement::{caught, lock},
     server::{BayeuxContext, ServerMessage, ServerSession},
 };
 use serde_json::json;
 
 use crate::{
     carrier::Carrier,
+    clock,
     complete::complete,
-    driver::{self, lock},
     fan_out::Together,
     proto::{
         browsers::BrowserId,
@@ -286,7 +286,7 @@ impl Hold<'_> {
         let carrier = Carrier::without_socket();
         self.session.attach(&carrier, Turn::Anybody);
         let Some(timeout) = self.session.hold(accepted, false) else {
-            return Waited::from(self.session.held(accepted.cycle, false, driver::now()));
+            return Waited::from(self.session.held(accepted.cycle, false, clock::now()));
         };
         let Some(_place) = Place::take(self.exchange, self.session, accepted.cycle) else {
             self.session.let_go(accepted.cycle);
@@ -302,7 +302,7 @@ impl Hold<'_> {
     async fn wait_for(&self, cycle: Cycle, carrier: &Carrier) -> Held {
         let server = &self.exchange.server;
         loop {
-            let now = driver::now();
+            let now = clock::now();
             let until = match self.session.held(cycle, false, now) {
                 Held::Wait(_) if server.0.is_stopped() => return Held::Resume,
                 Held::Wait(until) => until,

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::{
     carrier::Carrier,
-    driver,
+    clock,
     fan_out::Together,
     proto::{
         after,
@@ -108,7 +108,7 @@ impl Connection {
             outbox: Outbox::default(),
             receipts: Vec::new(),
             is_quiet: false,
-            alive: driver::now(),
+            alive: clock::now(),
         }
     }
 
@@ -120,7 +120,7 @@ impl Connection {
 
     async fn finish(&mut self, end: End) {
         self.take_turn();
-        let is_writable = !matches!(end, End::Gone) && self.flush(driver::now()).await.is_ok();
+        let is_writable = !matches!(end, End::Gone) && self.flush(clock::now()).await.is_ok();
         self.unbind();
         match end {
             End::Close(code, reason) if is_writable => {
@@ -194,7 +194,7 @@ impl Connection {
 
     /// Writes what is due, and tells when to look again.
     async fn step(&mut self) -> Result<Instant, End> {
-        let now = driver::now();
+        let now = clock::now();
         let mut until = after(self.alive, self.server.0.config.ws.idle_timeout);
         let session = self.session.clone();
         if let Some(session) = &session {
@@ -257,11 +257,11 @@ impl Connection {
     }
 
     async fn handle_all(&mut self, arrived: Vec<Arrived>) -> Result<(), End> {
-        self.alive = driver::now();
+        self.alive = clock::now();
         for one in arrived {
             self.handle(one).await?;
             if self.outbox.len() > GATHERED {
-                self.flush(driver::now()).await?;
+                self.flush(clock::now()).await?;
             }
         }
         Ok(())
@@ -340,7 +340,7 @@ impl Connection {
         let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
         if let Some(session) = session {
             // What is in the outbox is of the one before.
-            self.flush(driver::now()).await?;
+            self.flush(clock::now()).await?;
             self.unbind();
             session.attach(&self.carrier, Turn::Carrier);
             self.session = Some(session);
@@ -367,7 +367,7 @@ impl Connection {
         let mut reply = message.into_reply();
         let mut queue = Vec::new();
         if reply.is_successful() {
-            self.flush(driver::now()).await?;
+            self.flush(clock::now()).await?;
             self.unbind();
             queue = drain_with_handshake(&self.server, &session, &mut reply);
             self.session = Some(session.clone());
@@ -423,7 +423,7 @@ impl Connection {
                 None
             }
             // Over another connection a newer connect came meanwhile.
-            None if session.held(connect.cycle, true, driver::now()) == Held::Overtaken => None,
+            None if session.held(connect.cycle, true, clock::now()) == Held::Overtaken => None,
             None => Some(connect),
         })
     }
@@ -445,7 +445,7 @@ impl Connection {
             if let Poll::Ready(done) = poll!(work.as_mut()) {
                 return Ok(done);
             }
-            self.flush(driver::now()).await?;
+            self.flush(clock::now()).await?;
         }
         Ok(work.await)
     }
@@ -471,12 +471,12 @@ impl Connection {
                 if session.removal().is_some() {
                     // The reply to a disconnect is the last: CometD's JavaScript library closes the
                     // connection then, but only if it has no connect outstanding.
-                    if let Asked::Answers(connect) = self.ask_held(&session, driver::now()) {
+                    if let Asked::Answers(connect) = self.ask_held(&session, clock::now()) {
                         let replied = self.reply_to_connect(&session, *connect, Vec::new(), 0);
                         Box::pin(replied).await?;
                     }
                 }
-                let due = session.push(driver::now()).0.unwrap_or_default();
+                let due = session.push(clock::now()).0.unwrap_or_default();
                 self.send(&session, due, replies);
             }
             (None, _) if !replies.is_empty() => self.outbox.put_replies(&replies),
@@ -557,7 +557,7 @@ impl Connection {
                 Some(Err(error)) => break Err(error),
                 None => {
                     let written = Box::pin(self.write_patiently()).await;
-                    break written.map(|()| driver::now());
+                    break written.map(|()| clock::now());
                 }
             }
         };
@@ -576,7 +576,7 @@ impl Connection {
     /// ended meanwhile.
     async fn write_patiently(&mut self) -> Result<(), SocketError> {
         let (carrier, time) = (self.carrier.clone(), self.server.0.config.ws.write_timeout);
-        let (mut is_woken, mut stuck) = (false, after(driver::now(), time));
+        let (mut is_woken, mut stuck) = (false, after(clock::now(), time));
         loop {
             let left = self.outbox.len();
             let is_done = tokio::select! {
@@ -589,7 +589,7 @@ impl Connection {
                 () = tokio::time::sleep_until(stuck.into()) => return Err(SocketError::Stuck),
             };
             if self.outbox.len() < left {
-                stuck = after(driver::now(), time);
+                stuck = after(clock::now(), time);
             }
             if is_done {
                 if is_woken {

@@ -7,13 +7,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bayeux_api::Frozen;
+use bayeux_api::{Frozen, implement::lock};
 use socket2::SockRef;
 use tokio::{io::Interest, net::TcpStream};
 
 use crate::{
     carrier::{Direct, Written},
-    driver::lock,
     transport::websocket::outbox::{Outbox, append_frames},
 };
 
