@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use bayeux_api::{ConnectionType, server::Overflow};
 
-use crate::proto::limiter::HandshakeLimit;
-
 /// The configuration of a [`Server`](crate::Server). [`set_options`](Self::set_options) takes
 /// CometD's flat option names instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +93,15 @@ impl Config {
             ConnectionType::CallbackPolling => &self.callback_polling,
         }
     }
+}
+
+/// So many handshakes in such a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeLimit {
+    /// How many handshakes an address may ask for at once; zero is no limit.
+    pub count: u32,
+    /// How long it takes until it may ask for as many again.
+    pub period: Duration,
 }
 
 /// The options that every transport has.

@@ -43,11 +43,11 @@ pub use bayeux_api as api;
 pub use builder::Builder;
 pub use channel::Channel;
 pub use config::{
-    Config, CookieConfig, HttpConfig, JsonpConfig, SameSite, TransportConfig, WebSocketConfig,
+    Config, CookieConfig, HandshakeLimit, HttpConfig, JsonpConfig, SameSite, TransportConfig,
+    WebSocketConfig,
 };
 pub use options::OptionError;
 pub use policy::DefaultSecurityPolicy;
-pub use proto::limiter::HandshakeLimit;
 pub use server::Server;
 pub use service::{Request, Service};
 pub use session::Session;

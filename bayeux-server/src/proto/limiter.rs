@@ -6,16 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::proto::after;
-
-/// So many handshakes in such a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HandshakeLimit {
-    /// How many handshakes an address may ask for at once; zero is no limit.
-    pub count: u32,
-    /// How long it takes until it may ask for as many again.
-    pub period: Duration,
-}
+use crate::{config::HandshakeLimit, proto::after};
 
 /// Remembers addresses only for as long as they are not free to ask for all again.
 #[derive(Debug, Default)]
