@@ -35,9 +35,10 @@ use crate::{
         suspension::Suspension,
         waiting::Waiting,
         websocket::{
+            close::{Code, SocketError},
             frame,
             outbox::Outbox,
-            socket::{Code, Received, Socket, SocketError},
+            socket::{Received, Socket},
         },
     },
 };

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::transport::websocket::socket::{Code, SocketError};
+use crate::transport::websocket::close::SocketError;
 
 /// What whole frames make. Payloads are unmasked where they were read.
 #[derive(Debug, PartialEq, Eq)]
@@ -246,21 +246,6 @@ fn append_length(out: &mut Vec<u8>, length: usize) {
         _ => {
             out.push(127);
             out.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-}
-
-impl Code {
-    /// Returns the number of section 7.4.1.
-    pub(crate) fn number(self) -> u16 {
-        match self {
-            Self::Normal => 1000,
-            Self::Away => 1001,
-            Self::Protocol => 1002,
-            Self::Unsupported => 1003,
-            Self::NotUtf8 => 1007,
-            Self::TooLarge => 1009,
-            Self::Error => 1011,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     transport::{
         patience::Patience,
         websocket::{
+            close::{Code, SocketError},
             frame::{self, Decoder, Event},
             link::Link,
             outbox::Outbox,
@@ -65,35 +66,6 @@ pub(crate) enum Received<'a> {
     Binary,
     /// The peer closes.
     Close(Option<u16>),
-}
-
-/// Why nothing more arrives or leaves.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SocketError {
-    #[error("closed by the peer")]
-    Closed,
-    #[error("a message larger than allowed")]
-    TooLarge,
-    #[error("not UTF-8")]
-    Utf8,
-    #[error("a breach of the WebSocket protocol: {0}")]
-    Protocol(&'static str),
-    #[error("the connection failed: {0}")]
-    Broken(#[from] io::Error),
-    #[error("the peer does not read")]
-    Stuck,
-}
-
-/// With which code a connection is closed (RFC 6455, section 7.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    Normal,
-    Away,
-    Protocol,
-    Unsupported,
-    NotUtf8,
-    TooLarge,
-    Error,
 }
 
 thread_local! {
@@ -326,18 +298,6 @@ fn trimmed(reason: &str) -> Cow<'_, str> {
         return Cow::Borrowed(reason);
     }
     Cow::Owned(reason[..reason.floor_char_boundary(MOST)].to_owned())
-}
-
-impl SocketError {
-    /// Returns what to tell the peer, if it can still be told.
-    pub(crate) fn code(&self) -> Option<Code> {
-        match self {
-            Self::TooLarge => Some(Code::TooLarge),
-            Self::Utf8 => Some(Code::NotUtf8),
-            Self::Protocol(_) => Some(Code::Protocol),
-            Self::Closed | Self::Broken(_) | Self::Stuck => None,
-        }
-    }
 }
 
 #[cfg(test)]
