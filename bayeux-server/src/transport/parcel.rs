@@ -40,7 +40,7 @@ struct Array {
 }
 
 /// How large a message is shared, rather than copied.
-const SHARED: usize = 8 * 1024;
+pub(crate) const SHARED: usize = 8 * 1024;
 
 impl Array {
     fn add_reply(&mut self, reply: &Message) {

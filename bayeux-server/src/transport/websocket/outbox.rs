@@ -1,12 +1,12 @@
 //! What a connection has to write: small frames side by side, so that one write takes them all, and
 //! large messages shared with all other connections that have them to write.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, slice::Chunks, sync::Arc};
 
 use bayeux_api::{Frozen, Message, encode_into};
 use bytes::{Buf as _, Bytes};
 
-use crate::transport::websocket::frame;
+use crate::transport::{parcel::SHARED, websocket::frame};
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -21,9 +21,6 @@ pub(crate) struct Outbox {
     /// The messages that are not written, and where each ends.
     messages: VecDeque<(usize, Arc<Frozen>)>,
 }
-
-/// How large a message is shared, rather than copied.
-const SHARED: usize = 8 * 1024;
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
@@ -46,7 +43,7 @@ impl Outbox {
             return;
         }
         let messages: Vec<_> = messages.into_iter().collect();
-        for together in messages.chunks(per_frame.unwrap_or(messages.len()).max(1)) {
+        for together in in_frames(&messages, per_frame) {
             self.append(|open| append_frames(open, together, None));
             self.messages.extend(together.iter().map(|message| (self.put, message.clone())));
         }
@@ -145,12 +142,17 @@ impl Outbox {
 
 /// Appends messages, `per_frame` in a frame.
 pub(crate) fn append_frames(out: &mut Vec<u8>, messages: &[Arc<Frozen>], per_frame: Option<usize>) {
-    for together in messages.chunks(per_frame.unwrap_or(messages.len()).max(1)) {
+    for together in in_frames(messages, per_frame) {
         match together {
             [message] => frame::append_text(out, message.array()),
             _ => frame::append_written(out, |out| join(together, out)),
         }
     }
+}
+
+/// Returns what goes into each frame; all into one when there is no limit.
+fn in_frames(messages: &[Arc<Frozen>], per_frame: Option<usize>) -> Chunks<'_, Arc<Frozen>> {
+    messages.chunks(per_frame.unwrap_or(messages.len()).max(1))
 }
 
 /// Writes messages as one array.
