@@ -17,7 +17,8 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    /// Lets one handshake pass, or tells how long the address has to wait.
+    /// Lets one handshake pass, or tells how long the address has to wait: in whole milliseconds, since
+    /// who comes a part of one too early is refused again.
     pub(crate) fn take(
         &mut self,
         address: IpAddr,
@@ -31,7 +32,7 @@ impl Limiter {
         let full = after(full, cost);
         let latest = after(now, limit.period);
         if full > latest {
-            return Err(full - latest);
+            return Err(whole_millis(full - latest));
         }
         self.full.insert(address, full);
         Ok(())
@@ -43,6 +44,12 @@ impl Limiter {
             self.next_clean = Some(after(now, limit.period));
         }
     }
+}
+
+/// Rounds up to whole milliseconds.
+fn whole_millis(duration: Duration) -> Duration {
+    let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    Duration::from_millis(millis)
 }
 
 /// Returns what one party has of addresses: one of IPv4, and a network of 2^64 of IPv6.
@@ -76,6 +83,8 @@ mod tests {
         assert_eq!(limiter.take(one, LIMIT, now), Ok(()));
         assert_eq!(limiter.take(one, LIMIT, now), Err(Duration::from_secs(5)));
         assert_eq!(limiter.take(other, LIMIT, now), Ok(()));
+        let almost = now + Duration::from_secs(5) - Duration::from_nanos(1);
+        assert_eq!(limiter.take(one, LIMIT, almost), Err(Duration::from_millis(1)));
         assert_eq!(limiter.take(one, LIMIT, now + Duration::from_secs(5)), Ok(()));
     }
 
