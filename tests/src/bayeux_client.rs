@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bayeux_client::{BayeuxClient, Builder, State, api::ConnectionType};
 
-use crate::{DEADLINE, TestServer, within};
+use crate::{AGES, DEADLINE, TestServer, within};
 
 /// The transports that a `BayeuxClient` has.
 pub const TRANSPORTS: [ConnectionType; 3] =
@@ -45,10 +45,12 @@ pub async fn arrive(client: &BayeuxClient, state: State) {
     assert!(arrives, "waited {DEADLINE:?} for {state}, and the client is {}", client.state());
 }
 
-/// Makes tests brisk: retries follow each other after 20 ms.
+/// Makes tests brisk: retries follow each other after 20 ms, and only after a failure, since replies are
+/// waited for without end.
 pub fn brisk_client() -> bayeux_client::Config {
     bayeux_client::Config {
         backoff: bayeux_client::Backoff::Constant(Duration::from_millis(20)),
+        max_network_delay: Some(AGES),
         ..bayeux_client::Config::default()
     }
 }

@@ -21,6 +21,7 @@
 
 mod bayeux_client;
 mod client;
+mod cost;
 pub mod hooks;
 mod http;
 pub mod panics;
@@ -32,9 +33,10 @@ mod websocket;
 
 pub use bayeux_client::{TRANSPORTS, arrive, brisk_client};
 pub use client::{Arrival, Client, Transport};
+pub use cost::Cost;
 pub use http::{Browser, Http};
 pub use server::{TestServer, brisk, every_transport};
-pub use wait::{DEADLINE, eventually, within};
+pub use wait::{AGES, DEADLINE, eventually, patient, within};
 pub use websocket::{WebSocket, open_websocket, upgrade_request};
 
 /// Makes a test of each of the given functions for each transport over which clients come.

@@ -17,6 +17,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     client::{Client, Transport},
     http::Browser,
+    patient,
 };
 
 /// A server that serves until it is dropped. Bayeux is at every path.
@@ -30,11 +31,17 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server with the default configuration after `change`.
+    /// Starts a [patient] server after `change`.
     pub async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
+        patient(&mut config);
         change(&mut config);
         Self::serve(Server::builder().config(config).build()).await
+    }
+
+    /// Starts a server with the default configuration.
+    pub async fn ordinary() -> Self {
+        Self::serve(Server::new()).await
     }
 
     /// Serves `server` by its own [`serve`](Server::serve).
@@ -105,6 +112,12 @@ impl TestServer {
     /// When the session has ended.
     pub fn session(&self, client: &Client) -> Arc<dyn ServerSession> {
         self.server.session(client.id()).expect("the session lives")
+    }
+
+    /// Has a client connect for the last time: its session ends when nothing is heard of it for 50 ms.
+    pub async fn leaves_in_silence(&self, client: &mut Client) {
+        self.session(client).set_max_interval(Some(Duration::from_millis(50)));
+        client.connect_at_once().await;
     }
 
     /// Waits until the server has ended its [`serve`](Server::serve).

@@ -2,8 +2,15 @@
 
 use std::{future::Future, time::Duration};
 
-/// How long a test waits for anything.
-pub const DEADLINE: Duration = Duration::from_secs(5);
+use bayeux_server::Config;
+
+use crate::every_transport;
+
+/// How long a test waits for what has to come: on a busy machine a wait of seconds is nothing strange.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longer than any test waits. What a server or client does after so long helps no test to succeed.
+pub const AGES: Duration = DEADLINE.saturating_mul(10);
 
 /// Waits for `future`.
 ///
@@ -29,4 +36,13 @@ pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
         }
     })
     .await;
+}
+
+/// Makes a server hold connects and keep silent sessions for [ages](AGES): a wake-up that is lost is not
+/// made good by the end of a time.
+pub fn patient(config: &mut Config) {
+    every_transport(config, |transport| {
+        transport.timeout = AGES;
+        transport.max_interval = AGES;
+    });
 }

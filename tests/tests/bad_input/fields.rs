@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{scene::Scene, visitor::Visitor};
+use crate::{
+    scene::{SOON, Scene},
+    visitor::Visitor,
+};
 
 /// Sends the text of one message, in which `ID` stands for the session's id, and returns its reply.
 async fn answer(visitor: &Visitor, message: &str) -> Value {
@@ -266,7 +269,7 @@ async fn a_message_of_too_many_fields_is_refused() {
 async fn advice_beyond_its_bounds_is_brought_within_them() {
     let mut scene = Scene::with(|config, _| {
         config.long_polling.timeout = Duration::from_millis(50);
-        config.long_polling.max_interval = Duration::from_millis(200);
+        config.long_polling.max_interval = SOON;
         config.long_polling.max_advised = Duration::from_millis(100);
     })
     .await;

@@ -5,7 +5,7 @@ use std::{iter::repeat_n, time::Duration};
 use serde_json::Value;
 use tests::raw::Raw;
 
-use crate::scene::Scene;
+use crate::scene::{SOON, Scene};
 
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
@@ -100,8 +100,7 @@ pub(crate) async fn handshake(raw: &mut Raw) -> String {
 
 #[tokio::test]
 async fn each_breach_closes_with_its_code() {
-    let mut scene =
-        Scene::with(|config, _| config.websocket.max_interval = Duration::from_millis(100)).await;
+    let mut scene = Scene::with(|config, _| config.websocket.max_interval = SOON).await;
     let unmasked = vec![FINAL | TEXT, 2, b'[', b']'];
     let long = "x".repeat(700_000);
     for (name, frames, expected) in [
@@ -190,8 +189,7 @@ async fn endless_pings_are_answered_and_delay_nobody() {
 
 #[tokio::test]
 async fn a_message_that_never_ends_is_no_life() {
-    let mut scene =
-        Scene::with(|config, _| config.ws.idle_timeout = Duration::from_millis(300)).await;
+    let mut scene = Scene::with(|config, _| config.ws.idle_timeout = SOON).await;
     for part in [frame(0, ""), frame(0, "x"), vec![0]] {
         let mut raw = open(&scene).await;
         raw.write(frame(TEXT, "[")).await;
@@ -214,8 +212,7 @@ async fn a_message_that_never_ends_is_no_life() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_off_leaves_nothing() {
-    let mut scene =
-        Scene::with(|config, _| config.websocket.max_interval = Duration::from_millis(100)).await;
+    let mut scene = Scene::with(|config, _| config.websocket.max_interval = SOON).await;
     for frames in [Vec::new(), vec![FINAL | TEXT], head(FINAL | TEXT, 100), frame(TEXT, "[")] {
         let mut raw = open(&scene).await;
         let id = handshake(&mut raw).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scene::{Scene, split};
+use crate::scene::{SOON, Scene, split};
 
 #[tokio::test]
 async fn what_is_no_http_is_refused() {
@@ -79,9 +79,7 @@ async fn a_length_beside_chunks_starts_no_second_request() {
 
 #[tokio::test]
 async fn cookies_that_no_server_gave_start_a_browser_anew() {
-    let mut scene =
-        Scene::with(|config, _| config.long_polling.max_interval = Duration::from_millis(100))
-            .await;
+    let mut scene = Scene::with(|config, _| config.long_polling.max_interval = SOON).await;
     let long = "a".repeat(5_000);
     for cookie in ["", "=", ";;;=;", "<script>", "\u{e9}", "a b", &long] {
         let mut raw = scene.raw().await;

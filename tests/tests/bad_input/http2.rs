@@ -9,7 +9,7 @@ use tests::{eventually, raw::Raw, within};
 
 use crate::{
     memory::{is_given_back, used},
-    scene::Scene,
+    scene::{SOON, Scene},
 };
 
 const DATA: u8 = 0;
@@ -125,7 +125,7 @@ async fn streams_opened_and_reset_at_once_are_cut_off() {
 #[tokio::test]
 async fn requests_that_are_reset_leave_nothing() {
     let mut scene = Scene::with(|config, _| {
-        config.long_polling.max_interval = Duration::from_millis(100);
+        config.long_polling.max_interval = SOON;
     })
     .await;
     let mut frames = Frames::open(&scene, &[]).await;
@@ -142,7 +142,7 @@ async fn requests_that_are_reset_leave_nothing() {
 #[tokio::test]
 async fn held_connects_that_are_reset_are_let_go() {
     let mut scene = Scene::with(|config, _| {
-        config.long_polling.max_interval = Duration::from_millis(100);
+        config.long_polling.max_interval = SOON;
         config.http.trust_client_session = true;
     })
     .await;
@@ -203,7 +203,7 @@ async fn each_breach_closes_with_its_code() {
 #[tokio::test]
 async fn streams_beyond_the_limit_are_refused_and_unfinished_ones_answered() {
     let mut scene = Scene::with(|config, serve| {
-        config.http.request_timeout = Duration::from_millis(300);
+        config.http.request_timeout = Duration::from_millis(600);
         serve.max_concurrent_streams = 10;
     })
     .await;
@@ -217,7 +217,7 @@ async fn streams_beyond_the_limit_are_refused_and_unfinished_ones_answered() {
         let frame = frames.read().await.expect("the connection stays");
         refused += usize::from(frame.kind == RESET && frame.code() == 7);
         let text = String::from_utf8_lossy(&frame.payload);
-        late += usize::from(frame.kind == DATA && text.contains("did not arrive within 300 ms"));
+        late += usize::from(frame.kind == DATA && text.contains("did not arrive within 600 ms"));
     }
     assert_eq!((refused, late), (10, 10));
     drop(frames);
@@ -228,7 +228,6 @@ async fn streams_beyond_the_limit_are_refused_and_unfinished_ones_answered() {
 async fn a_window_that_never_opens_keeps_no_messages() {
     let mut scene = Scene::alone(|config, _| {
         config.long_polling.max_queue_bytes = 8 << 20;
-        config.long_polling.max_interval = Duration::from_millis(300);
         config.http.response_timeout = Duration::from_millis(300);
     })
     .await;
@@ -240,6 +239,7 @@ async fn a_window_that_never_opens_keeps_no_messages() {
     for _ in 0..60 {
         scene.bystander.publish("/flood", &data).await;
     }
+    scene.hurry(&visitor.id);
     // SETTINGS_INITIAL_WINDOW_SIZE is 0.
     let mut frames = Frames::open(&scene, &[0, 4, 0, 0, 0, 0]).await;
     let connect = visitor.text(&[json!({ "channel": "/meta/connect" })]);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     frames::{handshake, open},
-    scene::{Scene, split},
+    scene::{SOON, Scene, split},
 };
 
 #[global_allocator]
@@ -66,8 +66,8 @@ async fn a_hundred_megabytes_are_not_kept() {
 #[tokio::test]
 async fn connections_and_sessions_give_back_what_they_had() {
     let mut scene = Scene::alone(|config, _| {
-        config.websocket.max_interval = Duration::from_millis(100);
-        config.long_polling.max_interval = Duration::from_millis(100);
+        config.websocket.max_interval = SOON;
+        config.long_polling.max_interval = SOON;
     })
     .await;
     // What is made once is made before.

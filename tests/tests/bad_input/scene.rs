@@ -1,15 +1,15 @@
 //! A server with somebody well-behaved on it, who notices when a hostile act disturbs others.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Duration};
 
 use bayeux_server::{Config, ServeConfig, Server, api::server::BayeuxServer as _, serve};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Version;
 use serde_json::{Value, json};
-use tests::{DEADLINE, Http, WebSocket, open_websocket, panics, raw::Raw, upgrade_request, within};
+use tests::{
+    Cost, Http, WebSocket, eventually, open_websocket, panics, patient, raw::Raw, upgrade_request,
+    within,
+};
 use tokio::{
     net::TcpListener,
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -19,8 +19,12 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::visitor::Visitor;
 
-/// How long those who behave may have to wait while others do not.
-pub(crate) const PROMPT: Duration = Duration::from_secs(2);
+/// How much may be worked while those who behave wait: by the server for whoever comes before them, and
+/// by all the clients of the test, which share its thread.
+pub(crate) const PROMPT: Duration = Duration::from_secs(1);
+
+/// When a silent session ends, where a test waits for that and has something to do before.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// A server on a port of its own, and a bystander.
 #[derive(Debug)]
@@ -34,12 +38,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Starts a server with the default configuration.
+    /// Starts a [patient] server.
     pub(crate) async fn new() -> Self {
         Self::with(|_, _| {}).await
     }
 
-    /// Starts a server with the default configuration after `change`.
+    /// Starts a [patient] server after `change`.
     pub(crate) async fn with(change: impl FnOnce(&mut Config, &mut ServeConfig)) -> Self {
         Self::start(Turn::Shared { _guard: TURN.read().await }, change).await
     }
@@ -52,6 +56,7 @@ impl Scene {
     async fn start(turn: Turn, change: impl FnOnce(&mut Config, &mut ServeConfig)) -> Self {
         panics::watch();
         let (mut config, mut serve_config) = (Config::default(), ServeConfig::default());
+        patient(&mut config);
         change(&mut config, &mut serve_config);
         let server = Server::builder().config(config).build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -91,32 +96,30 @@ impl Scene {
     /// Proves that nothing is left of what was done, and that all others are served.
     pub(crate) async fn is_calm(&mut self) {
         self.bystander.is_served().await;
-        let start = Instant::now();
+        let cost = Cost::start();
         self.visitor().await.leave().await;
-        assert!(start.elapsed() < PROMPT, "newcomers are delayed by {:?}", start.elapsed());
+        assert!(cost.spent() < PROMPT, "newcomers wait while {:?} are worked", cost.spent());
         self.is_left_clean().await;
     }
 
     /// Proves that no session, connection or held connect is left of what was done, and that
     /// nothing panicked.
     pub(crate) async fn is_left_clean(&self) {
-        let start = Instant::now();
-        while Levels::of(&self.server) != self.before {
-            let (now, before) = (Levels::of(&self.server), self.before);
-            assert!(start.elapsed() < DEADLINE, "{now:?} are left where there were {before:?}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let before = self.before;
+        eventually(&format!("no more than {before:?}"), || Levels::of(&self.server) == before)
+            .await;
         assert_eq!(panics::count(), 0, "something panicked");
     }
 
     /// Waits until the server has as many channels as it had before anybody came but the bystander.
     pub(crate) async fn is_swept(&self) {
-        let start = Instant::now();
-        while self.server.statistics().channels > CHANNELS {
-            let now = self.server.statistics().channels;
-            assert!(start.elapsed() < DEADLINE, "{now} channels are left");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        eventually("the channels to go", || self.server.statistics().channels <= CHANNELS).await;
+    }
+
+    /// Lets a session end after a short silence, from its next connect on.
+    pub(crate) fn hurry(&self, id: &str) {
+        let session = self.server.session(id).expect("the session lives");
+        session.set_max_interval(Some(Duration::from_millis(100)));
     }
 }
 
@@ -187,25 +190,25 @@ impl Bystander {
         self.until(|message| message["channel"] == "/meta/subscribe").await;
     }
 
-    /// Publishes, and returns how long the reply took.
-    pub(crate) async fn publish(&mut self, channel: &str, data: &Value) -> Duration {
-        let start = Instant::now();
+    /// Publishes, and proves that the reply comes at once.
+    pub(crate) async fn publish(&mut self, channel: &str, data: &Value) {
+        let cost = Cost::start();
         self.published += 1;
         let id = self.published.to_string();
         self.send(json!({ "channel": channel, "data": data, "id": &id })).await;
         let reply = self.until(|message| message["id"] == id.as_str()).await;
         assert_eq!(reply["successful"], true, "{reply}");
-        start.elapsed()
+        assert!(cost.spent() < PROMPT, "a publish waits while {:?} are worked", cost.spent());
     }
 
     /// Proves that what is published arrives, and at once.
     pub(crate) async fn is_served(&mut self) {
-        let start = Instant::now();
+        let cost = Cost::start();
         self.published += 1;
         let data = json!(self.published);
         self.send(json!({ "channel": "/bystander", "data": &data })).await;
         self.until(|message| message["channel"] == "/bystander" && message["data"] == data).await;
-        assert!(start.elapsed() < PROMPT, "others are delayed by {:?}", start.elapsed());
+        assert!(cost.spent() < PROMPT, "others wait while {:?} are worked", cost.spent());
     }
 
     /// Waits for a message and drops all that come before it.

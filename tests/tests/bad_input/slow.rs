@@ -6,10 +6,10 @@ use tests::raw::Raw;
 
 use crate::scene::{Scene, split};
 
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(600);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A server on which everybody has 300 ms for everything.
+/// A server on which everybody has 600 ms for everything.
 async fn hasty() -> Scene {
     Scene::with(|config, serve| {
         config.http.request_timeout = SHORT;
@@ -33,7 +33,7 @@ async fn a_trickling_body_is_refused() {
     {
         let head = format!("POST / HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n");
         let (status, text) = split(&trickle(scene.raw().await, &head, byte).await);
-        assert_eq!((status, text.trim()), (408, "the request did not arrive within 300 ms"));
+        assert_eq!((status, text.trim()), (408, "the request did not arrive within 600 ms"));
     }
     scene.is_calm().await;
 }

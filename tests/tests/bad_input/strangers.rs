@@ -1,7 +1,5 @@
 //! Those who use the session ids of others, or make some up.
 
-use std::time::Duration;
-
 use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::{Value, json};
 use tests::within;
@@ -100,11 +98,8 @@ async fn a_session_that_has_ended_is_nobodys() {
 
 #[tokio::test]
 async fn a_stolen_id_opens_no_websocket_if_each_has_to_handshake() {
-    let mut scene = Scene::with(|config, _| {
-        config.ws.require_handshake_per_connection = true;
-        config.websocket.max_interval = Duration::from_millis(500);
-    })
-    .await;
+    let mut scene =
+        Scene::with(|config, _| config.ws.require_handshake_per_connection = true).await;
     let mut victim = open(&scene).await;
     let id = handshake(&mut victim).await;
     let mut raw = open(&scene).await;

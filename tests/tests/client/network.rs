@@ -205,8 +205,7 @@ async fn a_late_reply_is_waited_for_as_long_as_a_listener_says() {
         let server = TestServer::start(|_| {}).await;
         let mut service = server.server.new_service("slow").await.unwrap();
         service.on_message("/slow", async |_| std::future::pending().await).unwrap();
-        let config =
-            Config { max_network_delay: Some(Duration::from_millis(50)), ..brisk_client() };
+        let config = Config { max_network_delay: Some(Duration::from_secs(1)), ..brisk_client() };
         let client = server.builder(transport).config(config).build().unwrap();
         let log = Log::default();
         let patience = Patience(log.clone());

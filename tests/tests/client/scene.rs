@@ -128,7 +128,7 @@ pub(crate) async fn serve_at(server: &Server, address: SocketAddr) -> JoinSet<()
 
 /// Makes clients wait between their connects, so that there is a time when none is held.
 pub(crate) fn patient(config: &mut Config) {
-    every_transport(config, |transport| transport.interval = Duration::from_millis(100));
+    every_transport(config, |transport| transport.interval = Duration::from_millis(300));
 }
 
 /// Ends all sessions of a [patient] server whose clients have just connected, without a word to them.

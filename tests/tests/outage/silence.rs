@@ -9,16 +9,16 @@ use bayeux_client::{
 use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::json;
 use tests::{
-    TestServer, arrive, brisk, brisk_client, eventually,
+    AGES, TestServer, arrive, brisk, brisk_client, eventually,
     scripted::{Answer, Link, Scripted, Upgrade, answer, body, ordinary, reply},
     within,
 };
 
 use crate::answers::{builder, failure, has};
 
-/// Waits 200 ms for replies.
+/// Waits a second for replies.
 fn impatient() -> Config {
-    Config { max_network_delay: Some(Duration::from_millis(200)), ..brisk_client() }
+    Config { max_network_delay: Some(Duration::from_secs(1)), ..brisk_client() }
 }
 
 #[tokio::test]
@@ -41,8 +41,8 @@ mod a_held_connect_without_an_answer_is_given_up_and_the_session_goes_on {
     async fn over(transport: bayeux_client::api::ConnectionType) {
         let server = TestServer::start(|config| {
             brisk(config);
-            config.websocket.max_interval = Duration::from_secs(10);
-            config.long_polling.max_interval = Duration::from_secs(10);
+            config.websocket.max_interval = AGES;
+            config.long_polling.max_interval = AGES;
         })
         .await;
         let link = Link::to(server.address).await;

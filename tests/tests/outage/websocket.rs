@@ -136,7 +136,7 @@ async fn an_upgrade_that_is_never_answered_gives_way_to_long_polling() {
     let server =
         Scripted::start_with_websocket(|_| Upgrade::Hang, |_, messages| ordinary(&messages)).await;
     let mut network = NetworkConfig::default();
-    network.connect_timeout = Duration::from_millis(200);
+    network.connect_timeout = Duration::from_secs(1);
     let builder = BayeuxClient::builder().url(&server.url()).config(brisk_client());
     let client = builder.network(network).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
@@ -155,7 +155,7 @@ async fn a_websocket_that_says_nothing_gives_way_to_long_polling() {
         },
     )
     .await;
-    let config = Config { max_network_delay: Some(Duration::from_millis(200)), ..brisk_client() };
+    let config = Config { max_network_delay: Some(Duration::from_secs(1)), ..brisk_client() };
     let client = BayeuxClient::builder().url(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     arrive(&client, State::Connected).await;

@@ -36,7 +36,7 @@ async fn a_held_connect_that_is_cut_is_not_held_any_more(transport: Transport) {
 async fn a_session_whose_connect_was_cut_expires(transport: Transport) {
     let server = TestServer::start(|config| {
         brisk(config);
-        every_transport(config, |t| t.timeout = std::time::Duration::from_secs(60));
+        every_transport(config, |t| t.timeout = tests::AGES);
     })
     .await;
     let log = Log::default();

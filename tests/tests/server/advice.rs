@@ -46,7 +46,7 @@ async fn what_changes_while_a_connect_is_held_comes_with_its_reply(transport: Tr
 }
 
 async fn the_clients_own_makes_the_server_repeat_its(transport: Transport) {
-    let server = TestServer::start(|_| {}).await;
+    let server = TestServer::ordinary().await;
     let mut client = server.connected(transport).await;
     let reply = client.try_connect(json!({ "advice": { "timeout": 0 } })).await;
     let advice = json!({ "reconnect": "retry", "interval": 0, "timeout": 20_000 });
@@ -64,23 +64,23 @@ async fn the_clients_interval_is_repeated_and_forgotten_by_the_next_connect(tran
 
 async fn the_clients_interval_lets_the_session_live_longer(transport: Transport) {
     let server = TestServer::start(|config| {
-        every_transport(config, |t| t.max_interval = Duration::from_millis(300));
+        every_transport(config, |t| t.max_interval = Duration::from_millis(500));
     })
     .await;
     let mut patient = server.connected(transport).await;
     let mut other = server.connected(transport).await;
     let sessions = (server.session(&patient), server.session(&other));
     let start = Instant::now();
-    patient.try_connect(json!({ "advice": { "timeout": 0, "interval": 500 } })).await;
+    patient.try_connect(json!({ "advice": { "timeout": 0, "interval": 1000 } })).await;
     other.try_connect(json!({ "advice": { "timeout": 0 } })).await;
     tests::eventually("the other session to end", || !sessions.1.is_handshook()).await;
     assert!(sessions.0.is_handshook());
     tests::eventually("the session to end too", || !sessions.0.is_handshook()).await;
-    assert!(start.elapsed() >= Duration::from_millis(800));
+    assert!(start.elapsed() >= Duration::from_millis(1500));
 }
 
 async fn every_reply_to_an_unknown_session_has_complete_advice(transport: Transport) {
-    let server = TestServer::start(|_| {}).await;
+    let server = TestServer::ordinary().await;
     let mut client = server.client(transport).await;
     client.set_id("nobody");
     for (channel, fields) in [

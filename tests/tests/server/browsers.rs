@@ -60,7 +60,7 @@ async fn server_with(limit: Option<usize>) -> TestServer {
 }
 
 async fn a_further_tab_is_told_to_poll(transport: Transport) {
-    let server = TestServer::start(|_| {}).await;
+    let server = TestServer::ordinary().await;
     let mut tabs = tabs(&server, transport, 2).await;
     tabs[0].hold().await;
     for _ in 0..2 {

@@ -66,7 +66,7 @@ async fn advice_of_no_timeout_is_answered_at_once(transport: Transport) {
 }
 
 async fn the_clients_timeout_counts_for_one_connect_only(transport: Transport) {
-    let server = TestServer::start(|_| {}).await;
+    let server = TestServer::ordinary().await;
     let mut client = server.connected(transport).await;
     let log = Log::default();
     server.session(&client).add_listener(Arc::new(log.clone())).keep();
@@ -87,7 +87,7 @@ async fn a_clients_timeout_has_a_bound(transport: Transport) {
 }
 
 async fn an_unknown_session_is_told_to_handshake_at_once(transport: Transport) {
-    let server = TestServer::start(|_| {}).await;
+    let server = TestServer::ordinary().await;
     let mut client = server.client(transport).await;
     client.set_id("nobody");
     let reply = client.try_connect(json!({ "id": "7" })).await;

