@@ -155,7 +155,7 @@ impl Channel {
         subscribers.is_removed
     }
 
-    fn forget_subscribers(&self) {
+    pub(crate) fn forget_subscribers(&self) {
         let sessions: Vec<_> = {
             let mut subscribers = lock(&self.subscribers);
             subscribers.is_removed = true;

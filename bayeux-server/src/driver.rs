@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, Weak, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -83,6 +83,11 @@ impl Timers {
         if is_long { self.next_step(until) } else { until }
     }
 
+    /// Lets the driver see that the server has gone.
+    pub(crate) fn end(&self) {
+        self.changed.notify_one();
+    }
+
     fn next_step(&self, after: Instant) -> Instant {
         let steps = after.saturating_duration_since(self.start).as_millis() / STEP.as_millis();
         let steps = u32::try_from(steps).unwrap_or(u32::MAX - 1);
@@ -106,8 +111,28 @@ impl Timers {
     }
 }
 
+/// Says that a server is driven, until the driver ends: with the server, or with the runtime that the
+/// driver is on, so that another one can take over.
+#[derive(Debug)]
+pub(crate) struct Driving(Weak<Inner>);
+
+impl Driving {
+    pub(crate) fn of(server: &Arc<Inner>) -> Self {
+        Self(Arc::downgrade(server))
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        if let Some(server) = self.0.upgrade() {
+            server.is_driven.store(false, Relaxed);
+        }
+    }
+}
+
 /// Runs until the server is stopped or dropped.
-pub(crate) async fn run(server: Weak<Inner>) {
+pub(crate) async fn run(driving: Driving) {
+    let server = &driving.0;
     let Some((changed, period)) =
         server.upgrade().map(|inner| (inner.timers.changed.clone(), inner.config.sweep_period))
     else {
@@ -119,8 +144,9 @@ pub(crate) async fn run(server: Weak<Inner>) {
         let wake = inner.timers.next().map_or(next_sweep, |next| next_sweep.min(next.into()));
         drop(inner);
         tokio::select! {
-            () = tokio::time::sleep_until(wake) => {}
+            biased;
             () = changed.notified() => {}
+            () = tokio::time::sleep_until(wake) => {}
         }
         let Some(server) = server.upgrade().map(Server) else { return };
         end_expired(&server);

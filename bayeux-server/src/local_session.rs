@@ -28,7 +28,7 @@ use crate::{
     carrier::Carrier,
     clock,
     complete::complete,
-    server::Server,
+    server::{Inner, Server},
     session::{Origin, Session, Turn},
 };
 
@@ -39,7 +39,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// it receives.
 pub(crate) struct Local {
     me: Weak<Self>,
-    server: Server,
+    /// Not kept alive: the server's own listeners may have this session.
+    server: Weak<Inner>,
     hint: String,
     session: Mutex<Option<Arc<Session>>>,
     channels: Mutex<HashMap<Arc<str>, Arc<LocalChannel>>>,
@@ -53,7 +54,7 @@ impl Local {
     pub(crate) fn new(server: &Server, hint: &str) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            server: server.clone(),
+            server: Arc::downgrade(&server.0),
             hint: hint.to_owned(),
             session: Mutex::default(),
             channels: Mutex::default(),
@@ -62,6 +63,10 @@ impl Local {
             calls: Mutex::default(),
             last_id: AtomicU64::new(0),
         })
+    }
+
+    fn server(&self) -> Result<Server, RequestError> {
+        self.server.upgrade().map(Server).ok_or(RequestError::NotHandshaken)
     }
 
     fn session(&self) -> Option<Arc<Session>> {
@@ -79,7 +84,7 @@ impl Local {
         message: Message,
     ) -> Result<Message, RequestError> {
         let message = self.prepare(session, message).await?;
-        let (server, sender) = (self.server.clone(), session.clone());
+        let (server, sender) = (self.server()?, session.clone());
         let exchange = async move {
             let mut message = ServerMessage::new(message);
             if let Some(accepted) = server.handle(Some(&sender), &mut message).await {
@@ -145,7 +150,8 @@ impl Local {
     async fn whole_handshake(&self, template: Message) -> Result<Message, RequestError> {
         let local: Weak<dyn LocalSession> = self.me.clone();
         let origin = Origin { local: Some(local), ..Origin::default() };
-        let session = self.server.new_session(Some(&self.hint), origin);
+        let server = self.server()?;
+        let session = server.new_session(Some(&self.hint), origin);
         {
             let mut own = lock(&self.session);
             if own.is_some() {
@@ -161,7 +167,7 @@ impl Local {
         if reply.is_err() {
             *lock(&self.session) = None;
             // It would stay for ever, since it does not expire.
-            self.server.end_session(&session, Removal::Removed, None).await;
+            server.end_session(&session, Removal::Removed, None).await;
             return reply;
         }
         tokio::spawn(deliver(self.me.clone(), session.clone(), carrier));
@@ -182,7 +188,9 @@ async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Arc<Carrier
         let (due, again) = session.push(clock::now());
         for message in due.into_iter().flatten() {
             let Some(local) = local.upgrade() else { return };
-            local.server.0.counters.messages_sent.increment();
+            if let Ok(server) = local.server() {
+                server.0.counters.messages_sent.increment();
+            }
             caught(local.receive(message.to_message())).await;
         }
         if session.removal().is_some() || local.strong_count() == 0 {
@@ -301,8 +309,8 @@ impl LocalSession for Local {
 impl Drop for Local {
     fn drop(&mut self) {
         let session = self.session().filter(|session| session.is_handshook());
-        if let (Some(session), Ok(runtime)) = (session, tokio::runtime::Handle::try_current()) {
-            let server = self.server.clone();
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (Some(session), Ok(server), Ok(runtime)) = (session, self.server(), runtime) {
             runtime
                 .spawn(async move { server.end_session(&session, Removal::Removed, None).await });
         }

@@ -30,7 +30,7 @@ use crate::{
     channel::{Channel, Channels},
     config::{Config, TransportConfig},
     counters::Counters,
-    driver::{self, Timers},
+    driver::{self, Driving, Timers},
     ids::Ids,
     local_session::Local,
     proto::{
@@ -43,7 +43,8 @@ use crate::{
 };
 
 /// A Bayeux server. Cheap to clone: all clones are the same server, which ends with the last of
-/// them and of the services and connections made from it.
+/// them and of the services and connections made from it. Local sessions do not keep it, and end with
+/// it: the server's own listeners may have them.
 #[derive(Clone)]
 #[doc(alias = "BayeuxServerImpl")]
 pub struct Server(pub(crate) Arc<Inner>);
@@ -64,7 +65,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) ids: Ids,
     pub(crate) timers: Timers,
-    is_driven: AtomicBool,
+    /// Whether the driver runs, as [`Driving`] notes.
+    pub(crate) is_driven: AtomicBool,
     is_stopped: AtomicBool,
     pub(crate) stopping: Notify,
     pub(crate) websockets: TaskTracker,
@@ -158,7 +160,6 @@ impl Server {
 
     /// Makes a session that is not registered yet.
     pub(crate) fn new_session(&self, hint: Option<&str>, origin: Origin) -> Arc<Session> {
-        self.drive();
         let transport = origin.transport.unwrap_or(ConnectionType::InProcess);
         let config = self.0.config.transport(transport);
         let delivery = match config.meta_connect_deliver_only && origin.transport.is_some() {
@@ -173,11 +174,12 @@ impl Server {
         Session::new(self.0.ids.session(hint), Arc::downgrade(&self.0), origin, machine)
     }
 
-    /// Starts the driver, with the first session: only from then on there is something to do, and
-    /// certainly a runtime to do it on.
-    fn drive(&self) {
-        if !self.0.is_driven.swap(true, Relaxed) {
-            tokio::spawn(driver::run(Arc::downgrade(&self.0)));
+    /// Starts the driver unless there is one: with the first message, since only from then on there is
+    /// something to do, and certainly a runtime to do it on; and again when that runtime has ended.
+    pub(crate) fn drive(&self) {
+        let is_driven = &self.0.is_driven;
+        if !is_driven.load(Relaxed) && !self.0.is_stopped() && !is_driven.swap(true, Relaxed) {
+            tokio::spawn(driver::run(Driving::of(&self.0)));
         }
     }
 
@@ -285,6 +287,17 @@ impl Server {
 impl Inner {
     pub(crate) fn is_stopped(&self) -> bool {
         self.is_stopped.load(Relaxed)
+    }
+}
+
+/// A session and its channels have each other, and would stay.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for session in self.sessions.all() {
+            session.end(Removal::Removed, None).wake();
+        }
+        self.channels.all().iter().for_each(|channel| channel.forget_subscribers());
+        self.timers.end();
     }
 }
 

@@ -48,6 +48,7 @@ impl Server {
         session: Option<&Arc<Session>>,
         message: &mut ServerMessage,
     ) -> Option<Accepted> {
+        self.drive();
         self.0.counters.messages_received.increment();
         tracing::trace!(channel = message.channel(), id = ?message.id, "message received");
         match self.receive(session, message).await {

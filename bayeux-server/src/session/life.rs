@@ -71,13 +71,14 @@ impl Session {
 
     /// Ends the session, with a last message to its client.
     pub(crate) fn end(&self, removal: Removal, farewell: Option<Arc<Frozen>>) -> Ended {
+        let server = self.server.upgrade();
         let mut core = lock(&self.core);
         if let Some(farewell) = farewell {
             let now = clock::now();
             core.machine.deliver(farewell, None, Some(Overflow::DropOldest), now);
         }
         core.machine.remove(removal);
-        if let (Some(timer), Some(server)) = (core.timer.take(), self.server.upgrade()) {
+        if let (Some(timer), Some(server)) = (core.timer.take(), &server) {
             server.timers.disarm(timer);
         }
         if removal != Removal::Disconnected && removal != Removal::Removed {
@@ -102,9 +103,11 @@ impl Session {
     }
 
     fn with_timer<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
+        // Not dropped under the lock: the last handle of a server ends its sessions.
+        let server = self.server.upgrade();
         let mut core = lock(&self.core);
         let result = change(&mut core);
-        if let Some(server) = self.server.upgrade() {
+        if let Some(server) = &server {
             self.arm(&mut core, &server.timers);
         }
         result

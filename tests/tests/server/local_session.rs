@@ -82,7 +82,8 @@ async fn it_has_an_id_once_it_is_handshaken_and_not_before() {
 
 #[tokio::test]
 async fn it_can_be_handshaken_once() {
-    let local = handshaken(&Server::new()).await;
+    let server = Server::new();
+    let local = handshaken(&server).await;
     let id = local.id();
     let again = local.handshake(Message::default()).await;
     assert_eq!(again, Err(RequestError::AlreadyHandshaken));
@@ -235,7 +236,8 @@ async fn a_lazy_message_reaches_it_in_its_time() {
 
 #[tokio::test]
 async fn attributes_of_both_ends_are_apart() {
-    let local = handshaken(&Server::new()).await;
+    let server = Server::new();
+    let local = handshaken(&server).await;
     let session = local.server_session().unwrap();
     assert!(local.set_attribute("x", Arc::new(1_u8)).is_none());
     assert!(session.attribute("x").is_none());
@@ -289,7 +291,8 @@ async fn its_extensions_see_what_leaves_and_what_arrives() {
 
 #[tokio::test]
 async fn a_channel_is_released_when_nobody_hears_it() {
-    let local = handshaken(&Server::new()).await;
+    let server = Server::new();
+    let local = handshaken(&server).await;
     let channel = local.channel("/a/").unwrap();
     assert!(Arc::ptr_eq(&channel, &local.channel("/a").unwrap()));
     let registration = channel.add_listener(Arc::new(Log::default()));

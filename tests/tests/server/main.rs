@@ -22,6 +22,7 @@ mod expiry;
 mod extension;
 mod failing;
 mod filter;
+mod handles;
 mod handshake;
 mod http;
 mod lazy;
