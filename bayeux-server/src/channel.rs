@@ -63,6 +63,8 @@ pub(crate) enum Inserted {
     Already,
     /// The channel was removed meanwhile.
     Removed,
+    /// The session has as many others as it may.
+    TooMany,
 }
 
 /// A channel goes at the third sweep in a row that finds it unused.
@@ -116,6 +118,11 @@ impl Channel {
         }
         subscribers.snapshot = None;
         Inserted::New
+    }
+
+    /// Returns whether this session is subscribed.
+    pub(crate) fn has(&self, session: &str) -> bool {
+        lock(&self.subscribers).members.contains_key(session)
     }
 
     pub(crate) fn remove_subscriber(&self, session: &str) -> bool {

@@ -16,6 +16,10 @@ use crate::{
 pub trait ServerExtension: Send + Sync + fmt::Debug {
     /// Sees a message that arrives, before anything else does; `from` is none when no session is
     /// known for it. In the order in which the extensions were added.
+    ///
+    /// It may give the message another channel, where that then goes, valid or not. Only what its
+    /// transport takes for a `/meta/handshake` or a `/meta/connect` has to remain one, and nothing else
+    /// may become one: it is refused as `405::channel_invalid`.
     #[doc(alias("rcv", "rcvMeta"))]
     async fn incoming(
         &self,

@@ -22,7 +22,12 @@ use bayeux_api::{
     server::{ServerMessage, ServerSession},
 };
 
-use crate::{proto::session::Accepted, server::Server, session::Session};
+use crate::{
+    pipeline::validate::{Kind, channel_after},
+    proto::session::Accepted,
+    server::Server,
+    session::Session,
+};
 
 /// Why a message goes no further.
 pub(crate) enum Refusal {
@@ -65,9 +70,10 @@ impl Server {
         session: Option<&Arc<Session>>,
         message: &mut ServerMessage,
     ) -> Result<Option<Accepted>, Refusal> {
-        let id = self.validate(message)?;
+        let (id, kind) = (self.validate(message)?, Kind::of(message));
         let session = session.filter(|session| is_from(session, message));
         self.extend_incoming(session, message).await?;
+        let id = channel_after(id, kind, message)?;
         if message.is_handshake() {
             let session = session.ok_or(BayeuxError::SessionUnknown)?;
             self.notify(Some(session), &self.0.channels.matching(&id), message).await?;

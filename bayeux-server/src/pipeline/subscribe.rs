@@ -38,9 +38,9 @@ impl Server {
             let channel = self.find_or_create_for(session, id, message, create).await?;
             self.may_subscribe(session, &channel, id, message).await?;
             match self.subscribe_session(session, &channel, Some(message)).await? {
-                Inserted::New | Inserted::Already => return Ok(()),
                 // It was swept between the two steps.
                 Inserted::Removed => {}
+                Inserted::New | Inserted::Already | Inserted::TooMany => return Ok(()),
             }
         }
     }
@@ -58,13 +58,15 @@ impl Server {
         if channel.id().is_meta() {
             return Err(BayeuxError::SubscribeFailed);
         }
-        let most = self.0.config.max_subscriptions;
-        if session.origin.transport.is_some() && session.subscription_count() >= most {
-            return Err(BayeuxError::SubscribeDenied("too_many_subscriptions".to_owned()));
-        }
-        let inserted = session.subscribe(channel).ok_or(BayeuxError::SubscribeFailed)?;
-        if inserted == Inserted::New {
-            self.tell_subscribed(session, channel, message).await;
+        let is_remote = session.origin.transport.is_some();
+        let most = if is_remote { self.0.config.max_subscriptions } else { usize::MAX };
+        let inserted = session.subscribe(channel, most).ok_or(BayeuxError::SubscribeFailed)?;
+        match inserted {
+            Inserted::New => self.tell_subscribed(session, channel, message).await,
+            Inserted::Already | Inserted::Removed => {}
+            Inserted::TooMany => {
+                return Err(BayeuxError::SubscribeDenied("too_many_subscriptions".to_owned()));
+            }
         }
         Ok(inserted)
     }

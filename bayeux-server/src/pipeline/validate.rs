@@ -1,6 +1,7 @@
-//! The first step: are the fields what they should be?
+//! The first step: are the fields what they should be? And after the extensions, which may give a message
+//! another channel: what is it now?
 
-use bayeux_api::{BayeuxError, ChannelId, server::ServerMessage};
+use bayeux_api::{BayeuxError, ChannelId, meta, server::ServerMessage};
 
 use crate::server::Server;
 
@@ -27,5 +28,45 @@ impl Server {
     fn is_message_id(&self, id: Option<&str>) -> bool {
         let is_plain = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
         !self.0.config.validate_message_fields || id.is_none_or(is_plain)
+    }
+}
+
+/// What a message is to its transport, which has made a session for a handshake and holds a connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Handshake,
+    Connect,
+    Other,
+}
+
+impl Kind {
+    /// Tells what its transport takes a message for.
+    pub(super) fn of(message: &ServerMessage) -> Self {
+        Self::of_name(message.channel())
+    }
+
+    fn of_name(name: &str) -> Self {
+        match name {
+            meta::HANDSHAKE => Self::Handshake,
+            meta::CONNECT => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Returns the channel that a message has after the extensions; it was `id` before. The transport has to be
+/// right about it, however the channel is written.
+pub(super) fn channel_after(
+    id: ChannelId,
+    kind: Kind,
+    message: &ServerMessage,
+) -> Result<ChannelId, BayeuxError> {
+    let id = match message.channel() {
+        name if name == id.as_str() => id,
+        name => ChannelId::new(name).map_err(|_| BayeuxError::ChannelInvalid)?,
+    };
+    match Kind::of_name(id.as_str()) == kind && Kind::of(message) == kind {
+        true => Ok(id),
+        false => Err(BayeuxError::ChannelInvalid),
     }
 }

@@ -120,11 +120,15 @@ impl Session {
 
     // --- subscriptions ---
 
-    /// Records a subscription on both sides; none when the session has ended.
-    pub(crate) fn subscribe(&self, channel: &Arc<Channel>) -> Option<Inserted> {
+    /// Records a subscription on both sides, unless the session has `most` of others; none when it has
+    /// ended.
+    pub(crate) fn subscribe(&self, channel: &Arc<Channel>, most: usize) -> Option<Inserted> {
         let mut core = lock(&self.core);
         if !core.machine.is_handshook() {
             return None;
+        }
+        if core.subscriptions.len() >= most && !channel.has(&self.id) {
+            return Some(Inserted::TooMany);
         }
         let inserted = channel.insert(self.me.upgrade()?);
         if inserted == Inserted::New {
@@ -145,10 +149,6 @@ impl Session {
 
     pub(crate) fn forget_subscription(&self, channel: &Channel) {
         lock(&self.core).forget_subscription(channel);
-    }
-
-    pub(crate) fn subscription_count(&self) -> usize {
-        lock(&self.core).subscriptions.len()
     }
 
     pub(crate) fn describe(&self, out: &mut String) {

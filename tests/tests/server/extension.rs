@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message, Subscription,
-    server::{BayeuxServer as _, ServerMessage, ServerSession, SessionExtension},
+    server::{BayeuxServer as _, GrantAuthorizer, ServerMessage, ServerSession, SessionExtension},
 };
 use serde_json::json;
 use tests::{
@@ -19,6 +19,9 @@ over_every_transport!(
     every_reply_and_delivery_is_seen,
     changes_on_the_way_in_are_seen_by_listeners_and_subscribers,
     changes_to_what_is_asked_of_the_server_count,
+    a_publication_goes_to_the_channel_that_an_extension_gives_it,
+    a_request_may_become_another,
+    what_an_extension_cannot_make_of_a_message_is_refused,
     changes_on_the_way_out_are_seen_by_the_client,
     an_arriving_message_may_be_stopped,
     who_stops_a_message_may_complete_its_reply,
@@ -149,6 +152,61 @@ async fn changes_to_what_is_asked_of_the_server_count(transport: Transport) {
     client.disconnect().await;
     let asked = ["handshake", "connect", "subscribe", "unsubscribe", "disconnect"];
     assert_eq!(seen.entries(), asked.map(|one| format!("/meta/{one} Some(Number(1))")));
+}
+
+/// Has messages on `from` go to `to`.
+fn redirect(server: &TestServer, from: &'static str, to: &'static str) {
+    let extension = incoming(move |_, message| {
+        if message.channel() == from {
+            message.channel = Some(to.to_owned());
+        }
+        Flow::Continue
+    });
+    server.server.add_extension(extension).keep();
+}
+
+async fn a_publication_goes_to_the_channel_that_an_extension_gives_it(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    redirect(&server, "/a", "/b/c");
+    let create = |id| server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+    let log = Log::default();
+    for id in ["/a", "/b/*"] {
+        create(id).add_listener(Arc::new(log.clone())).keep();
+    }
+    create("/a").add_authorizer(Arc::new(GrantAuthorizer::SUBSCRIBE)).keep();
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    client.subscribe("/b/*").await;
+    log.take();
+    let reply = client.publish("/a", json!(1)).await;
+    assert_eq!(reply["channel"], "/a");
+    assert_eq!(client.message_on("/b/c").await["data"], 1);
+    assert!(client.received_on("/a").is_empty());
+    assert_eq!(log.entries(), ["/b/* hears /b/c"]);
+    create("/b/c").add_authorizer(Arc::new(GrantAuthorizer::NONE)).keep();
+    let reply = client.request("/a", json!({ "data": 2 })).await;
+    assert_eq!(reply["error"], "403:denied_by_not_granting:publish_denied");
+}
+
+async fn a_request_may_become_another(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    redirect(&server, "/meta/subscribe", "/meta/unsubscribe");
+    client.subscribe("/a").await;
+    assert!(server.session(&client).subscriptions().is_empty());
+}
+
+async fn what_an_extension_cannot_make_of_a_message_is_refused(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    for (from, to) in [("/a", "b"), ("/b", "/meta/connect"), ("/c", "/meta/handshake")] {
+        redirect(&server, from, to);
+        let reply = client.request(from, json!({ "data": 1 })).await;
+        assert_eq!(reply["error"], "405::channel_invalid", "{from} to {to}");
+    }
+    client.publish("/d", json!(1)).await;
+    assert!(server.session(&client).is_connected());
 }
 
 async fn changes_on_the_way_out_are_seen_by_the_client(transport: Transport) {
