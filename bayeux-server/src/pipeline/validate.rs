@@ -1,7 +1,7 @@
 //! The first step: are the fields what they should be? And after the extensions, which may give a message
 //! another channel: what is it now?
 
-use bayeux_api::{BayeuxError, ChannelId, meta, server::ServerMessage};
+use bayeux_api::{BayeuxError, ChannelId, server::ServerMessage};
 
 use crate::server::Server;
 
@@ -42,20 +42,16 @@ pub(super) enum Kind {
 impl Kind {
     /// Tells what its transport takes a message for.
     pub(super) fn of(message: &ServerMessage) -> Self {
-        Self::of_name(message.channel())
-    }
-
-    fn of_name(name: &str) -> Self {
-        match name {
-            meta::HANDSHAKE => Self::Handshake,
-            meta::CONNECT => Self::Connect,
-            _ => Self::Other,
+        match message.is_handshake() {
+            true => Self::Handshake,
+            false if message.is_connect() => Self::Connect,
+            false => Self::Other,
         }
     }
 }
 
 /// Returns the channel that a message has after the extensions; it was `id` before. The transport has to be
-/// right about it, however the channel is written.
+/// right about it still.
 pub(super) fn channel_after(
     id: ChannelId,
     kind: Kind,
@@ -65,7 +61,7 @@ pub(super) fn channel_after(
         name if name == id.as_str() => id,
         name => ChannelId::new(name).map_err(|_| BayeuxError::ChannelInvalid)?,
     };
-    match Kind::of_name(id.as_str()) == kind && Kind::of(message) == kind {
+    match Kind::of(message) == kind {
         true => Ok(id),
         false => Err(BayeuxError::ChannelInvalid),
     }

@@ -181,9 +181,6 @@ async fn names_and_ids_are_checked(transport: Transport) {
         (json!({ "channel": "/<b>", "data": 1 }), "405::channel_invalid"),
         (json!({ "channel": "/a//b", "data": 1 }), "405::channel_invalid"),
         (json!({ "channel": "/*/b", "data": 1 }), "405::channel_invalid"),
-        // Nothing is a connect or a handshake to the server and something else to its transport.
-        (json!({ "channel": "/meta/connect/" }), "405::channel_invalid"),
-        (json!({ "channel": "/meta/handshake/" }), "405::channel_invalid"),
         (json!({ "channel": "/a", "id": "", "data": 1 }), "405::message_id_invalid"),
         (json!({ "channel": "/a", "id": "<b>", "data": 1 }), "405::message_id_invalid"),
         (json!({ "channel": "/a", "id": {}, "data": 1 }), "405::message_id_invalid"),
