@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
 
 use bayeux_api::{
     ChannelId, Message,
-    implement::{caught, lock},
+    implement::{Hook, lock},
 };
 use tokio::sync::mpsc;
 
@@ -90,12 +90,13 @@ async fn call(owner: &Weak<Owner>, members: Arc<Members>, message: &Message, is_
     // Without a handle nobody is left who could see what a listener does.
     let Some(client) = owner.upgrade() else { return };
     let channel = Channel { client, members };
-    for listener in channel.members.listeners.snapshot().iter() {
-        caught(listener.on_message(&channel, message)).await;
+    let hook = Hook("MessageListener::on_message", message.channel());
+    for listener in channel.members.listeners.members().iter() {
+        listener.wait(hook, |it| it.on_message(&channel, message)).await;
     }
     if is_published {
-        for subscriber in channel.members.subscribers.snapshot().iter() {
-            caught(subscriber.listener.on_message(&channel, message)).await;
+        for subscriber in channel.members.subscribers.members().iter() {
+            subscriber.wait(hook, |it| it.listener.on_message(&channel, message)).await;
         }
     }
 }

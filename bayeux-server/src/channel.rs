@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, Attributes, ChannelId, Message, Registration,
-    implement::{Listeners, ask, lock},
+    implement::{Hook, Listeners, Member, lock},
     server::{Authorizer, PublishError, ServerChannel, ServerChannelListener, ServerSession},
 };
 use indexmap::IndexMap;
@@ -145,9 +145,11 @@ impl Channel {
     /// Counts one sweep; true when the channel has to go, which it then has for its subscribers.
     fn sweep(&self) -> bool {
         // Before locking, since it is the application's code.
-        let keeps =
-            |listener: &Arc<dyn ServerChannelListener>| ask(|| listener.is_weak()) != Some(true);
-        let is_listened_to = self.listeners.snapshot().iter().any(keeps);
+        let hook = Hook("ServerChannelListener::is_weak", self.id.as_str());
+        let keeps = |listener: Member<'_, dyn ServerChannelListener>| {
+            listener.ask(hook, |it| it.is_weak()) != Some(true)
+        };
+        let is_listened_to = self.listeners.members().iter().any(keeps);
         let mut subscribers = lock(&self.subscribers);
         let is_used = self.id.is_meta()
             || self.settings().persistent
@@ -185,8 +187,8 @@ impl Channel {
             "  {} subscribers={} listeners={} authorizers={}{}{}",
             self.id,
             lock(&self.subscribers).members.len(),
-            self.listeners.snapshot().len(),
-            self.authorizers.snapshot().len(),
+            self.listeners.members().len(),
+            self.authorizers.members().len(),
             if settings.persistent { " persistent" } else { "" },
             if settings.lazy { " lazy" } else { "" },
         );

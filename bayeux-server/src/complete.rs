@@ -9,17 +9,17 @@ use std::{
     task::Poll,
 };
 
-use bayeux_api::implement::caught;
+use bayeux_api::implement::Hook;
 
 /// Runs `work` to its end, even if the returned future is dropped. Work that does not have to wait
 /// is done at once; the rest is a task of its own.
 ///
-/// None when the work panicked, which only an application's code does.
+/// None when the work panicked, which is caught at each of the application's hooks already.
 pub(crate) fn complete<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Option<T>> + Send {
     // Outside, so that the future of a request that is held for long has no place for it.
-    let mut work = Box::pin(caught(work));
+    let mut work = Box::pin(Hook("a request", "").wait(|| work));
     async {
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         match first {

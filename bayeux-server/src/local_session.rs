@@ -18,7 +18,7 @@ use bayeux_api::{
         ClientExtension, ClientSession, ClientSessionChannel, MessageListener, ReleasedError,
         RequestError,
     },
-    implement::{Listeners, caught, lock},
+    implement::{Hook, Listeners, lock},
     meta,
     server::{LocalSession, Removal, ServerMessage, ServerSession},
 };
@@ -106,8 +106,10 @@ impl Local {
         let id = message.id.take().unwrap_or_else(|| self.next_id());
         message.client_id = (!message.is_handshake()).then(|| session.id().to_owned());
         message.id = Some(id.clone());
-        for extension in self.extensions.snapshot().iter().rev() {
-            if extension.outgoing(&mut message).await == Flow::Stop {
+        let hook = Hook("ClientExtension::outgoing", session.id());
+        for extension in self.extensions.members().iter().rev() {
+            let shown = extension.wait(hook, |it| it.outgoing(&mut message)).await;
+            if shown != Some(Flow::Continue) {
                 return Err(RequestError::Deleted);
             }
         }
@@ -121,8 +123,11 @@ impl Local {
 
     /// Shows what arrived to the extensions and the listeners; none when an extension drops it.
     async fn receive(&self, mut message: Message) -> Option<Message> {
-        for extension in self.extensions.snapshot().iter() {
-            if extension.incoming(&mut message).await == Flow::Stop {
+        let session = self.id().unwrap_or_default();
+        let hook = Hook("ClientExtension::incoming", &session);
+        for extension in self.extensions.members().iter() {
+            let shown = extension.wait(hook, |it| it.incoming(&mut message)).await;
+            if shown != Some(Flow::Continue) {
                 return None;
             }
         }
@@ -137,11 +142,12 @@ impl Local {
         for name in matching {
             let channel = lock(&self.channels).get(name.as_str()).cloned();
             let Some(channel) = channel else { continue };
-            for listener in channel.listeners.snapshot().iter() {
-                listener.on_message(&*channel, &message).await;
+            let hook = Hook("MessageListener::on_message", &session);
+            for listener in channel.listeners.members().iter() {
+                listener.wait(hook, |it| it.on_message(&*channel, &message)).await;
             }
-            for subscriber in channel.subscribers.snapshot().iter().filter(|_| is_published) {
-                subscriber.on_message(&*channel, &message).await;
+            for subscriber in channel.subscribers.members().iter().filter(|_| is_published) {
+                subscriber.wait(hook, |it| it.on_message(&*channel, &message)).await;
             }
         }
         Some(message)
@@ -162,8 +168,7 @@ impl Local {
         let carrier = Carrier::without_socket();
         session.attach(&carrier, Turn::Anybody);
         let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
-        let reply = caught(self.request(&session, message)).await;
-        let reply = reply.unwrap_or(Err(RequestError::Deleted));
+        let reply = self.request(&session, message).await;
         if reply.is_err() {
             *lock(&self.session) = None;
             // It would stay for ever, since it does not expire.
@@ -191,7 +196,7 @@ async fn deliver(local: Weak<Local>, session: Arc<Session>, carrier: Arc<Carrier
             if let Ok(server) = local.server() {
                 server.0.counters.messages_sent.increment();
             }
-            caught(local.receive(message.to_message())).await;
+            local.receive(message.to_message()).await;
         }
         if session.removal().is_some() || local.strong_count() == 0 {
             return;

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, ChannelIdError, ConnectionType, Message, Registration,
-    implement::{Listeners, caught, tell},
+    implement::{Hook, Listeners},
     meta,
     server::{
         BayeuxServer, ChannelListener, Created, Detail, LocalSession, Removal, SecurityPolicy,
@@ -185,9 +185,9 @@ impl Server {
 
     /// Returns the channel that `session` is allowed to make, unless it is there. What a remote
     /// client makes is swept when nobody uses it, be it a service channel.
-    pub(crate) fn find_or_create(&self, id: &ChannelId, session: &Session) -> Found {
+    pub(crate) fn find_or_create(&self, id: &ChannelId, session: &Session) -> Option<Found> {
         if let Some(channel) = self.0.channels.get(id.as_str()) {
-            return Found::Existing(channel);
+            return Some(Found::Existing(channel));
         }
         let is_remote = !session.is_local_session();
         self.create(id, &|channel| {
@@ -197,20 +197,27 @@ impl Server {
         })
     }
 
-    fn create(&self, id: &ChannelId, initialize: &dyn Fn(&dyn ServerChannel)) -> Found {
+    /// Makes a channel; none when a listener panics that should set it up, and guard it perhaps.
+    fn create(&self, id: &ChannelId, initialize: &dyn Fn(&dyn ServerChannel)) -> Option<Found> {
         let channel = Channel::new(id.clone(), Arc::downgrade(&self.0));
-        let listeners = self.0.channel_listeners.snapshot();
+        let listeners = self.0.channel_listeners.members();
         initialize(&*channel);
-        listeners.iter().for_each(|listener| listener.configure_channel(&*channel));
-        match self.0.channels.insert(channel.clone()) {
+        for listener in listeners.iter() {
+            let hook = Hook("ChannelListener::configure_channel", id.as_str());
+            listener.ask(hook, |it| it.configure_channel(&*channel))?;
+        }
+        Some(match self.0.channels.insert(channel.clone()) {
             Ok(()) => {
                 tracing::debug!(channel = %id, "channel added");
                 let added = channel.as_dyn();
-                listeners.iter().for_each(|listener| listener.channel_added(&added));
+                let hook = Hook("ChannelListener::channel_added", id.as_str());
+                for listener in listeners.iter() {
+                    listener.tell(hook, |it| it.channel_added(&added));
+                }
                 Found::New(channel)
             }
             Err(existing) => Found::Existing(existing),
-        }
+        })
     }
 
     pub(crate) fn remove_channel(&self, channel: &Arc<Channel>) {
@@ -228,8 +235,9 @@ impl Server {
     fn tell_channel_removed(&self, channel: &Channel) {
         let id = channel.id().as_str();
         tracing::debug!(channel = id, "channel removed");
-        for listener in self.0.channel_listeners.snapshot().iter() {
-            tell(|| listener.channel_removed(id));
+        let hook = Hook("ChannelListener::channel_removed", id);
+        for listener in self.0.channel_listeners.members().iter() {
+            listener.tell(hook, |it| it.channel_removed(id));
         }
     }
 
@@ -257,18 +265,20 @@ impl Server {
 
     async fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) {
         let seen = session.as_dyn();
-        for listener in self.0.session_listeners.snapshot().iter() {
-            caught(listener.session_removed(&seen, removal)).await;
+        let hook = Hook("SessionListener::session_removed", session.id());
+        for listener in self.0.session_listeners.members().iter() {
+            listener.wait(hook, |it| it.session_removed(&seen, removal)).await;
         }
         let ended: Ended = session.end(removal, farewell.map(Message::freeze));
         ended.wake();
         for channel in &ended.subscriptions {
             if channel.remove_subscriber(session.id()) {
-                caught(self.tell_unsubscribed(session, channel, None)).await;
+                self.tell_unsubscribed(session, channel, None).await;
             }
         }
+        let hook = Hook("ServerSessionListener::removed", session.id());
         for listener in session.listeners().iter() {
-            caught(listener.removed(&seen, removal)).await;
+            listener.wait(hook, |it| it.removed(&seen, removal)).await;
         }
     }
 
@@ -328,8 +338,9 @@ impl BayeuxServer for Server {
             return Ok(Created::Existing(channel));
         }
         Ok(match self.create(&id, initialize) {
-            Found::New(channel) => Created::New(channel),
-            Found::Existing(channel) => Created::Existing(channel),
+            Some(Found::New(channel)) => Created::New(channel),
+            Some(Found::Existing(channel)) => Created::Existing(channel),
+            None => panic!("a listener panicked that was to configure {id}"),
         })
     }
 

@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, ChannelIdError, Flow, Json, Message, Registration,
     client::RequestError,
+    implement::Hook,
     server::{
         BayeuxServer, LocalSession, ServerChannel, ServerChannelListener, ServerMessage,
         ServerSession,
     },
 };
+
+use serde_json::json;
 
 use crate::Server;
 
@@ -75,7 +78,8 @@ impl Service {
 
     /// Calls `answer` for each message on `channel`, which may be wild or a template such as
     /// `/chat/{room}`. What it returns is delivered to the sender on the message's channel. The
-    /// service's own messages are passed over.
+    /// service's own messages are passed over. When `answer` panics, there is no answer, and the
+    /// message goes on.
     ///
     /// # Errors
     ///
@@ -88,9 +92,9 @@ impl Service {
     {
         let answer = move |request: Request| {
             let (sender, channel) = (request.sender.clone(), request.message.channel.clone());
-            let answer = answer(request);
+            let answer = called("Service::on_message", &answer, request);
             Box::pin(async move {
-                if let Some(data) = answer.await {
+                if let Some(data) = answer.await.flatten() {
                     let message = Message { channel, ..Message::with_data("", data) };
                     sender.deliver(None, message).await;
                 }
@@ -100,7 +104,7 @@ impl Service {
     }
 
     /// Answers remote calls to `target`, which may be a template: `Ok` is the result, `Err` the
-    /// failure.
+    /// failure. When `answer` panics, the failure is `"the service failed"`.
     ///
     /// # Errors
     ///
@@ -117,9 +121,9 @@ impl Service {
         let answer = move |request: Request| {
             let sender = request.sender.clone();
             let mut reply = request.message.reply();
-            let answer = answer(request);
+            let answer = called("Service::remote_call", &answer, request);
             Box::pin(async move {
-                let answer = answer.await;
+                let answer = answer.await.unwrap_or_else(|| Err(json!(FAILED).into()));
                 reply.successful = Some(answer.is_ok());
                 reply.data = Some(answer.unwrap_or_else(|failure| failure));
                 sender.deliver(None, reply).await;
@@ -144,6 +148,26 @@ impl fmt::Debug for Service {
         f.debug_struct("Service").field("session", &self.session).finish_non_exhaustive()
     }
 }
+
+/// Calls the closure of a service; none when it panics, at once or after a wait.
+fn called<A: Future + Send + 'static>(
+    name: &'static str,
+    answer: &impl Fn(Request) -> A,
+    request: Request,
+) -> impl Future<Output = Option<A::Output>> + Send + 'static
+where
+    A::Output: Send,
+{
+    let channel = request.message.channel().to_owned();
+    let answer = Hook(name, &channel).ask(|| answer(request));
+    async move {
+        let answer = answer?;
+        Hook(name, &channel).wait(|| answer).await
+    }
+}
+
+/// What a caller is told whose call made the service panic.
+const FAILED: &str = "the service failed";
 
 /// The channel to listen to for a template: the narrowest wild one that has all it can bind.
 fn listened(template: &ChannelId) -> String {

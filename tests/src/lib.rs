@@ -22,6 +22,7 @@
 mod bayeux_client;
 mod client;
 mod cost;
+mod errors;
 pub mod hooks;
 mod http;
 pub mod panics;
@@ -34,6 +35,7 @@ mod websocket;
 pub use bayeux_client::{TRANSPORTS, arrive, brisk_client};
 pub use client::{Arrival, Client, Transport};
 pub use cost::Cost;
+pub use errors::Errors;
 pub use http::{Browser, Http};
 pub use server::{TestServer, brisk, every_transport};
 pub use wait::{AGES, DEADLINE, eventually, patient, within};

@@ -7,7 +7,7 @@ use bayeux_common::Message;
 
 use crate::Flow;
 
-/// Sees, changes or stops every message of one client.
+/// Sees, changes or stops every message of one client. A message over which a method panics is stopped.
 #[async_trait]
 pub trait ClientExtension: Send + Sync + fmt::Debug {
     /// Sees a message that arrives, before the listeners do.

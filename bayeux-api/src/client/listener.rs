@@ -5,7 +5,8 @@ use bayeux_common::Message;
 
 use crate::client::ClientSessionChannel;
 
-/// Gets the messages that arrive on a channel. Closures are listeners too.
+/// Gets the messages that arrive on a channel. Closures are listeners too. A panic is logged, and the
+/// next listener gets the message.
 #[async_trait]
 pub trait MessageListener: Send + Sync {
     /// Gets one message.

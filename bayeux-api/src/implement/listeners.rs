@@ -1,8 +1,11 @@
 //! A list of listeners or extensions that may change while it is being called.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
 
-use crate::Registration;
+use crate::{Registration, implement::Hook};
 
 /// Copied when it changes, so that whoever calls its members has one that does not. Nothing is
 /// allocated until the first is added.
@@ -28,11 +31,10 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
     }
 
     /// Returns the members of now, in the order in which they were added.
-    pub fn snapshot(&self) -> Arc<[Arc<T>]> {
-        match self.0.get() {
-            Some(list) => list.0.read().unwrap_or_else(PoisonError::into_inner).clone(),
-            None => Arc::new([]),
-        }
+    pub fn members(&self) -> Members<T> {
+        let read =
+            |list: &Arc<List<T>>| list.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Members(self.0.get().map(read))
     }
 
     /// Returns whether there is no member.
@@ -54,6 +56,66 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
         if let Some(list) = self.0.get() {
             list.change(|_| Arc::new([]));
         }
+    }
+}
+
+/// The members that a list had when it was asked.
+#[derive(Debug)]
+pub struct Members<T: ?Sized>(Option<Arc<[Arc<T>]>>);
+
+impl<T: ?Sized> Members<T> {
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |members| members.len())
+    }
+
+    /// Returns whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Goes through the members in the order in which they were added.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Member<'_, T>> {
+        self.0.iter().flat_map(|members| members.iter()).map(|member| Member(&**member))
+    }
+}
+
+impl<T: ?Sized> Default for Members<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+/// A member, which can only be called so that its panic is caught, and logged as that of a [`Hook`].
+#[derive(Debug)]
+pub struct Member<'a, T: ?Sized>(&'a T);
+
+impl<'a, T: ?Sized> Member<'a, T> {
+    /// Makes one of something that is in no list.
+    pub fn of(member: &'a T) -> Self {
+        Self(member)
+    }
+
+    /// Tells it something, of which it may make what it likes.
+    pub fn tell(self, hook: Hook<'_>, call: impl FnOnce(&'a T)) {
+        let _ = self.ask(hook, call);
+    }
+
+    /// Asks it something that it answers at once; none when it panics.
+    pub fn ask<R>(self, hook: Hook<'_>, call: impl FnOnce(&'a T) -> R) -> Option<R> {
+        hook.ask(|| call(self.0))
+    }
+
+    /// Calls what may wait; none when it panics.
+    pub fn wait<R, F>(
+        self,
+        hook: Hook<'_>,
+        call: impl FnOnce(&'a T) -> F,
+    ) -> impl Future<Output = Option<R>>
+    where
+        F: Future<Output = R>,
+    {
+        hook.wait(move || call(self.0))
     }
 }
 
@@ -87,6 +149,8 @@ impl<T: ?Sized> Default for Listeners<T> {
 mod tests {
     use super::*;
 
+    const HOOK: Hook<'_> = Hook("name", "list");
+
     #[test]
     fn a_registration_keeps_no_listener_alive() {
         let listeners = Listeners::<str>::default();
@@ -103,10 +167,11 @@ mod tests {
         assert!(listeners.is_empty());
         listeners.add("kept".into()).keep();
         let registration = listeners.add("dropped".into());
-        let before = listeners.snapshot();
+        let before = listeners.members();
         drop(registration);
         assert_eq!(before.len(), 2);
-        assert_eq!(&*listeners.snapshot()[0], "kept");
-        assert_eq!(listeners.snapshot().len(), 1);
+        let names = listeners.members();
+        let names: Vec<_> = names.iter().filter_map(|one| one.ask(HOOK, str::to_owned)).collect();
+        assert_eq!(names, ["kept"]);
     }
 }

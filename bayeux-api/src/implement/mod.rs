@@ -4,6 +4,6 @@ mod listeners;
 mod lock;
 mod panics;
 
-pub use listeners::Listeners;
+pub use listeners::{Listeners, Member, Members};
 pub use lock::lock;
-pub use panics::{ask, caught, tell};
+pub use panics::Hook;

@@ -1,25 +1,62 @@
-//! The application's code may panic. What it was asked about fails then, and nothing else: no lock of
-//! ours is held while it runs, and what has to be done after it is done.
+//! The application's code may panic. That one call fails then, which the log tells, and nothing else: no
+//! lock of ours is held while it runs, and what has to be done after it is done.
 
 use std::{
+    any::Any,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use futures_util::FutureExt as _;
 
-/// Returns what `work` does; none when it panicked.
-pub fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
-    AssertUnwindSafe(work).catch_unwind().map(Result::ok)
+/// What is called of the application's code, and the session or channel that it is about; for the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook<'a>(pub &'static str, pub &'a str);
+
+impl<'a> Hook<'a> {
+    /// Calls what does not wait; none when it panics.
+    pub fn ask<T>(self, call: impl FnOnce() -> T) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(call)).map_err(|panic| self.log(&*panic)).ok()
+    }
+
+    /// Calls what may wait; none when it panics, be it after a wait.
+    pub fn wait<T, F>(self, call: impl FnOnce() -> F) -> impl Future<Output = Option<T>>
+    where
+        F: Future<Output = T>,
+    {
+        // The call is made inside, since it may panic before there is a future.
+        let work = AssertUnwindSafe(async move { call().await }).catch_unwind();
+        async move { work.await.map_err(|panic| self.log(&*panic)).ok() }
+    }
+
+    #[cold]
+    fn log(self, panic: &(dyn Any + Send)) {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let Self(hook, of) = self;
+        tracing::error!(hook, of, panic = text.unwrap_or("not a text"), "a hook panicked");
+    }
 }
 
-/// Asks something that does not wait; none when it panicked.
-pub fn ask<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call)).ok()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Calls what is only told of something, where nobody could be told of its panic but the log, to which
-/// the panic's own message goes.
-pub fn tell(call: impl FnOnce()) {
-    let _ = ask(call);
+    const HOOK: Hook<'_> = Hook("Trait::hook", "/a");
+
+    #[test]
+    fn what_panics_has_no_result() {
+        assert_eq!(HOOK.ask(|| 1), Some(1));
+        assert_eq!(HOOK.ask(|| assert_eq!(1, 2)), None);
+    }
+
+    #[test]
+    fn a_call_that_panics_before_it_returns_its_future_has_no_result() {
+        let call = || {
+            assert_eq!(1, 2);
+            std::future::ready(3)
+        };
+        assert_eq!(HOOK.wait(call).now_or_never(), Some(None));
+        assert_eq!(HOOK.wait(|| std::future::ready(3)).now_or_never(), Some(Some(3)));
+    }
 }

@@ -8,7 +8,7 @@ use bayeux_common::ChannelId;
 use crate::server::{ServerMessage, ServerSession};
 
 /// Decides for the channel it was added to, and for all that a wild one matches. After the
-/// security policy said yes, one grant is needed and one denial is enough.
+/// security policy said yes, one grant is needed and one denial is enough. One that panics denies.
 #[async_trait]
 pub trait Authorizer: Send + Sync + fmt::Debug {
     /// Decides whether `session` may do `operation` on `channel`.

@@ -1,4 +1,8 @@
 //! What sees every message of a server, or of one of its sessions.
+//!
+//! A message over which a method panics goes no further, half changed as it may be: one that arrived is
+//! answered with `404::message_deleted`, one that goes out does not reach those it was shown for. The
+//! panic is logged, and nothing else comes of it.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,8 @@
 //! What a server calls when something happens. Every method does nothing unless written.
+//!
+//! When a method panics, that is logged, and that one call fails: the other listeners are called, and of
+//! what is only told nothing else comes. What a panic means where a method decides something is said
+//! there.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,7 +17,9 @@ use crate::{
 /// Hears of a server's channels.
 #[doc(alias("BayeuxServer.ChannelListener", "Initializer"))]
 pub trait ChannelListener: Send + Sync + fmt::Debug {
-    /// Sets a new channel up, before anybody can see it.
+    /// Sets a new channel up, before anybody can see it. When this panics the channel is not made, since
+    /// nobody may guard it: a client is denied, the server's own code
+    /// [panics](crate::server::BayeuxServer::create_channel_if_absent).
     fn configure_channel(&self, _channel: &dyn ServerChannel) {}
 
     /// A channel was added.
@@ -62,7 +68,7 @@ pub trait SubscriptionListener: Send + Sync + fmt::Debug {
 #[doc(alias("ServerChannel.MessageListener", "ServerChannel.SubscriptionListener"))]
 pub trait ServerChannelListener: Send + Sync + fmt::Debug {
     /// Sees a message on the channel before it is sent on, may change it, and says whether it goes
-    /// on.
+    /// on. When this panics it does not.
     async fn on_message(
         &self,
         _from: Option<&Arc<dyn ServerSession>>,
@@ -90,7 +96,7 @@ pub trait ServerChannelListener: Send + Sync + fmt::Debug {
     ) {
     }
 
-    /// Returns whether the channel may be swept in spite of this listener.
+    /// Returns whether the channel may be swept in spite of this listener; not when this panics.
     #[doc(alias = "Weak")]
     fn is_weak(&self) -> bool {
         false
@@ -105,7 +111,8 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     /// The session was removed.
     async fn removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {}
 
-    /// Sees a message that is about to be queued and says whether this session gets it.
+    /// Sees a message that is about to be queued and says whether this session gets it. When this
+    /// panics it does not, and others do.
     async fn on_message(
         &self,
         _session: &Arc<dyn ServerSession>,
@@ -119,7 +126,7 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     fn queued(&self, _session: &Arc<dyn ServerSession>, _message: &Frozen) {}
 
     /// The queue has no place for `message`: decides what happens in place of the server's
-    /// configured [`Overflow`].
+    /// configured [`Overflow`], which stays when this panics.
     fn queue_maxed(
         &self,
         _session: &Arc<dyn ServerSession>,
@@ -130,7 +137,7 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     }
 
     /// The queue is about to be sent together with `replies`; both may be changed. Called for each
-    /// delivery, an empty one too.
+    /// delivery, an empty one too. When this panics both are as they were before it.
     fn de_queue(
         &self,
         _session: &Arc<dyn ServerSession>,

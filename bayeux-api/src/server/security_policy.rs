@@ -8,7 +8,7 @@ use bayeux_common::ChannelId;
 use crate::server::{BayeuxServer, ServerChannel, ServerMessage, ServerSession};
 
 /// Decides who may start a session, create a channel, subscribe and publish. Nobody may anything
-/// unless a method says so. Calls of the server's own code are not asked about.
+/// unless a method says so; one that panics denies. Calls of the server's own code are not asked about.
 ///
 /// Whoever denies may put details into the reply:
 /// [`reply_mut`](ServerMessage::reply_mut)`().ext_mut()` and `.advice_mut()`.

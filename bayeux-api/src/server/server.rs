@@ -31,6 +31,10 @@ pub trait BayeuxServer: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// When `id` is not a channel name.
+    ///
+    /// # Panics
+    ///
+    /// When `initialize` does, or a listener that configures the channel, which is not made then.
     #[doc(alias("createIfAbsent", "createChannelIfAbsent"))]
     fn create_channel_if_absent(
         &self,

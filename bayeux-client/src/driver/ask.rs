@@ -2,7 +2,7 @@
 
 use bayeux_api::{
     client::{FailureKind, TransportFailure},
-    implement::{ask, tell},
+    implement::Hook,
 };
 
 use super::Driver;
@@ -11,8 +11,10 @@ use crate::FailureInfo;
 impl Driver {
     pub(super) fn overdue(&mut self, exchange: u64) {
         let requests = self.shared.look(|machine| machine.unanswered(exchange));
-        let listeners = self.shared.transport_listeners.snapshot();
-        let more = listeners.iter().find_map(|one| ask(|| one.timeout(&requests)).flatten());
+        let (listeners, hook) =
+            (self.shared.transport_listeners.members(), Hook("TransportListener::timeout", ""));
+        let more =
+            listeners.iter().find_map(|one| one.ask(hook, |it| it.timeout(&requests)).flatten());
         if more.is_none() {
             let transport = self.shared.look(|machine| machine.transport_of(exchange));
             let reason = "no answer came in time";
@@ -25,14 +27,16 @@ impl Driver {
 
     pub(super) fn tell_failure(&self, failure: &TransportFailure, exchange: u64) {
         let requests = self.shared.look(|machine| machine.unanswered(exchange));
-        for listener in self.shared.transport_listeners.snapshot().iter() {
-            tell(|| listener.failure(failure, &requests));
+        let hook = Hook("TransportListener::failure", failure.connection_type.as_str());
+        for listener in self.shared.transport_listeners.members().iter() {
+            listener.tell(hook, |it| it.failure(failure, &requests));
         }
     }
 
     pub(super) fn decide(&mut self, mut info: FailureInfo) {
-        for listener in self.shared.transport_listeners.snapshot().iter() {
-            tell(|| listener.transport_failure(&mut info));
+        for listener in self.shared.transport_listeners.members().iter() {
+            let hook = Hook("TransportListener::transport_failure", "");
+            listener.tell(hook, |it| it.transport_failure(&mut info));
         }
         tracing::debug!(failure = %info.failure, action = %info.action, delay = ?info.delay, "failed");
         self.shared.input(|machine, now| machine.decided(info, now));

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_api::{ConnectionType, Message, client::TransportFailure, implement::caught};
+use bayeux_api::{ConnectionType, Message, client::TransportFailure, implement::Hook};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Sleep};
@@ -211,7 +211,8 @@ impl Driver {
     fn ask_credentials(&mut self) {
         let Some(credentials) = self.shared.credentials.clone() else { return };
         self.credentials = Some(Box::pin(async move {
-            let asked = caught(credentials.credentials()).await;
+            let asked =
+                Hook("Credentials::credentials", "").wait(|| credentials.credentials()).await;
             asked.unwrap_or_else(|| Err("asking for credentials panicked".to_owned()))
         }));
     }

@@ -4,7 +4,7 @@ use bayeux_api::{
     ConnectionType, DecodeError, Flow, Limits, Message,
     client::{FailureKind, TransportFailure},
     decode,
-    implement::{caught, tell},
+    implement::Hook,
 };
 use bytes::Bytes;
 
@@ -67,8 +67,9 @@ impl Driver {
 
     fn lost(&self, failure: &TransportFailure) {
         let requests = self.shared.look(|machine| machine.all_unanswered(failure.connection_type));
-        for listener in self.shared.transport_listeners.snapshot().iter() {
-            tell(|| listener.failure(failure, &requests));
+        let hook = Hook("TransportListener::failure", failure.connection_type.as_str());
+        for listener in self.shared.transport_listeners.members().iter() {
+            listener.tell(hook, |it| it.failure(failure, &requests));
         }
         let transport = failure.connection_type;
         self.shared.input(|machine, now| machine.disconnected(transport, failure, now));
@@ -94,15 +95,16 @@ impl Driver {
     }
 
     async fn receive(&mut self, messages: Vec<Message>, transport: ConnectionType) {
-        for listener in self.shared.transport_listeners.snapshot().iter() {
-            tell(|| listener.messages(&messages));
+        let hook = Hook("TransportListener::messages", transport.as_str());
+        for listener in self.shared.transport_listeners.members().iter() {
+            listener.tell(hook, |it| it.messages(&messages));
         }
         let messages = self.extend_incoming(messages).await;
         self.shared.input(|machine, now| machine.received(messages, transport, now));
     }
 
     pub(super) async fn extend_incoming(&mut self, mut messages: Vec<Message>) -> Vec<Message> {
-        let extensions = self.shared.extensions.snapshot();
+        let extensions = self.shared.extensions.members();
         if extensions.is_empty() {
             return messages;
         }
@@ -112,7 +114,9 @@ impl Driver {
             let is_reply = message.is_meta() || message.is_publish_reply();
             let mut flow = Flow::Continue;
             for extension in extensions.iter() {
-                flow = caught(extension.incoming(&mut message)).await.unwrap_or(Flow::Stop);
+                let hook = Hook("ClientExtension::incoming", "");
+                let shown = extension.wait(hook, |it| it.incoming(&mut message)).await;
+                flow = shown.unwrap_or(Flow::Stop);
                 if flow == Flow::Stop {
                     break;
                 }

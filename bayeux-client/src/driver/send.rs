@@ -2,12 +2,7 @@
 
 use std::future::Future;
 
-use bayeux_api::{
-    ConnectionType, Flow, Message,
-    client::TransportFailure,
-    implement::{caught, tell},
-    meta,
-};
+use bayeux_api::{ConnectionType, Flow, Message, client::TransportFailure, implement::Hook, meta};
 use bytes::Bytes;
 use url::Url;
 
@@ -26,8 +21,9 @@ impl Driver {
         if messages.is_empty() {
             return;
         }
-        for listener in self.shared.transport_listeners.snapshot().iter() {
-            tell(|| listener.sending(&messages));
+        let hook = Hook("TransportListener::sending", transport.as_str());
+        for listener in self.shared.transport_listeners.members().iter() {
+            listener.tell(hook, |it| it.sending(&messages));
         }
         match transport {
             ConnectionType::WebSocket => self.send_frame(&url, body),
@@ -48,7 +44,7 @@ impl Driver {
 
     /// Shows the messages to the extensions, of which the last added is the first to see them.
     async fn extend_outgoing(&mut self, messages: &mut Vec<Message>) {
-        let extensions = self.shared.extensions.snapshot();
+        let extensions = self.shared.extensions.members();
         if extensions.is_empty() {
             return;
         }
@@ -57,7 +53,8 @@ impl Driver {
             let id = message.id.clone();
             let mut flow = Flow::Continue;
             for extension in extensions.iter().rev() {
-                let seen = caught(extension.outgoing(&mut message)).await;
+                let hook = Hook("ClientExtension::outgoing", "");
+                let seen = extension.wait(hook, |it| it.outgoing(&mut message)).await;
                 flow = seen.unwrap_or(Flow::Stop);
                 if flow == Flow::Stop {
                     break;

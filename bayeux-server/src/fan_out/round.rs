@@ -9,7 +9,8 @@ use std::{
 
 use bayeux_api::{
     Flow, Frozen,
-    server::{Overflow, Removal, ServerSession},
+    implement::Hook,
+    server::{Overflow, Removal, ServerSession, ServerSessionListener},
 };
 use futures_util::poll;
 
@@ -58,15 +59,19 @@ impl<'a> Round<'a> {
             }
         };
         let Some(message) = shown else { return false };
-        let listeners = hooks.listeners.snapshot();
+        let listeners = hooks.listeners.members();
         let overflow = (!listeners.is_empty() && session.is_full_for(&message)).then(|| {
             let (seen, depth) = (session.as_dyn(), session.queue_depth());
-            listeners.iter().find_map(|listener| listener.queue_maxed(&seen, depth, &message))
+            let hook = Hook("ServerSessionListener::queue_maxed", session.id());
+            let ask = |it: &dyn ServerSessionListener| it.queue_maxed(&seen, depth, &message);
+            listeners.iter().find_map(|listener| listener.ask(hook, ask).flatten())
         });
         let is_queued = self.enqueue(session, &message, overflow.flatten());
         if is_queued && !listeners.is_empty() {
-            let seen = session.as_dyn();
-            listeners.iter().for_each(|listener| listener.queued(&seen, &message));
+            let (seen, hook) =
+                (session.as_dyn(), Hook("ServerSessionListener::queued", session.id()));
+            let queued = |it: &dyn ServerSessionListener| it.queued(&seen, &message);
+            listeners.iter().for_each(|listener| listener.tell(hook, queued));
         }
         is_queued
     }
@@ -119,7 +124,8 @@ impl Drop for Round<'_> {
     }
 }
 
-/// Shows a message to the session's extensions and listeners; none when one of them drops it.
+/// Shows a message to the session's extensions and listeners; none when one of them drops it, or
+/// panics.
 async fn show(
     sender: Option<&Arc<Session>>,
     session: &Arc<Session>,
@@ -127,11 +133,15 @@ async fn show(
     mut message: Arc<Frozen>,
 ) -> Option<Arc<Frozen>> {
     let (sender, seen) = (sender.map(Session::as_dyn), session.as_dyn());
-    for extension in hooks.extensions.snapshot().iter().rev() {
-        message = extension.outgoing(sender.as_ref(), &seen, message).await?;
+    for extension in hooks.extensions.members().iter().rev() {
+        let hook = Hook("SessionExtension::outgoing", session.id());
+        let shown = extension.wait(hook, |it| it.outgoing(sender.as_ref(), &seen, message)).await;
+        message = shown.flatten()?;
     }
-    for listener in hooks.listeners.snapshot().iter() {
-        if listener.on_message(&seen, sender.as_ref(), &message).await == Flow::Stop {
+    for listener in hooks.listeners.members().iter() {
+        let hook = Hook("ServerSessionListener::on_message", session.id());
+        let shown = listener.wait(hook, |it| it.on_message(&seen, sender.as_ref(), &message));
+        if shown.await != Some(Flow::Continue) {
             return None;
         }
     }

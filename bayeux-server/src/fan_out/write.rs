@@ -102,7 +102,7 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use bayeux_api::implement::caught;
+    use bayeux_api::implement::Hook;
 
     use super::*;
     use crate::session::Origin;
@@ -135,7 +135,7 @@ mod tests {
     async fn a_panic_ends_the_gathering() {
         let server = Server::builder().build();
         let work = Box::pin(async { assert_eq!(gathered(), None) });
-        assert_eq!(caught(Together::new(&server, work)).await, None);
+        assert_eq!(Hook("work", "").wait(|| Together::new(&server, work)).await, None);
         assert_eq!(gathered(), None);
     }
 }

@@ -22,6 +22,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bayeux_api::{
     Flow,
+    implement::Hook,
     server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
 };
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub use self::{
 /// Changes the data of a message.
 #[doc(alias = "JSONDataFilter")]
 pub trait DataFilter: Send + Sync + fmt::Debug {
-    /// Returns what stands in place of a text, or none to discard the message.
+    /// Returns what stands in place of a text, or none to discard the message, which a panic does too.
     fn filter_text(&self, text: String) -> Option<String>;
 }
 
@@ -77,13 +78,15 @@ impl ServerChannelListener for DataFilters {
     async fn on_message(
         &self,
         _from: Option<&Arc<dyn ServerSession>>,
-        _channel: &Arc<dyn ServerChannel>,
+        channel: &Arc<dyn ServerChannel>,
         message: &mut ServerMessage,
     ) -> Flow {
         let Some(before) = message.data.as_ref().map(bayeux_api::Json::value) else {
             return Flow::Stop;
         };
-        let Some(after) = self.filter(before.clone()).filter(|value| !value.is_null()) else {
+        let hook = Hook("DataFilter::filter_text", channel.id().as_str());
+        let filtered = hook.ask(|| self.filter(before.clone())).flatten();
+        let Some(after) = filtered.filter(|value| !value.is_null()) else {
             return Flow::Stop;
         };
         if after != before {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ChannelId,
+    implement::Hook,
     server::{Authorization, Operation, ServerMessage},
 };
 
@@ -17,6 +18,8 @@ use crate::{
 type Denial = fn(String) -> BayeuxError;
 
 const BY_POLICY: &str = "denied_by_security_policy";
+const BY_FAILING: &str = "denied_by_failing_authorizer";
+const BY_FAILING_LISTENER: &str = "denied_by_failing_listener";
 const BY_NOT_GRANTING: &str = "denied_by_not_granting";
 
 impl Server {
@@ -42,15 +45,17 @@ impl Server {
         message: &mut ServerMessage,
         denial: Denial,
     ) -> Result<Arc<Channel>, BayeuxError> {
-        if let Some(policy) = self.policy()
-            && !policy.can_create(self, &session.as_dyn(), id, message).await
-        {
-            return Err(denial(BY_POLICY.to_owned()));
+        if let Some(policy) = self.policy() {
+            let (hook, seen) = (Hook("SecurityPolicy::can_create", id.as_str()), session.as_dyn());
+            if hook.wait(|| policy.can_create(self, &seen, id, message)).await != Some(true) {
+                return Err(denial(BY_POLICY.to_owned()));
+            }
         }
         let channels = self.0.channels.matching(id);
         self.authorize(Operation::Create, &channels, id, session, message).await.map_err(denial)?;
         match self.find_or_create(id, session) {
-            Found::New(channel) | Found::Existing(channel) => Ok(channel),
+            Some(Found::New(channel) | Found::Existing(channel)) => Ok(channel),
+            None => Err(denial(BY_FAILING_LISTENER.to_owned())),
         }
     }
 
@@ -64,10 +69,13 @@ impl Server {
         message: &mut ServerMessage,
     ) -> Result<(), BayeuxError> {
         let denial = BayeuxError::PublishDenied;
-        if let Some(policy) = self.policy()
-            && !policy.can_publish(self, &session.as_dyn(), &channel.as_dyn(), message).await
-        {
-            return Err(denial(BY_POLICY.to_owned()));
+        if let Some(policy) = self.policy() {
+            let hook = Hook("SecurityPolicy::can_publish", id.as_str());
+            let (seen, channel) = (session.as_dyn(), channel.as_dyn());
+            if hook.wait(|| policy.can_publish(self, &seen, &channel, message)).await != Some(true)
+            {
+                return Err(denial(BY_POLICY.to_owned()));
+            }
         }
         self.authorize(Operation::Publish, channels, id, session, message).await.map_err(denial)
     }
@@ -80,17 +88,20 @@ impl Server {
         message: &mut ServerMessage,
     ) -> Result<(), BayeuxError> {
         let denial = BayeuxError::SubscribeDenied;
-        if let Some(policy) = self.policy()
-            && !policy.can_subscribe(self, &session.as_dyn(), &channel.as_dyn(), message).await
-        {
-            return Err(denial(BY_POLICY.to_owned()));
+        if let Some(policy) = self.policy() {
+            let hook = Hook("SecurityPolicy::can_subscribe", id.as_str());
+            let (seen, channel) = (session.as_dyn(), channel.as_dyn());
+            let asked = hook.wait(|| policy.can_subscribe(self, &seen, &channel, message));
+            if asked.await != Some(true) {
+                return Err(denial(BY_POLICY.to_owned()));
+            }
         }
         let channels = self.0.channels.matching(id);
         self.authorize(Operation::Subscribe, &channels, id, session, message).await.map_err(denial)
     }
 
     /// Asks the authorizers of `channels`, from `/**` to the one of `id`: without any everything is
-    /// granted, one denial is enough, and otherwise one grant is needed.
+    /// granted, one denial is enough, and otherwise one grant is needed. One that panics denies.
     async fn authorize(
         &self,
         operation: Operation,
@@ -107,13 +118,15 @@ impl Server {
             if channel.authorizers.is_empty() {
                 continue;
             }
-            let session = session.as_dyn();
-            for authorizer in channel.authorizers.snapshot().iter() {
+            let (hook, seen) = (Hook("Authorizer::authorize", id.as_str()), session.as_dyn());
+            for authorizer in channel.authorizers.members().iter() {
                 has_any = true;
-                match authorizer.authorize(operation, id, &session, message).await {
-                    Authorization::Grant => is_granted = true,
-                    Authorization::Deny(reason) => return Err(reason),
-                    Authorization::Ignore => {}
+                let asked = authorizer.wait(hook, |it| it.authorize(operation, id, &seen, message));
+                match asked.await {
+                    Some(Authorization::Grant) => is_granted = true,
+                    Some(Authorization::Deny(reason)) => return Err(reason),
+                    Some(Authorization::Ignore) => {}
+                    None => return Err(BY_FAILING.to_owned()),
                 }
             }
         }

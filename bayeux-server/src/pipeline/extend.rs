@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    Flow, Message,
+    BayeuxError, Flow, Message,
+    implement::Hook,
     server::{ServerMessage, ServerSession},
 };
 
@@ -18,14 +19,16 @@ impl Server {
     ) -> Result<(), Refusal> {
         if !self.0.extensions.is_empty() {
             let from = session.map(Session::as_dyn);
-            for extension in self.0.extensions.snapshot().iter() {
-                proceed(extension.incoming(from.as_ref(), message).await)?;
+            let hook = Hook("ServerExtension::incoming", id(session));
+            for extension in self.0.extensions.members().iter() {
+                let shown = extension.wait(hook, |it| it.incoming(from.as_ref(), message));
+                proceed(shown.await)?;
             }
         }
         if let Some((session, hooks)) = session.and_then(|s| Some((s, s.hooks()?))) {
-            let session = session.as_dyn();
-            for extension in hooks.extensions.snapshot().iter() {
-                proceed(extension.incoming(&session, message).await)?;
+            let (hook, seen) = (Hook("SessionExtension::incoming", session.id()), session.as_dyn());
+            for extension in hooks.extensions.members().iter() {
+                proceed(extension.wait(hook, |it| it.incoming(&seen, message)).await)?;
             }
         }
         Ok(())
@@ -42,8 +45,10 @@ impl Server {
             return Flow::Stop;
         }
         if let (Some(hooks), Some(seen)) = (session.and_then(|s| s.hooks()), &seen) {
-            for extension in hooks.extensions.snapshot().iter().rev() {
-                if extension.outgoing_reply(seen, reply).await == Flow::Stop {
+            let hook = Hook("SessionExtension::outgoing_reply", seen.id());
+            for extension in hooks.extensions.members().iter().rev() {
+                let shown = extension.wait(hook, |it| it.outgoing_reply(seen, reply));
+                if shown.await != Some(Flow::Continue) {
                     return Flow::Stop;
                 }
             }
@@ -61,8 +66,10 @@ impl Server {
         if self.0.extensions.is_empty() {
             return Flow::Continue;
         }
-        for extension in self.0.extensions.snapshot().iter().rev() {
-            if extension.outgoing(from, to, message).await == Flow::Stop {
+        let hook = Hook("ServerExtension::outgoing", to.map_or("", |to| to.id()));
+        for extension in self.0.extensions.members().iter().rev() {
+            let shown = extension.wait(hook, |it| it.outgoing(from, to, message));
+            if shown.await != Some(Flow::Continue) {
                 return Flow::Stop;
             }
         }
@@ -70,9 +77,16 @@ impl Server {
     }
 }
 
-pub(super) fn proceed(flow: Flow) -> Result<(), Refusal> {
+/// What a message meets after it was shown to somebody; none if that panicked, whatever was made of the
+/// reply by then.
+pub(super) fn proceed(flow: Option<Flow>) -> Result<(), Refusal> {
     match flow {
-        Flow::Continue => Ok(()),
-        Flow::Stop => Err(Refusal::Deleted),
+        Some(Flow::Continue) => Ok(()),
+        Some(Flow::Stop) => Err(Refusal::Deleted),
+        None => Err(BayeuxError::MessageDeleted.into()),
     }
+}
+
+fn id(session: Option<&Arc<Session>>) -> &str {
+    session.map_or("", |session| session.id())
 }

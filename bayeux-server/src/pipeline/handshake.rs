@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, Reconnect,
-    implement::lock,
+    implement::{Hook, lock},
     server::{ServerMessage, ServerSession},
 };
 use serde_json::json;
@@ -18,12 +18,14 @@ impl Server {
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
         self.limit_handshakes(message)?;
-        if let Some(policy) = self.policy()
-            && !policy.can_handshake(self, &session.as_dyn(), message).await
-        {
-            let advice = message.reply_mut().advice_mut();
-            advice.reconnect.get_or_insert(Reconnect::None);
-            return Err(BayeuxError::HandshakeDenied.into());
+        if let Some(policy) = self.policy() {
+            let (hook, seen) =
+                (Hook("SecurityPolicy::can_handshake", session.id()), session.as_dyn());
+            if hook.wait(|| policy.can_handshake(self, &seen, message)).await != Some(true) {
+                let advice = message.reply_mut().advice_mut();
+                advice.reconnect.get_or_insert(Reconnect::None);
+                return Err(BayeuxError::HandshakeDenied.into());
+            }
         }
         if self.0.is_stopped() || !session.handshaken() {
             return Err(BayeuxError::HandshakeFailed.into());
@@ -34,8 +36,9 @@ impl Server {
         self.0.sessions.insert(session.clone());
         tracing::debug!(session = session.id(), "session added");
         let seen = session.as_dyn();
-        for listener in self.0.session_listeners.snapshot().iter() {
-            listener.session_added(&seen, message).await;
+        for listener in self.0.session_listeners.members().iter() {
+            let hook = Hook("SessionListener::session_added", session.id());
+            listener.wait(hook, |it| it.session_added(&seen, message)).await;
         }
         self.0.counters.handshakes.increment();
         self.complete_handshake(session, message);

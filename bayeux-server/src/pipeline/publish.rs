@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ChannelId, Flow, Message,
+    implement::Hook,
     server::{PublishError, ServerChannel, ServerMessage},
 };
 
@@ -71,8 +72,10 @@ impl Server {
                 continue;
             }
             let (from, seen) = (from.map(Session::as_dyn), channel.as_dyn());
-            for listener in channel.listeners.snapshot().iter() {
-                proceed(listener.on_message(from.as_ref(), &seen, message).await)?;
+            let hook = Hook("ServerChannelListener::on_message", channel.id().as_str());
+            for listener in channel.listeners.members().iter() {
+                let shown = listener.wait(hook, |it| it.on_message(from.as_ref(), &seen, message));
+                proceed(shown.await)?;
             }
         }
         Ok(())

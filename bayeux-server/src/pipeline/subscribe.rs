@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ChannelId,
+    implement::Hook,
     server::{ServerChannel, ServerMessage, ServerSession},
 };
 
@@ -81,11 +82,13 @@ impl Server {
             return;
         }
         let (session, seen): (Arc<dyn ServerSession>, _) = (session.as_dyn(), channel.as_dyn());
-        for listener in channel.listeners.snapshot().iter() {
-            listener.subscribed(&session, &seen, message).await;
+        let hook = Hook("ServerChannelListener::subscribed", channel.id().as_str());
+        for listener in channel.listeners.members().iter() {
+            listener.wait(hook, |it| it.subscribed(&session, &seen, message)).await;
         }
-        for listener in self.0.subscription_listeners.snapshot().iter() {
-            listener.subscribed(&session, &seen, message).await;
+        let hook = Hook("SubscriptionListener::subscribed", channel.id().as_str());
+        for listener in self.0.subscription_listeners.members().iter() {
+            listener.wait(hook, |it| it.subscribed(&session, &seen, message)).await;
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError,
+    implement::Hook,
     server::{ServerChannel, ServerMessage},
 };
 
@@ -53,11 +54,13 @@ impl Server {
             return;
         }
         let (session, seen) = (session.as_dyn(), channel.as_dyn());
-        for listener in channel.listeners.snapshot().iter() {
-            listener.unsubscribed(&session, &seen, message).await;
+        let hook = Hook("ServerChannelListener::unsubscribed", channel.id().as_str());
+        for listener in channel.listeners.members().iter() {
+            listener.wait(hook, |it| it.unsubscribed(&session, &seen, message)).await;
         }
-        for listener in self.0.subscription_listeners.snapshot().iter() {
-            listener.unsubscribed(&session, &seen, message).await;
+        let hook = Hook("SubscriptionListener::unsubscribed", channel.id().as_str());
+        for listener in self.0.subscription_listeners.members().iter() {
+            listener.wait(hook, |it| it.unsubscribed(&session, &seen, message)).await;
         }
     }
 }

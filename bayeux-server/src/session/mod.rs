@@ -23,7 +23,7 @@ use std::{
 
 use bayeux_api::{
     Advice, ConnectionType,
-    implement::lock,
+    implement::{Members, lock},
     server::{LocalSession, ServerSession, ServerSessionListener},
 };
 
@@ -101,11 +101,8 @@ impl Session {
     }
 
     /// Returns the listeners of now.
-    pub(crate) fn listeners(&self) -> Arc<[Arc<dyn ServerSessionListener>]> {
-        match self.hooks() {
-            Some(hooks) => hooks.listeners.snapshot(),
-            None => Arc::default(),
-        }
+    pub(crate) fn listeners(&self) -> Members<dyn ServerSessionListener> {
+        self.hooks().map(|hooks| hooks.listeners.members()).unwrap_or_default()
     }
 
     // --- advice ---

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ConnectionType, Flow, Message, Reconnect,
-    implement::{caught, lock},
+    implement::{Hook, lock},
     server::{BayeuxContext, ServerMessage, ServerSession},
 };
 use serde_json::json;
@@ -23,6 +23,7 @@ use crate::{
     session::{Origin, Session, Turn},
     transport::{
         parcel::{Parcel, Receipt},
+        shown::show_queue,
         suspension::Suspension,
         waiting::Waiting,
     },
@@ -71,7 +72,7 @@ impl Processed {
 
 impl Exchange {
     pub(crate) async fn run(self, messages: Vec<Message>) -> Outcome {
-        caught(self.exchange(messages)).await.unwrap_or(Outcome::Failed)
+        Hook("an exchange", "").wait(|| self.exchange(messages)).await.unwrap_or(Outcome::Failed)
     }
 
     async fn exchange(mut self, messages: Vec<Message>) -> Outcome {
@@ -217,11 +218,9 @@ fn pack(server: &Server, mut processed: Processed) -> Parcel {
         } else {
             queue = session.drain_with_response();
         }
-        // A listener may panic.
-        processed.receipt.messages.clone_from(&queue);
-        for listener in session.listeners().iter() {
+        if !session.listeners().is_empty() {
             let mut replies: Vec<_> = processed.replies.drain(..).flatten().collect();
-            listener.de_queue(&session.as_dyn(), &mut queue, &mut replies);
+            show_queue(session, &mut queue, &mut replies);
             processed.replies = replies.into_iter().map(Some).collect();
         }
         if let Some(reply) = &mut processed.handshake

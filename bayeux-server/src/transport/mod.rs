@@ -12,6 +12,7 @@ mod parcel;
 mod patience;
 mod request;
 mod serve;
+mod shown;
 mod status;
 mod suspension;
 mod waiting;

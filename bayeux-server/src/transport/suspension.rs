@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_api::implement::tell;
+use bayeux_api::{implement::Hook, server::ServerSession as _};
 
 use crate::{server::Server, session::Session};
 
@@ -19,8 +19,9 @@ impl Suspension {
     pub(crate) fn new(server: &Server, session: &Arc<Session>, timeout: Duration) -> Self {
         server.0.counters.held_connects.increment();
         let seen = session.as_dyn();
+        let hook = Hook("ServerSessionListener::suspended", session.id());
         for listener in session.listeners().iter() {
-            tell(|| listener.suspended(&seen, timeout));
+            listener.tell(hook, |it| it.suspended(&seen, timeout));
         }
         Self { server: server.clone(), session: session.clone(), timed_out: false }
     }
@@ -34,8 +35,9 @@ impl Drop for Suspension {
     fn drop(&mut self) {
         self.server.0.counters.held_connects.decrement();
         let (seen, timed_out) = (self.session.as_dyn(), self.timed_out);
+        let hook = Hook("ServerSessionListener::resumed", self.session.id());
         for listener in self.session.listeners().iter() {
-            tell(|| listener.resumed(&seen, timed_out));
+            listener.tell(hook, |it| it.resumed(&seen, timed_out));
         }
     }
 }

@@ -1,186 +1,408 @@
-//! Hooks of the application that panic.
+//! Hooks of the application that panic: that one fails, and nothing else.
 
-use std::{sync::Arc, time::Duration};
-
-use async_trait::async_trait;
-use bayeux_server::api::{
-    Flow, Frozen, Message,
-    server::{
-        BayeuxServer as _, ChannelListener, Removal, ServerChannel, ServerChannelListener,
-        ServerMessage, ServerSession, ServerSessionListener, SessionListener,
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
-use serde_json::json;
-use tests::{Arrival, Client, TestServer, Transport, brisk, eventually, over_every_transport};
+
+use bayeux_server::{
+    Config, Server, Service,
+    api::{
+        Message,
+        server::{BayeuxServer as _, LocalSession, Overflow},
+    },
+    filter::DataFilters,
+};
+use serde_json::{Value, json};
+use tests::{
+    Client, Errors, TestServer, Transport, eventually, every_transport, hooks::Log,
+    over_every_transport, within,
+};
+
+mod panics;
+
+use panics::Panics;
 
 over_every_transport!(
-    one_that_panics_fails_its_request_and_nothing_else,
-    one_that_panics_after_a_wait_fails_its_request_and_nothing_else,
-    one_that_panics_while_messages_are_sent_fails_that,
-    one_that_is_told_of_a_new_session_leaves_it_its_deadline,
-    one_that_is_told_of_the_end_of_a_session_does_not_keep_it,
-    one_that_is_told_of_a_held_connect_changes_nothing,
+    each_hook_that_panics_fails_alone,
+    each_hook_that_panics_after_a_wait_fails_alone,
 );
 
-/// A listener that panics, at once or after it has waited.
-#[derive(Debug)]
-struct Panics {
-    waits: bool,
+/// Each hook, and what its panic changes in [what is seen](WITHOUT) without one: what was asked is denied,
+/// a message that was shown goes no further, and what was only told changes nothing.
+const HOOKS: &[(&str, &[&str])] = &[
+    ("SecurityPolicy::can_handshake", &["handshake=403::handshake_denied"]),
+    ("SecurityPolicy::can_create", &["create=403:denied_by_security_policy:channel_create_denied"]),
+    (
+        "SecurityPolicy::can_subscribe",
+        &["subscribe=403:denied_by_security_policy:subscribe_denied", "subscriber=0"],
+    ),
+    (
+        "SecurityPolicy::can_publish",
+        &[
+            "publish=403:denied_by_security_policy:publish_denied",
+            "create=403:denied_by_security_policy:publish_denied",
+            "subscriber=0",
+            "bystander=0",
+            "local=0",
+        ],
+    ),
+    (
+        "Authorizer::authorize",
+        &[
+            "subscribe=403:denied_by_failing_authorizer:subscribe_denied",
+            "publish=403:denied_by_failing_authorizer:publish_denied",
+            "create=403:denied_by_failing_authorizer:channel_create_denied",
+            "subscriber=0",
+            "bystander=0",
+            "local=0",
+        ],
+    ),
+    ("ServerExtension::incoming", STOPPED),
+    ("ServerExtension::outgoing to all", STOPPED),
+    ("ServerExtension::outgoing to one", &["delivered=false"]),
+    ("ServerExtension::outgoing as a reply", &["publish=", "create="]),
+    ("SessionExtension::incoming", STOPPED),
+    ("SessionExtension::outgoing", &["subscriber=0", "delivered=false"]),
+    ("SessionExtension::outgoing_reply", &["publish=", "create="]),
+    (
+        "ServerChannelListener::on_message",
+        &["publish=404::message_deleted", "subscriber=0", "bystander=0", "local=0"],
+    ),
+    (
+        "DataFilter::filter_text",
+        &["publish=404::message_deleted", "subscriber=0", "bystander=0", "local=0"],
+    ),
+    ("ServerChannelListener::subscribed", &[]),
+    ("ServerChannelListener::unsubscribed", &[]),
+    ("ServerChannelListener::is_weak", &["swept=false"]),
+    (
+        "ChannelListener::configure_channel",
+        &["create=403:denied_by_failing_listener:channel_create_denied"],
+    ),
+    ("ChannelListener::channel_added", &[]),
+    ("ChannelListener::channel_removed", &[]),
+    ("SessionListener::session_added", &[]),
+    ("SessionListener::session_removed", &[]),
+    ("SubscriptionListener::subscribed", &[]),
+    ("SubscriptionListener::unsubscribed", &[]),
+    ("ServerSessionListener::removed", &[]),
+    ("ServerSessionListener::on_message", &["subscriber=0", "delivered=false"]),
+    ("ServerSessionListener::queued", &[]),
+    ("ServerSessionListener::queue_maxed", &[]),
+    ("ServerSessionListener::de_queue", &[]),
+    ("ServerSessionListener::suspended", &[]),
+    ("ServerSessionListener::resumed", &[]),
+    ("ClientExtension::incoming", &["local=0"]),
+    ("ClientExtension::outgoing", &["local publishes=false"]),
+    ("MessageListener::on_message", &[]),
+    ("Service::on_message", &["answer="]),
+    ("Service::remote_call", &["call=false"]),
+];
+
+/// A publication below `/a` is deleted on its way.
+const STOPPED: &[&str] = &[
+    "publish=404::message_deleted",
+    "create=404::message_deleted",
+    "subscriber=0",
+    "bystander=0",
+    "local=0",
+];
+
+/// What is seen when nothing panics.
+const WITHOUT: &[&str] = &[
+    "subscribe=ok",
+    "publish=ok",
+    "subscriber=1",
+    "bystander=1",
+    "local=1",
+    "local publishes=true",
+    "delivered=true",
+    "queue=2,3,4",
+    "answer=1",
+    "call=true",
+    "create=ok",
+    "handshake=ok",
+    "disconnect=ok",
+    "unsubscribe=ok",
+    "swept=true",
+];
+
+async fn each_hook_that_panics_fails_alone(transport: Transport) {
+    fail_alone(transport, false).await;
 }
 
-#[async_trait]
-impl ServerChannelListener for Panics {
-    async fn on_message(
-        &self,
-        _from: Option<&Arc<dyn ServerSession>>,
-        _channel: &Arc<dyn ServerChannel>,
-        _message: &mut ServerMessage,
-    ) -> Flow {
-        if self.waits {
-            tokio::task::yield_now().await;
+async fn each_hook_that_panics_after_a_wait_fails_alone(transport: Transport) {
+    fail_alone(transport, true).await;
+}
+
+async fn fail_alone(transport: Transport, waits: bool) {
+    let (errors, mut wrong) = (Errors::watch(), Vec::new());
+    for (hook, changes) in HOOKS {
+        let mut scene = Scene::new(transport, hook, waits).await;
+        errors.take();
+        scene.play().await;
+        let mut expected = pairs(WITHOUT);
+        expected.extend(pairs(changes));
+        let named = hook.split(' ').next().unwrap_or_default();
+        let is_told = |line: &String| line.contains(named) && line.contains("of the test");
+        let lines = errors.take();
+        if scene.seen != expected || lines.is_empty() || !lines.iter().all(is_told) {
+            expected.retain(|key, value| scene.seen.get(key) != Some(value));
+            scene.seen.retain(|key, _| expected.contains_key(key));
+            wrong.push(format!("{hook}: {:?} instead of {expected:?}, {lines:?}", scene.seen));
         }
-        panic!("of the test")
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn pairs(lines: &[&'static str]) -> BTreeMap<&'static str, String> {
+    lines.iter().filter_map(|line| line.split_once('=')).map(|(k, v)| (k, v.to_owned())).collect()
+}
+
+/// A server whose hooks are all there, one of which panics; who publishes, who is subscribed and whose
+/// session has the hooks, and who is only subscribed.
+struct Scene {
+    server: TestServer,
+    panics: Arc<Panics>,
+    publisher: Client,
+    subscriber: Client,
+    bystander: Client,
+    local: Arc<dyn LocalSession>,
+    log: Log,
+    _service: Service,
+    seen: BTreeMap<&'static str, String>,
+}
+
+impl Scene {
+    async fn new(transport: Transport, hook: &'static str, waits: bool) -> Self {
+        let (armed, count) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let panics = Arc::new(Panics { hook, waits, armed, count });
+        let server = TestServer::start(few_queued).await;
+        let service = serve(&server.server, &panics).await;
+        let (local, log) = join(&server.server, &panics).await;
+        let publisher = server.connected(transport).await;
+        let mut subscriber = server.connected(transport).await;
+        let mut bystander = server.connected(Transport::WebSocket).await;
+        subscriber.subscribe("/b").await;
+        for channel in ["/a", "/b"] {
+            bystander.subscribe(channel).await;
+        }
+        plug(&server.server, &panics);
+        for client in [&publisher, &subscriber] {
+            let session = server.session(client);
+            session.add_extension(panics.clone()).keep();
+            session.add_listener(panics.clone()).keep();
+        }
+        let (seen, _service) = (BTreeMap::new(), service);
+        Self { server, panics, publisher, subscriber, bystander, local, log, _service, seen }
+    }
+
+    async fn play(&mut self) {
+        self.panics.armed.store(true, Relaxed);
+        let asked = json!({ "subscription": "/a" });
+        self.seen
+            .insert("subscribe", outcome(&self.subscriber.request("/meta/subscribe", asked).await));
+        self.subscriber.hold().await;
+        let answer = self.publish("publish", "/a").await;
+        self.seen.insert("publish", answer);
+        self.count_messages().await;
+        let message = Message::with_data("", json!("of the local session"));
+        let published = self.local.channel("/local").unwrap().publish(message).await;
+        self.seen.insert("local publishes", published.is_ok().to_string());
+        self.deliver().await;
+        self.call().await;
+        let answer = self.publish("create", "/a/new").await;
+        self.seen.insert("create", answer);
+        if let Some(channel) = self.server.server.channel("/a/new") {
+            channel.remove();
+        }
+        self.come_and_go().await;
+        let reply = self.subscriber.request("/meta/unsubscribe", json!({ "subscription": "/a" }));
+        self.seen.insert("unsubscribe", outcome(&reply.await));
+        self.sweep().await;
+        if self.subscriber.transport.pushes() {
+            // Over the others what is delivered ends a held connect.
+            self.subscriber.connect_at_once().await;
+        }
+        self.panics.armed.store(false, Relaxed);
+        for client in [&self.publisher, &self.subscriber, &self.bystander] {
+            let session = self.server.session(client);
+            assert!(session.is_connected() && session.queue_depth().messages == 0);
+        }
+        self.publisher.publish("/b", json!("after")).await;
+        assert_eq!(self.subscriber.message_on("/b").await["data"], "after");
+    }
+
+    /// Publishes, and returns what the reply says; nothing when there is none, of which the next reply on
+    /// the same connection tells.
+    async fn publish(&mut self, what: &'static str, channel: &str) -> String {
+        let is_answered = !HOOKS.iter().any(|(hook, changes)| {
+            *hook == self.panics.hook && changes.contains(&format!("{what}=").as_str())
+        });
+        if is_answered {
+            return outcome(&self.publisher.request(channel, json!({ "data": "text" })).await);
+        }
+        let message = self.publisher.message(channel, &json!({ "data": "text" }));
+        self.publisher.send(std::slice::from_ref(&message));
+        if !self.publisher.transport.pushes() {
+            assert_eq!(self.publisher.messages().await, Vec::<Value>::new());
+        }
+        self.publisher.publish("/c", json!("next")).await;
+        let received = self.publisher.received();
+        received.iter().find(|one| one["id"] == message["id"]).map(outcome).unwrap_or_default()
+    }
+
+    /// Counts who got what was published on `/a`: what comes after it, on `/b`, came to all.
+    async fn count_messages(&mut self) {
+        self.publisher.publish("/b", json!("after")).await;
+        for (who, client) in
+            [("subscriber", &mut self.subscriber), ("bystander", &mut self.bystander)]
+        {
+            assert_eq!(client.message_on("/b").await["data"], "after");
+            self.seen.insert(who, client.received_on("/a").len().to_string());
+        }
+        self.log.until("/b \"after\"").await;
+        self.seen.insert("local", self.log.count("/a \"text\"").to_string());
+    }
+
+    /// Delivers to the subscriber's session, and more than its queue has room for.
+    async fn deliver(&mut self) {
+        let session = self.server.session(&self.subscriber);
+        let message = Message::with_data("/a", json!("delivered"));
+        let is_taken = session.deliver(None, message).await;
+        self.seen.insert("delivered", is_taken.to_string());
+        if is_taken {
+            assert_eq!(self.subscriber.message_on("/a").await["data"], "delivered");
+        }
+        session.start_batch();
+        for number in 1..=4 {
+            session.deliver(None, Message::with_data("/queue", json!(number))).await;
+        }
+        session.end_batch();
+        let mut queue = Vec::new();
+        while queue.last() != Some(&json!(4)) {
+            queue.push(self.subscriber.message_on("/queue").await["data"].clone());
+        }
+        let queue: Vec<_> = queue.iter().map(Value::to_string).collect();
+        self.seen.insert("queue", queue.join(","));
+    }
+
+    /// Asks the service, by a message and by a call.
+    async fn call(&mut self) {
+        self.publisher.publish("/service/a", json!("question")).await;
+        let call = self.publisher.message("/service/call", &json!({ "data": "question" }));
+        self.publisher.send(&[call]);
+        let answer = self.publisher.message_on("/service/call").await;
+        self.seen.insert("call", answer["successful"].to_string());
+        let last = Message::with_data("/last", json!(true));
+        self.server.session(&self.publisher).deliver(None, last).await;
+        self.publisher.message_on("/last").await;
+        let answers = self.publisher.received_on("/service/a").len();
+        let answers = if answers == 0 { String::new() } else { answers.to_string() };
+        self.seen.insert("answer", answers);
+    }
+
+    /// Has somebody start a session and end it.
+    async fn come_and_go(&mut self) {
+        let mut client = self.server.client(self.publisher.transport).await;
+        let reply = client.try_handshake(json!({})).await;
+        self.seen.insert("handshake", outcome(&reply));
+        let mut goes = client;
+        if reply["successful"] != true {
+            self.panics.armed.store(false, Relaxed);
+            goes.handshake().await;
+        }
+        self.server.session(&goes).add_listener(self.panics.clone()).keep();
+        let before = self.server.server.statistics().sessions;
+        self.seen.insert("disconnect", outcome(&goes.request("/meta/disconnect", json!({})).await));
+        assert_eq!(self.server.server.statistics().sessions, before - 1);
+    }
+
+    /// Has a channel that nobody uses but a listener, which says that it may go.
+    async fn sweep(&mut self) {
+        let server = &self.server.server;
+        let channel = server.create_channel_if_absent("/weak", &|_| {}).unwrap().channel();
+        channel.add_listener(self.panics.clone()).keep();
+        let is_weak = self.panics.hook != "ServerChannelListener::is_weak";
+        let is_swept = || match is_weak {
+            true => server.channel("/weak").is_none(),
+            false => self.panics.count.load(Relaxed) > 5,
+        };
+        eventually("the sweeper", is_swept).await;
+        self.seen.insert("swept", server.channel("/weak").is_none().to_string());
     }
 }
 
-async fn one_that_panics_fails_its_request_and_nothing_else(transport: Transport) {
-    fails_its_request(transport, Panics { waits: false }).await;
+/// Queues have room for three messages; the oldest make place.
+fn few_queued(config: &mut Config) {
+    config.sweep_period = Duration::from_millis(20);
+    every_transport(config, |transport| {
+        transport.max_queue = 3;
+        transport.queue_overflow = Overflow::DropOldest;
+    });
 }
 
-async fn one_that_panics_after_a_wait_fails_its_request_and_nothing_else(transport: Transport) {
-    fails_its_request(transport, Panics { waits: true }).await;
-}
-
-async fn fails_its_request(transport: Transport, listener: Panics) {
-    let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
-    let panics = channel.add_listener(Arc::new(listener));
-    let mut client = server.connected(transport).await;
-    let publish = client.message("/a", &json!({ "id": "p", "data": 1 }));
-    client.send(&[publish]);
-    is_told(&mut client, transport).await;
-    assert!(server.session(&client).is_connected());
-    eventually("the connection to be gone", || server.server.statistics().websockets == 0).await;
-    drop(panics);
-    let mut other = server.connected(transport).await;
-    other.subscribe("/a").await;
-    other.publish("/a", json!(2)).await;
-    assert_eq!(other.message_on("/a").await["data"], 2);
-}
-
-async fn is_told(client: &mut Client, transport: Transport) {
-    let code = match client.arrival().await {
-        Arrival::Refused { status, .. } => status,
-        Arrival::Closed { code, .. } => code,
-        other @ (Arrival::Messages(_) | Arrival::Lost) => panic!("{other:?}"),
+/// Starts a service that answers a message and a call.
+async fn serve(server: &Server, panics: &Arc<Panics>) -> Service {
+    let mut service = server.new_service("service").await.unwrap();
+    let own = panics.clone();
+    let answer = move |_| {
+        let own = own.clone();
+        async move {
+            own.wait_at("Service::on_message", "").await;
+            Some(json!("answer").into())
+        }
     };
-    assert_eq!(code, if transport.pushes() { 1011 } else { 500 });
+    service.on_message("/service/a", answer).unwrap();
+    let own = panics.clone();
+    let answer = move |_| {
+        let own = own.clone();
+        async move {
+            own.wait_at("Service::remote_call", "").await;
+            Ok(json!("answer").into())
+        }
+    };
+    service.remote_call("call", answer).unwrap();
+    service
 }
 
-/// Panics when messages are about to be sent.
-#[derive(Debug)]
-struct PanicsWhenSent;
-
-impl ServerSessionListener for PanicsWhenSent {
-    fn de_queue(
-        &self,
-        _session: &Arc<dyn ServerSession>,
-        queue: &mut Vec<Arc<Frozen>>,
-        _replies: &mut Vec<Message>,
-    ) {
-        assert!(queue.is_empty(), "of the test");
-    }
-}
-
-async fn one_that_panics_while_messages_are_sent_fails_that(transport: Transport) {
-    let server = TestServer::start(|_| {}).await;
-    let mut client = server.connected(transport).await;
-    let session = server.session(&client);
-    session.add_listener(Arc::new(PanicsWhenSent)).keep();
-    client.hold().await;
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
-    is_told(&mut client, transport).await;
-    eventually("the connection to be gone", || server.server.statistics().websockets == 0).await;
-    assert!(session.is_handshook());
-    assert_eq!(session.queue_depth().messages, 1);
-    assert_eq!(server.server.statistics().held_connects, 0);
-}
-
-/// Panics whenever it is told of a session or a channel.
-#[derive(Debug)]
-struct PanicsWhenTold;
-
-#[async_trait]
-impl SessionListener for PanicsWhenTold {
-    async fn session_added(&self, _session: &Arc<dyn ServerSession>, _message: &ServerMessage) {
-        panic!("of the test")
-    }
-
-    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
-        panic!("of the test")
-    }
-}
-
-#[async_trait]
-impl ServerSessionListener for PanicsWhenTold {
-    fn suspended(&self, _session: &Arc<dyn ServerSession>, _timeout: Duration) {
-        panic!("of the test")
-    }
-
-    fn resumed(&self, _session: &Arc<dyn ServerSession>, _timed_out: bool) {
-        panic!("of the test")
-    }
-
-    async fn removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
-        panic!("of the test")
-    }
-}
-
-impl ChannelListener for PanicsWhenTold {
-    fn channel_removed(&self, _id: &str) {
-        panic!("of the test")
-    }
-}
-
-async fn one_that_is_told_of_a_new_session_leaves_it_its_deadline(transport: Transport) {
-    let server = TestServer::start(brisk).await;
-    server.server.add_session_listener(Arc::new(PanicsWhenTold)).keep();
-    let mut client = server.client(transport).await;
-    let handshake = client.message("/meta/handshake", &json!({ "version": "1.0" }));
-    client.send(&[handshake]);
-    is_told(&mut client, transport).await;
-    eventually("the session to expire", || server.server.sessions().is_empty()).await;
-}
-
-async fn one_that_is_told_of_the_end_of_a_session_does_not_keep_it(transport: Transport) {
-    let server = TestServer::start(brisk).await;
-    let mut client = server.connected(transport).await;
-    client.subscribe("/a").await;
-    let session = server.session(&client);
-    session.add_listener(Arc::new(PanicsWhenTold)).keep();
-    server.server.add_session_listener(Arc::new(PanicsWhenTold)).keep();
-    session.set_max_interval(Some(Duration::from_millis(50)));
-    client.connect().await;
-    let channel = server.server.channel("/a").unwrap();
-    eventually("the session to expire", || channel.subscribers().is_empty()).await;
-    assert!(!session.is_handshook());
-}
-
-async fn one_that_is_told_of_a_held_connect_changes_nothing(transport: Transport) {
-    let server = TestServer::start(brisk).await;
-    let mut client = server.connected(transport).await;
-    server.session(&client).add_listener(Arc::new(PanicsWhenTold)).keep();
-    assert_eq!(client.connect().await["successful"], true);
-    assert_eq!(server.server.statistics().held_connects, 0);
-}
-
-#[tokio::test]
-async fn one_that_is_told_of_a_swept_channel_does_not_stop_the_sweeper() {
-    let server = TestServer::start(brisk).await;
-    let mut client = server.connected(Transport::WebSocket).await;
-    server.server.add_channel_listener(Arc::new(PanicsWhenTold)).keep();
+/// Starts a local session with a listener that panics, and one behind it that does not.
+async fn join(server: &Server, panics: &Arc<Panics>) -> (Arc<dyn LocalSession>, Log) {
+    let (local, log) = (server.new_local_session("local"), Log::default());
+    local.handshake(Message::default()).await.unwrap();
+    local.add_extension(panics.clone()).keep();
     for channel in ["/a", "/b"] {
-        client.publish(channel, json!(1)).await;
-        eventually("the channel to go", || server.server.channel(channel).is_none()).await;
+        let channel = local.channel(channel).unwrap();
+        channel.add_listener(panics.clone()).keep();
+        within("a subscription", channel.subscribe(Arc::new(log.clone()))).await.unwrap().keep();
+    }
+    (local, log)
+}
+
+/// Adds what panics to the server and to its channel `/a`.
+fn plug(server: &Server, panics: &Arc<Panics>) {
+    server.set_security_policy(Some(panics.clone()));
+    server.add_extension(panics.clone()).keep();
+    server.add_channel_listener(panics.clone()).keep();
+    server.add_session_listener(panics.clone()).keep();
+    server.add_subscription_listener(panics.clone()).keep();
+    let created = server.create_channel_if_absent("/a", &|channel| channel.set_persistent(true));
+    let channel = created.unwrap().channel();
+    channel.add_listener(panics.clone()).keep();
+    channel.add_listener(Arc::new(DataFilters::new([panics.clone() as _]))).keep();
+    let created = server.create_channel_if_absent("/**", &|channel| channel.set_persistent(true));
+    created.unwrap().channel().add_authorizer(panics.clone()).keep();
+}
+
+/// What a reply says.
+fn outcome(reply: &Value) -> String {
+    match reply["successful"] == true {
+        true => "ok".to_owned(),
+        false => reply["error"].as_str().unwrap_or_default().to_owned(),
     }
 }

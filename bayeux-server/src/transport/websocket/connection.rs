@@ -13,7 +13,7 @@ use std::{
 
 use bayeux_api::{
     BayeuxError, ConnectionType, DecodeError, Flow, Frozen, Limits, Message, decode,
-    implement::caught,
+    implement::Hook,
     server::{BayeuxContext, Removal, ServerMessage, ServerSession},
 };
 use futures_util::{FutureExt as _, poll};
@@ -32,6 +32,7 @@ use crate::{
     transport::{
         exchange::drain_with_handshake,
         parcel::Receipt,
+        shown::show_queue,
         suspension::Suspension,
         waiting::Waiting,
         websocket::{
@@ -115,7 +116,7 @@ impl Connection {
 
     pub(crate) async fn run(mut self: Box<Self>) {
         let failure = || End::Close(Code::Error, "the server failed".to_owned());
-        let end = caught(self.serve()).await.unwrap_or_else(failure);
+        let end = Hook("a websocket", "").wait(|| self.serve()).await.unwrap_or_else(failure);
         Box::pin(self.finish(end)).await;
     }
 
@@ -374,7 +375,7 @@ impl Connection {
             self.session = Some(session.clone());
         }
         let mut replies = vec![reply];
-        self.show_queue(&session, &mut queue, &mut replies);
+        show_queue(&session, &mut queue, &mut replies);
         if let Some(reply) = replies.first_mut().filter(|reply| reply.x_messages.is_some()) {
             reply.x_messages = Some(queue.len() as u64);
         }
@@ -518,31 +519,11 @@ impl Connection {
         mut queue: Vec<Arc<Frozen>>,
         mut replies: Vec<Message>,
     ) {
-        self.show_queue(session, &mut queue, &mut replies);
+        show_queue(session, &mut queue, &mut replies);
         self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
         if !replies.is_empty() {
             self.outbox.put_replies(&replies);
         }
-    }
-
-    /// Shows the session's listeners what is about to be written.
-    fn show_queue(
-        &self,
-        session: &Arc<Session>,
-        queue: &mut Vec<Arc<Frozen>>,
-        replies: &mut Vec<Message>,
-    ) {
-        let listeners = session.listeners();
-        if listeners.is_empty() {
-            return;
-        }
-        // Puts the messages back if a listener panics.
-        let mut receipt = Receipt::new(&self.server, Some(session.clone()));
-        receipt.messages.clone_from(queue);
-        for listener in listeners.iter() {
-            listener.de_queue(&session.as_dyn(), queue, replies);
-        }
-        receipt.messages.clear();
     }
 
     /// Writes what is in the outbox. Messages that the kernel did not take go back to the queue.
