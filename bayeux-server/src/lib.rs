@@ -29,7 +29,6 @@ mod fan_out;
 pub mod filter;
 mod ids;
 mod local_session;
-mod options;
 mod pipeline;
 mod policy;
 mod proto;
@@ -43,10 +42,9 @@ pub use bayeux_api as api;
 pub use builder::Builder;
 pub use channel::Channel;
 pub use config::{
-    Config, CookieConfig, HandshakeLimit, HttpConfig, JsonpConfig, SameSite, TransportConfig,
-    WebSocketConfig,
+    Config, ConfigOption, CookieConfig, HandshakeLimit, HttpConfig, JsonpConfig, OptionError,
+    SameSite, TransportConfig, WebSocketConfig,
 };
-pub use options::OptionError;
 pub use policy::DefaultSecurityPolicy;
 pub use server::Server;
 pub use service::{Request, Service};

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     builder::Builder,
     channel::{Channel, Channels},
-    config::{Config, TransportConfig},
+    config::{self, Config, TransportConfig},
     counters::Counters,
     driver::{self, Driving, Timers},
     ids::Ids,
@@ -51,8 +51,8 @@ pub struct Server(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
-    /// The rules of each transport, in the order of [`rules_index`].
-    rules: [Arc<Rules>; 4],
+    /// The rules of each transport.
+    rules: [Arc<Rules>; 3],
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
     pub(crate) browsers: Mutex<Browsers>,
@@ -89,7 +89,7 @@ impl Server {
     }
 
     pub(crate) fn from_parts(config: Config, policy: Option<Arc<dyn SecurityPolicy>>) -> Self {
-        let rules = TRANSPORTS.map(|transport| Arc::new(rules(config.transport(transport))));
+        let rules = config.each_transport(|transport| Arc::new(rules(transport)));
         let server = Self(Arc::new(Inner {
             config,
             rules,
@@ -167,7 +167,7 @@ impl Server {
             false => Delivery::Any,
         };
         let machine = proto::Session::new(
-            self.0.rules[rules_index(transport)].clone(),
+            config::of(transport, self.0.rules.each_ref()).clone(),
             delivery,
             self.0.config.broadcast_to_publisher,
         );
@@ -430,22 +430,6 @@ impl fmt::Debug for Server {
             .field("sessions", &self.0.sessions)
             .field("channels", &self.0.channels.len())
             .finish_non_exhaustive()
-    }
-}
-
-const TRANSPORTS: [ConnectionType; 4] = [
-    ConnectionType::WebSocket,
-    ConnectionType::LongPolling,
-    ConnectionType::CallbackPolling,
-    ConnectionType::InProcess,
-];
-
-fn rules_index(transport: ConnectionType) -> usize {
-    match transport {
-        ConnectionType::WebSocket => 0,
-        ConnectionType::LongPolling => 1,
-        ConnectionType::CallbackPolling => 2,
-        ConnectionType::InProcess => 3,
     }
 }
 

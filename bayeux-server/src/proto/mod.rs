@@ -10,8 +10,10 @@ pub(crate) mod session;
 
 use std::time::{Duration, Instant};
 
+/// As good as never.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Returns when `time` is over, which may be as long as an application wants to say "never" with.
 pub(crate) fn after(start: Instant, time: Duration) -> Instant {
-    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     start.checked_add(time.min(LONGEST)).unwrap_or(start)
 }

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use crate::{
+    proto::LONGEST,
     server::Server,
     transport::{BayeuxService, Body, Peer, http::Answer, patience::Patience},
 };
@@ -39,9 +40,10 @@ pub struct ServeConfig {
     /// How long requests that are being answered when the server stops may take. 10 s by default.
     pub drain_timeout: Duration,
     /// How much of a request's head is read at the most, give or take a read, and how much of a
-    /// response is buffered. 64 KiB by default; callback-polling has its messages in the head.
+    /// response is buffered; from 8 KiB to 16 MiB. 64 KiB by default; callback-polling has its messages
+    /// in the head.
     pub buffer_size: usize,
-    /// How many streams one HTTP/2 connection may have open. 250 by default.
+    /// How many streams one HTTP/2 connection may have open, one at the least. 250 by default.
     pub max_concurrent_streams: u32,
 }
 
@@ -147,6 +149,9 @@ where
 /// hyper wants no smaller one.
 const SMALLEST_BUFFER: usize = 8 * 1024;
 
+/// A peer may have it filled.
+const LARGEST_BUFFER: usize = 16 * 1024 * 1024;
+
 /// How each version of HTTP is spoken.
 struct Protocols {
     header_timeout: Duration,
@@ -156,19 +161,21 @@ struct Protocols {
 
 impl Protocols {
     fn new(config: &ServeConfig) -> Self {
+        // hyper adds it to the time.
+        let header_timeout = config.header_timeout.min(LONGEST);
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
-            .header_read_timeout(config.header_timeout)
-            .max_buf_size(config.buffer_size.max(SMALLEST_BUFFER));
+            .header_read_timeout(header_timeout)
+            .max_buf_size(config.buffer_size.clamp(SMALLEST_BUFFER, LARGEST_BUFFER));
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
             .enable_connect_protocol()
-            .max_concurrent_streams(config.max_concurrent_streams)
+            .max_concurrent_streams(config.max_concurrent_streams.max(1))
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20));
-        Self { header_timeout: config.header_timeout, http1, http2 }
+        Self { header_timeout, http1, http2 }
     }
 
     /// Serves one connection until it ends, or the server is stopped and what is being answered is

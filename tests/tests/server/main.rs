@@ -32,6 +32,7 @@ mod local_session;
 mod malformed;
 mod mapping;
 mod mount;
+mod options;
 mod order;
 mod overflow;
 mod policy;

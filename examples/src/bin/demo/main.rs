@@ -23,15 +23,26 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// rpc/echo, /demo/lazy (1 s late), /demo/denied (nobody may create it), /demo/readonly (nobody may
 /// publish), /demo/noecho (publishers do not hear themselves), /demo/stats (once a second).
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_long_help = options())]
 struct Arguments {
     /// Where to listen; port 0 is any free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
     /// Sets an option by its CometD name, as in timeout=30000 or ws.messagesPerFrame=10; repeatable.
+    /// `--help` lists them.
     #[arg(short, long = "option", value_name = "NAME=VALUE", value_parser = pair)]
     options: Vec<(String, String)>,
+}
+
+/// Lists what `-o` takes.
+fn options() -> String {
+    let options: Vec<_> = Config::options().map(|option| format!("  {option}")).collect();
+    format!(
+        "Options for -o, of which those of a transport may stand after ws., long-polling. or \
+         long-polling.jsonp. too:\n{}",
+        options.join("\n")
+    )
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -1,8 +1,14 @@
 //! Everything that can be set, with CometD's option names and what raising a value costs.
 
+mod kind;
+mod names;
+mod options;
+
 use std::time::Duration;
 
 use bayeux_api::{ConnectionType, server::Overflow};
+
+pub use options::{ConfigOption, OptionError};
 
 /// The configuration of a [`Server`](crate::Server). [`set_options`](Self::set_options) takes
 /// CometD's flat option names instead.
@@ -87,11 +93,27 @@ impl Default for Config {
 impl Config {
     /// Returns the options of one transport; the in-process one has those of long-polling.
     pub fn transport(&self, transport: ConnectionType) -> &TransportConfig {
-        match transport {
-            ConnectionType::WebSocket => &self.websocket,
-            ConnectionType::LongPolling | ConnectionType::InProcess => &self.long_polling,
-            ConnectionType::CallbackPolling => &self.callback_polling,
-        }
+        of(transport, [&self.websocket, &self.long_polling, &self.callback_polling])
+    }
+
+    fn transport_mut(&mut self, transport: ConnectionType) -> &mut TransportConfig {
+        let Self { websocket, long_polling, callback_polling, .. } = self;
+        of(transport, [websocket, long_polling, callback_polling])
+    }
+
+    /// Makes something of the options of each transport, to be found by [`of`].
+    pub(crate) fn each_transport<T>(&self, make: impl Fn(&TransportConfig) -> T) -> [T; 3] {
+        [&self.websocket, &self.long_polling, &self.callback_polling].map(make)
+    }
+}
+
+/// Chooses what belongs to a transport out of WebSocket's, long-polling's and callback-polling's.
+pub(crate) fn of<T>(transport: ConnectionType, each: [T; 3]) -> T {
+    let [websocket, long_polling, callback_polling] = each;
+    match transport {
+        ConnectionType::WebSocket => websocket,
+        ConnectionType::LongPolling | ConnectionType::InProcess => long_polling,
+        ConnectionType::CallbackPolling => callback_polling,
     }
 }
 
@@ -124,7 +146,7 @@ pub struct TransportConfig {
     /// zero is not at all.
     pub max_lazy_timeout: Duration,
     /// `metaConnectDeliverOnly`: whether messages are delivered with connect replies only. False by
-    /// default; always true for callback-polling.
+    /// default; always true for callback-polling, whatever is set.
     pub meta_connect_deliver_only: bool,
     /// `maxQueue`: how many messages may wait for a session, or for its acknowledgement. 10,000 by
     /// default, where CometD has no limit.
