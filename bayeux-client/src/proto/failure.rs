@@ -8,7 +8,8 @@ use bayeux_api::{
 };
 
 use super::{
-    Kind, LONGEST, Machine, Output, Pending, Phase, Step, Timer, What, failed_reply, servers::Next,
+    Decision, Kind, LONGEST, Machine, Output, Pending, Phase, SHORTEST, Step, Timer, What,
+    failed_reply, servers::Next,
 };
 use crate::{Backoff, FailureInfo};
 
@@ -190,31 +191,32 @@ impl<T> Machine<T> {
     }
 
     pub(super) fn handshake_failed(&mut self, failure: TransportFailure, now: Instant) {
-        let Phase::Handshaking { again, .. } = self.phase else { return };
-        self.phase = Phase::Handshaking { again, step: Step::Deciding };
+        if !matches!(self.phase, Phase::Handshaking { .. }) {
+            return;
+        }
         let before = self.negotiation.current();
         self.judge(&failure, now);
         let chosen = self.choose(&failure, now);
-        let is_fallback = chosen.is_some_and(|transport| transport != before);
-        // Another transport that is tried at once belongs to the same attempt.
-        let delay = if is_fallback {
-            Some(Duration::ZERO)
-        } else {
-            let delay = self.next_delay(Kind::Handshake, now);
-            let is_elsewhere = self.servers.len() > 1 && self.servers.advance() == Next::Untried;
-            delay.map(|delay| if is_elsewhere { Duration::ZERO } else { self.interval() + delay })
-        };
         // What is wrong with one transport may be right for another.
-        let is_fatal = !is_fallback && self.is_fatal(&failure);
-        let is_hopeless = chosen.is_none() || delay.is_none() || is_fatal;
+        if chosen.is_some_and(|transport| transport != before) {
+            return self.ask(failure, Reconnect::Handshake, Decision::SameAttempt, chosen);
+        }
+        let delay = self.next_delay(Kind::Handshake, now);
+        let is_elsewhere = self.servers.len() > 1 && self.servers.advance() == Next::Untried;
+        let decision = match delay {
+            Some(_) if is_elsewhere => Decision::SameAttempt,
+            delay => Decision::Retry(delay.map_or(Duration::ZERO, |delay| self.interval() + delay)),
+        };
+        let is_hopeless = chosen.is_none() || delay.is_none() || self.is_fatal(&failure);
         let action = if is_hopeless { Reconnect::None } else { Reconnect::Handshake };
-        self.ask(failure, action, delay, chosen);
+        self.ask(failure, action, decision, chosen);
     }
 
     fn connect_failed(&mut self, failure: TransportFailure, now: Instant) {
-        let Phase::Live { progress, .. } = self.phase else { return };
+        if !matches!(self.phase, Phase::Live { .. }) {
+            return;
+        }
         self.ack.lost();
-        self.phase = Phase::Live { progress, step: Step::Deciding };
         let before = self.negotiation.current();
         self.judge(&failure, now);
         let chosen = self.choose(&failure, now);
@@ -234,18 +236,30 @@ impl<T> Machine<T> {
             Some(_) if failure.is_fatal() => Reconnect::Handshake,
             Some(_) => Reconnect::Retry,
         };
-        self.ask(failure, action, delay, chosen);
+        self.ask(failure, action, Decision::Retry(delay.unwrap_or_default()), chosen);
     }
 
     fn ask(
         &mut self,
         failure: TransportFailure,
         action: Reconnect,
-        delay: Option<Duration>,
+        decision: Decision,
         transport: Option<ConnectionType>,
     ) {
-        let wanted = failure.retry_after.unwrap_or_default().min(LONGEST);
-        let delay = delay.unwrap_or_default().max(wanted);
+        match &mut self.phase {
+            Phase::Handshaking { step, .. } | Phase::Live { step, .. } => {
+                *step = Step::Deciding(decision);
+            }
+            Phase::Disconnected
+            | Phase::Handshaken { .. }
+            | Phase::Disconnecting
+            | Phase::Terminating(_) => return,
+        }
+        let delay = match decision {
+            Decision::SameAttempt => Duration::ZERO,
+            Decision::Retry(delay) => delay,
+        };
+        let delay = delay.max(failure.retry_after.unwrap_or_default().min(LONGEST));
         let url = self.servers.current().clone();
         let info = FailureInfo { failure, action, delay, transport, url };
         self.outputs.push(Output::Decide(Box::new(info)));
@@ -253,9 +267,9 @@ impl<T> Machine<T> {
 
     /// The listeners have seen a failure, and what comes next may be theirs.
     pub(crate) fn decided(&mut self, info: FailureInfo, now: Instant) {
-        let is_handshaking = match self.phase {
-            Phase::Handshaking { step: Step::Deciding, .. } => true,
-            Phase::Live { step: Step::Deciding, .. } => false,
+        let (is_handshaking, decision) = match self.phase {
+            Phase::Handshaking { step: Step::Deciding(decision), .. } => (true, decision),
+            Phase::Live { step: Step::Deciding(decision), .. } => (false, decision),
             Phase::Disconnected
             | Phase::Handshaking { .. }
             | Phase::Handshaken { .. }
@@ -266,23 +280,32 @@ impl<T> Machine<T> {
         let before = self.negotiation.current();
         let error = RequestError::Failed(info.failure);
         let moves = info.transport.is_some_and(|transport| transport != before);
-        if info.url != *self.servers.current() {
+        let is_elsewhere = info.url != *self.servers.current();
+        if is_elsewhere {
             self.servers.set_current(info.url);
         }
         if let Some(transport) = info.transport.filter(|_| moves) {
             self.negotiation.set_current(transport);
         }
         self.outputs.push(Output::Leave(before));
-        // Another transport or address that is tried at once belongs to the same attempt.
-        let goes_on = is_handshaking && info.delay.is_zero() && info.action != Reconnect::None;
+        // Another transport or address that is tried at once belongs to the same attempt, also when it is
+        // a listener who wants it.
+        let goes_on = is_handshaking
+            && info.action != Reconnect::None
+            && info.delay.is_zero()
+            && (decision == Decision::SameAttempt || moves || is_elsewhere);
+        let delay = match decision {
+            Decision::SameAttempt => info.delay,
+            Decision::Retry(_) => info.delay.max(self.shortest_delay()),
+        };
         if let Some(waiter) = self.handshaker.take_if(|_| !goes_on) {
             self.outputs.push(Output::Resolve(waiter, Err(error.clone())));
         }
         match (info.action, is_handshaking) {
             (Reconnect::None, _) => self.terminate(&error, now),
-            (Reconnect::Retry, false) => self.retry_connect(info.delay, now),
+            (Reconnect::Retry, false) => self.retry_connect(delay, now),
             (Reconnect::Retry, true) | (Reconnect::Handshake, _) => {
-                self.rehandshake(info.delay, now);
+                self.rehandshake(delay, now);
             }
         }
     }
@@ -302,11 +325,16 @@ impl<T> Machine<T> {
                 self.config.backoff.delay(count, random)
             }
         };
-        let delay = delay.min(LONGEST);
+        let delay = delay.clamp(self.shortest_delay(), LONGEST);
         let too_often = self.config.max_attempts.is_some_and(|most| count >= most);
         let spent = now.saturating_duration_since(since) + delay;
         let too_long = self.config.max_reconnect_time.is_some_and(|most| spent > most);
         (!too_often && !too_long).then_some(delay)
+    }
+
+    /// The first failure in a row may be followed by another try at once, and no other.
+    fn shortest_delay(&self) -> Duration {
+        if self.failures.count > 1 { SHORTEST } else { Duration::ZERO }
     }
 
     /// Whether the server has forgotten the session by the time of the next connect: it said for how

@@ -143,7 +143,17 @@ enum Step {
     Asking(Instant),
     Sent,
     /// It failed, and the listeners are asked what to do.
-    Deciding,
+    Deciding(Decision),
+}
+
+/// When the next handshake or connect comes after one that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    /// At once, over another transport or from another address: whoever waits for the handshake does
+    /// so still.
+    SameAttempt,
+    /// After a wait, which may be none. This attempt has failed.
+    Retry(Duration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,7 +297,7 @@ impl<T> Machine<T> {
         let phase = match &self.phase {
             Phase::Handshaking { step, .. } | Phase::Live { step, .. } => match step {
                 Step::Waiting(until) | Step::Asking(until) => Some(*until),
-                Step::Sent | Step::Deciding => None,
+                Step::Sent | Step::Deciding(_) => None,
             },
             Phase::Handshaken { until, .. } | Phase::Terminating(until) => Some(*until),
             Phase::Disconnected | Phase::Disconnecting => None,
@@ -431,6 +441,9 @@ fn failed_reply<T>(id: u64, pending: &Pending<T>, failure: &TransportFailure) ->
 
 /// No wait is longer, whatever a server advises.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// From the second failure in a row no wait is shorter, whatever the application says.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Numbers that are as good as random and the same for the same seed (SplitMix64).
 #[derive(Debug)]

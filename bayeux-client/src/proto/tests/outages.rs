@@ -151,6 +151,42 @@ fn the_client_gives_up_when_it_has_tried_long_enough() {
     assert_eq!(scene.machine.state(), State::Disconnected);
 }
 
+/// Waits that may be none: the second is CometD's for handshakes.
+const NONE: [Backoff; 3] = [
+    Backoff::Constant(Duration::ZERO),
+    Backoff::Linear { increment: SECOND, maximum: SECOND },
+    Backoff::Exponential { first: Duration::ZERO, maximum: Duration::ZERO },
+];
+
+#[test]
+fn a_retry_without_a_wait_is_another_attempt_all_the_same() {
+    for backoff in NONE {
+        let mut scene = Scene::new(&[LongPolling], |config| config.backoff = backoff);
+        scene.input(|machine, now| machine.handshake(Message::default(), 1, now));
+        scene.fail(FailureKind::Unreachable, None);
+        assert!(matches!(scene.outcome(1), Err(RequestError::Failed(_))), "{backoff:?}");
+        assert_eq!(scene.on_its_way(), [["/meta/handshake"]], "{backoff:?}");
+    }
+}
+
+#[test]
+fn without_a_wait_a_server_is_not_tried_without_pause() {
+    let mut scene = Scene::new(&[LongPolling], |config| {
+        config.backoff = Backoff::Constant(Duration::ZERO);
+    });
+    scene.input(|machine, now| machine.handshake(Message::default(), 1, now));
+    let mut tries = 0;
+    for _ in 0..100 {
+        while !scene.sent.is_empty() {
+            tries += 1;
+            assert!(tries <= 1000, "there is no end of it");
+            scene.fail(FailureKind::Unreachable, None);
+        }
+        scene.pass(SECOND / 100);
+    }
+    assert!((50..=102).contains(&tries), "{tries} within a second");
+}
+
 #[test]
 fn what_cannot_get_better_by_itself_ends_the_handshake() {
     let mut scene = Scene::new(&[LongPolling], |_| {});
