@@ -14,6 +14,7 @@ use crate::{
     channel::Channel,
     client::Owner,
     shared::{Members, Shared},
+    weight::weight,
 };
 
 /// What the listeners are to be told.
@@ -34,11 +35,12 @@ pub(crate) const BACKLOG: usize = 4 * 1024 * 1024;
 impl Event {
     /// Returns about how much memory this takes.
     pub(crate) fn size(&self) -> usize {
-        let payload = match self {
-            Self::Message(message) => message.data.as_ref().map_or(0, |data| data.text().len()),
-            Self::State(_) | Self::Unsubscribed(_) => 0,
+        let held = match self {
+            Self::Message(message) => weight(message),
+            Self::Unsubscribed(channel) => channel.len(),
+            Self::State(_) => 0,
         };
-        size_of::<Self>() + payload
+        size_of::<Self>() + held
     }
 }
 

@@ -33,6 +33,7 @@ mod reply;
 mod shared;
 mod state;
 mod transport;
+mod weight;
 
 pub use bayeux_api as api;
 

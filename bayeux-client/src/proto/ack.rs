@@ -4,10 +4,13 @@
 //! The server sends a batch of messages and numbers it in the reply to the connect; it sends them
 //! again until a connect says the number. Over a WebSocket the messages come in frames of their own,
 //! before that reply. If the connection breaks in between they will come again, so they are held
-//! until the reply is there.
+//! until the reply is there. What is held is bounded: a server that sends more ahead of a reply than a
+//! queue may have does not number it, and if it does, an outage may bring it twice.
 
 use bayeux_api::Message;
 use serde_json::Value;
+
+use crate::weight::weight;
 
 /// What has been agreed and what has arrived.
 #[derive(Debug, Default)]
@@ -15,7 +18,16 @@ pub(crate) struct Acknowledgement {
     wanted: bool,
     agreed: bool,
     batch: i64,
-    held: Vec<Message>,
+    held: Held,
+}
+
+/// What has arrived ahead of the reply that numbers it.
+#[derive(Debug)]
+enum Held {
+    /// The messages, and what they weigh in bytes.
+    Messages(Vec<Message>, usize),
+    /// They were more than are held, and nothing is until the reply.
+    TooMany,
 }
 
 impl Acknowledgement {
@@ -50,13 +62,12 @@ impl Acknowledgement {
         }
     }
 
-    /// Keeps a message until it is known to be got.
-    pub(crate) fn hold(&mut self, message: Message) {
-        self.held.push(message);
-    }
-
-    pub(crate) fn holds(&self) -> usize {
-        self.held.len()
+    /// Keeps a message until it is known to be got. Returns what is not kept any longer, in order.
+    pub(crate) fn hold(&mut self, message: Message) -> Vec<Message> {
+        let Held::Messages(held, bytes) = &mut self.held else { return vec![message] };
+        *bytes += weight(&message);
+        held.push(message);
+        if *bytes <= MOST_HELD { Vec::new() } else { self.held.take(Held::TooMany) }
     }
 
     /// Takes what is held, which is got with this reply.
@@ -70,11 +81,30 @@ impl Acknowledgement {
         if let Some(batch) = batch.filter(|_| self.agreed) {
             self.batch = batch;
         }
-        std::mem::take(&mut self.held)
+        self.held.take(Held::default())
     }
 
     /// Drops what is held: the connection is gone, and it will come again.
     pub(crate) fn lost(&mut self) {
-        self.held = Vec::new();
+        self.held = Held::default();
     }
 }
+
+impl Held {
+    fn take(&mut self, next: Self) -> Vec<Message> {
+        match std::mem::replace(self, next) {
+            Self::Messages(messages, _) => messages,
+            Self::TooMany => Vec::new(),
+        }
+    }
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self::Messages(Vec::new(), 0)
+    }
+}
+
+/// How much is held, in bytes: more than what a server's queue may have by default, 4 MiB and 10,000
+/// messages.
+const MOST_HELD: usize = 16 * 1024 * 1024;

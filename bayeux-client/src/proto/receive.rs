@@ -73,8 +73,9 @@ impl<T> Machine<T> {
         }
         // In an answer of HTTP the reply that numbers it is there too.
         let comes_in_parts = transport == ConnectionType::WebSocket || with_handshake;
-        if self.ack.is_agreed() && comes_in_parts && self.ack.holds() < MOST_HELD {
-            self.ack.hold(message);
+        if self.ack.is_agreed() && comes_in_parts {
+            let passed = self.ack.hold(message);
+            self.outputs.extend(passed.into_iter().map(Output::Notify));
         } else {
             self.outputs.push(Output::Notify(message));
         }
@@ -129,7 +130,3 @@ fn is_reply(message: &Message) -> bool {
         message.is_publish_reply()
     }
 }
-
-/// So many messages may arrive ahead of the reply that numbers them. A server that sends more does
-/// not number them.
-const MOST_HELD: usize = 100_000;

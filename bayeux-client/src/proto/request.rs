@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bayeux_api::{BayeuxError, ConnectionType, Message, Subscription, client::RequestError, meta};
 
 use super::{Kind, LONGEST, Machine, Output, Phase, Timer, What, subscriptions::Joined};
+use crate::weight::payload;
 
 /// A request that has not been sent yet.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) struct Request<T> {
 
 impl<T> Request<T> {
     pub(super) fn new(id: u64, message: Message, what: What<T>) -> Self {
-        let size = message.data.as_ref().map_or(0, |data| data.text().len());
+        let size = payload(&message);
         Self { id, message, what, size }
     }
 }
@@ -140,7 +141,7 @@ impl<T> Machine<T> {
 
     /// Returns the waiter if there is place for the request, and answers it if there is none.
     fn admit(&mut self, message: &Message, waiter: T) -> Option<T> {
-        let size = message.data.as_ref().map_or(0, |data| data.text().len());
+        let size = payload(message);
         let (requests, bytes) = self.waiting;
         let error = if !self.is_open() {
             RequestError::NotHandshaken
@@ -203,15 +204,15 @@ impl<T> Machine<T> {
     }
 
     /// Sends what waits. Over HTTP one request follows the other, since two at once may be answered
-    /// in any order; what has come together meanwhile goes together.
+    /// in any order; what has come together meanwhile goes together. Nor does a request over a
+    /// WebSocket overtake one over another transport, which the client has just left.
     pub(super) fn flush(&mut self, now: Instant) {
         let may_send = matches!(
             self.phase,
             Phase::Handshaken { .. } | Phase::Live { .. } | Phase::Disconnecting
         );
         while may_send && !self.queue.is_empty() {
-            let is_alone = self.negotiation.current() != ConnectionType::WebSocket;
-            if is_alone && self.exchanges.values().any(|one| one.kind == Kind::Plain) {
+            if self.is_overtaking() {
                 return;
             }
             let mut requests = self.queue.pop_front().unwrap_or_default();
@@ -225,6 +226,13 @@ impl<T> Machine<T> {
             }
             self.send(requests, Kind::Plain, Duration::ZERO, now);
         }
+    }
+
+    /// Whether a request that is sent now may arrive before one that was sent earlier.
+    fn is_overtaking(&self) -> bool {
+        let current = self.negotiation.current();
+        let mut plain = self.exchanges.values().filter(|one| one.kind == Kind::Plain);
+        plain.any(|one| current != ConnectionType::WebSocket || one.transport != current)
     }
 
     pub(super) fn subscribe_failed(&mut self, channel: &str, request: u64, error: &RequestError) {

@@ -171,6 +171,46 @@ fn answer(scene: &mut Scene, server: &mut Server, parts: usize) {
     scene.fail(FailureKind::Closed, None);
 }
 
+/// Lets messages of `size` bytes arrive ahead of the reply that numbers them, and then that.
+fn many_before_their_reply(count: u64, size: usize) -> (Scene, usize) {
+    let mut scene = Scene::new(&[WebSocket], |config| config.acknowledgements = true);
+    scene.input(|machine, now| machine.handshake(Message::default(), 0, now));
+    scene.answer(|reply| {
+        handshaken(reply);
+        reply.ext_mut().insert("ack".to_owned(), Value::Bool(true));
+    });
+    scene.answer(good);
+    scene.notified.clear();
+    let mut most = 0;
+    for number in 1..=count {
+        let mut message = Message::with_data("/n", json!(number));
+        message.ext = Some(json!({ "padding": "x".repeat(size) }).into());
+        scene.arrive(message);
+        most = most.max(number as usize - scene.notified.len());
+    }
+    scene.answer(|reply| {
+        good(reply);
+        reply.ext_mut().insert("ack".to_owned(), json!(7));
+    });
+    (scene, most)
+}
+
+#[test]
+fn any_number_of_messages_ahead_of_their_reply_come_in_order_and_once() {
+    let count = 100_003;
+    let (scene, _) = many_before_their_reply(count, 0);
+    assert_eq!(numbers(&scene), (1..=count).collect::<Vec<_>>());
+    assert_eq!(scene.sent[0].messages[0].ext_field("ack"), Some(json!(7)));
+}
+
+#[test]
+fn what_is_held_for_its_reply_is_bounded_in_bytes() {
+    let (count, size) = (40, 1024 * 1024);
+    let (scene, most) = many_before_their_reply(count, size);
+    assert!((4..=16).contains(&most), "{most} MiB were held");
+    assert_eq!(numbers(&scene), (1..=count).collect::<Vec<_>>());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: cases(),

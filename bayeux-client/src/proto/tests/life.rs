@@ -206,6 +206,43 @@ fn a_better_transport_is_tried_after_a_while_and_takes_over() {
 }
 
 #[test]
+fn what_is_asked_for_later_does_not_overtake_over_a_better_transport() {
+    let mut scene = promoted();
+    let publish = |scene: &mut Scene, waiter: u32| {
+        let message = Message::with_data("/a", json!(waiter));
+        scene.input(|machine, now| machine.publish(message, waiter, now));
+    };
+    publish(&mut scene, 1);
+    assert_eq!(scene.on_its_way(), [["/meta/connect"], ["/a"]]);
+    scene.answer(good);
+    assert_eq!(scene.sent[1].transport, WebSocket, "the connect goes over the better one");
+    publish(&mut scene, 2);
+    publish(&mut scene, 3);
+    assert_eq!(scene.on_its_way(), [["/a"], ["/meta/connect"]]);
+    scene.answer(good);
+    assert!(scene.outcome(1).is_ok());
+    assert_eq!(scene.on_its_way(), [vec!["/meta/connect"], vec!["/a", "/a"]]);
+    assert_eq!(scene.sent[1].transport, WebSocket);
+    publish(&mut scene, 4);
+    assert_eq!(scene.sent.len(), 3, "over one WebSocket nothing waits");
+}
+
+/// A client over long-polling that has seen by now that a WebSocket would work.
+fn promoted() -> Scene {
+    let mut scene = Scene::new(&[WebSocket, LongPolling], |config| {
+        config.probe_interval = SECOND;
+    });
+    scene.input(|machine, now| machine.handshake(Message::default(), 0, now));
+    scene.fail(FailureKind::Status, Some(403));
+    scene.answer(handshaken);
+    scene.answer(good);
+    scene.pass(SECOND);
+    assert_eq!(scene.probes, 1);
+    scene.input(|machine, now| machine.probed(WebSocket, true, now));
+    scene
+}
+
+#[test]
 fn the_servers_interval_is_kept() {
     let mut scene = Scene::connected(LongPolling, |_| {});
     scene.answer(|reply| {
