@@ -58,7 +58,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.input(|machine, now| machine.abort(now));
+        self.0.input(|machine, now| machine.abort("the client was dropped", now));
     }
 }
 
@@ -101,12 +101,11 @@ impl BayeuxClient {
     /// [`wait_for`](Self::wait_for) and [`states`](Self::states) tell when it succeeds, and
     /// [`abort`](Self::abort) ends it.
     ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime.
+    /// The client lives in the tokio runtime that this is called in, and is disconnected when that ends.
+    /// Outside one, the reply is [`RequestError::NoRuntime`].
     pub fn handshake_with(&self, template: Message) -> Reply {
         let (waiter, reply) = Reply::new();
-        self.shared().input(|machine, now| machine.handshake(template, waiter, now));
+        self.shared().begin(template, waiter);
         reply
     }
 
@@ -120,7 +119,7 @@ impl BayeuxClient {
 
     /// Ends the session without a word to the server, whose end of it expires. All that waits fails.
     pub fn abort(&self) {
-        self.shared().input(|machine, now| machine.abort(now));
+        self.shared().input(|machine, now| machine.abort("the client was aborted", now));
     }
 
     /// Returns the channel of this name.

@@ -28,7 +28,9 @@ pub struct Config {
     /// How long a reply may take (`maxNetworkDelay`), beyond the time that the server holds a connect.
     /// By default 15 s over WebSocket and 10 s otherwise.
     pub max_network_delay: Option<Duration>,
-    /// The largest message that is sent, in bytes (`maxSendBayeuxMessageSize`); 1 MiB by default.
+    /// The largest request or WebSocket message that is sent, in bytes (`maxSendBayeuxMessageSize`); 1 MiB
+    /// by default, as much as a server takes by default. A message that does not fit fails; a batch that
+    /// does not goes in several.
     pub max_send_message_size: usize,
     /// How many requests may be without a reply, those included that wait to be sent; 65,536 by
     /// default.

@@ -1,7 +1,10 @@
 //! Calls the application's listeners, one message after the other, in a task of their own: a listener
 //! may wait for a reply that the driver has yet to read.
 
-use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use bayeux_api::{
     ChannelId, Message,
@@ -13,30 +16,53 @@ use crate::{
     State,
     channel::Channel,
     client::Owner,
+    driver::incoming,
     shared::{Members, Shared},
     weight::weight,
 };
 
 /// What the listeners are to be told.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub(crate) enum Event {
-    /// A message arrived, or a request failed.
+    /// A message arrived.
     Message(Message),
+    /// A request failed, which the extensions have not seen yet.
+    Failed(Message),
     /// The state changed.
     State(State),
     /// Nobody is subscribed to the channel any more.
     Unsubscribed(String),
 }
 
-/// How much may wait for the listeners, in bytes. While more does, nothing is read.
-pub(crate) const BACKLOG: usize = 4 * 1024 * 1024;
+/// What waits for the listeners of one session, in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog(AtomicUsize);
+
+impl Backlog {
+    /// Whether more may wait. While it may not, nothing is read.
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.load(Relaxed) <= BACKLOG
+    }
+
+    pub(crate) fn add(&self, events: &[Event]) {
+        self.0.fetch_add(events.iter().map(Event::size).sum(), Relaxed);
+    }
+
+    /// Returns whether there is room again.
+    fn remove(&self, size: usize) -> bool {
+        let before = self.0.fetch_sub(size, Relaxed);
+        before > BACKLOG && before - size <= BACKLOG
+    }
+}
+
+/// How much may wait for the listeners, in bytes.
+const BACKLOG: usize = 4 * 1024 * 1024;
 
 impl Event {
     /// Returns about how much memory this takes.
     pub(crate) fn size(&self) -> usize {
         let held = match self {
-            Self::Message(message) => weight(message),
+            Self::Message(message) | Self::Failed(message) => weight(message),
             Self::Unsubscribed(channel) => channel.len(),
             Self::State(_) => 0,
         };
@@ -48,21 +74,47 @@ impl Event {
 pub(crate) async fn dispatch(
     shared: Arc<Shared>,
     owner: Weak<Owner>,
+    backlog: Arc<Backlog>,
     mut events: mpsc::UnboundedReceiver<Vec<Event>>,
 ) {
+    let telling = Telling(Some(shared.clone()));
     let _turn = shared.telling.lock().await;
     while let Some(events) = events.recv().await {
         for event in events {
             let size = event.size();
             match event {
                 Event::Message(message) => tell(&shared, &owner, &message).await,
+                Event::Failed(message) => {
+                    let seen = incoming(shared.extensions.members(), vec![message]).await;
+                    for message in seen.kept {
+                        tell(&shared, &owner, &message).await;
+                    }
+                }
                 Event::State(state) => drop(shared.settled.send_replace(state)),
                 Event::Unsubscribed(channel) => shared.forget_subscribers(&channel),
             }
-            let before = shared.backlog.fetch_sub(size, Relaxed);
-            if before > BACKLOG && before - size <= BACKLOG {
+            if backlog.remove(size) {
                 shared.wake.notify_one();
             }
+        }
+    }
+    telling.end();
+}
+
+/// Whoever tells the listeners. If it goes before it has told everything, with its runtime, the streams
+/// end all the same.
+struct Telling(Option<Arc<Shared>>);
+
+impl Telling {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.settle();
         }
     }
 }

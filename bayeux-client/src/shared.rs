@@ -4,16 +4,17 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use bayeux_api::{
-    Attributes, ChannelId, ConnectionType,
-    client::{ClientExtension, InProcess, MessageListener},
+    Attributes, ChannelId, ConnectionType, Message,
+    client::{ClientExtension, InProcess, MessageListener, RequestError},
     implement::{Listeners, lock},
 };
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     time::Instant,
 };
@@ -48,8 +49,6 @@ pub(crate) struct Shared {
     last_member: AtomicU64,
     /// Held by whoever tells the listeners: those of a new session hear after the old one's end.
     pub(crate) telling: tokio::sync::Mutex<()>,
-    /// The bytes that wait for the listeners.
-    pub(crate) backlog: AtomicUsize,
 }
 
 struct Core {
@@ -96,15 +95,19 @@ impl Shared {
             owner: OnceLock::new(),
             last_member: AtomicU64::new(0),
             telling: tokio::sync::Mutex::default(),
-            backlog: AtomicUsize::new(0),
         }
     }
 
+    /// Starts a session, in the runtime of the caller.
+    pub(crate) fn begin(self: &Arc<Self>, template: Message, waiter: Waiter) {
+        if Handle::try_current().is_err() {
+            let _ = waiter.send(Err(RequestError::NoRuntime));
+            return;
+        }
+        self.input(|machine, now| machine.handshake(template, waiter, now));
+    }
+
     /// Enters the machine, and sees to it that what comes of it is done.
-    ///
-    /// # Panics
-    ///
-    /// When the session starts outside a tokio runtime.
     pub(crate) fn input<R>(
         self: &Arc<Self>,
         input: impl FnOnce(&mut Machine<Waiter>, std::time::Instant) -> R,
@@ -117,7 +120,7 @@ impl Shared {
         } else if core.machine.state() != State::Disconnected {
             core.is_driven = true;
             drop(core);
-            Driver::spawn(self.clone());
+            Driver::spawn(Driven { shared: self.clone(), is_over: false });
         } else {
             let outputs = core.machine.take_outputs();
             drop(core);
@@ -152,6 +155,26 @@ impl Shared {
         }
     }
 
+    /// Ends the session, since nobody does what the machine says any more.
+    fn abandon(&self) {
+        let mut core = lock(&self.core);
+        core.is_driven = false;
+        core.machine.abort("the client's runtime has ended", Instant::now().into_std());
+        let outputs = core.machine.take_outputs();
+        drop(core);
+        self.network.clear();
+        outputs.into_iter().for_each(resolve);
+        self.state.send_replace(State::Disconnected);
+        self.settle();
+    }
+
+    /// Has the listeners' end know what nobody has told it.
+    pub(crate) fn settle(&self) {
+        let channels: Vec<_> = lock(&self.channels).keys().cloned().collect();
+        channels.iter().for_each(|channel| self.forget_subscribers(channel));
+        self.settled.send_replace(*self.state.borrow());
+    }
+
     pub(crate) fn set_owner(&self, owner: Weak<Owner>) {
         let _ = self.owner.set(owner);
     }
@@ -167,6 +190,28 @@ impl Shared {
     /// Returns who listens on a channel, none if nobody ever did.
     pub(crate) fn members(&self, channel: &str) -> Option<Arc<Members>> {
         lock(&self.channels).get(channel).cloned()
+    }
+}
+
+/// What a driver holds as long as it drives the client: if it goes before the session is over, with its
+/// runtime, the client is not left without one.
+pub(crate) struct Driven {
+    pub(crate) shared: Arc<Shared>,
+    is_over: bool,
+}
+
+impl Driven {
+    /// The session is over, and everything is done.
+    pub(crate) fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.shared.abandon();
+        }
     }
 }
 

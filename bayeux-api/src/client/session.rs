@@ -107,6 +107,9 @@ pub enum RequestError {
     /// No answer came in time.
     #[error("no answer came in time")]
     Timeout,
+    /// The client was started outside a tokio runtime, in which alone it can work.
+    #[error("there is no tokio runtime here for the client to work in")]
+    NoRuntime,
     /// More requests wait for their replies than the client's configuration allows.
     #[error("too many requests wait for their replies")]
     QueueFull,

@@ -2,14 +2,16 @@
 //! machine says, and tells it what comes of that.
 
 mod ask;
+mod extend;
 mod receive;
 mod send;
 
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
-    pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    task::Poll,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -18,31 +20,51 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Sleep};
 
-use self::send::NORMAL;
+pub(crate) use self::extend::incoming;
+use self::{
+    extend::Extended,
+    receive::Arrived,
+    send::{Leaving, NORMAL},
+};
 use crate::{
-    dispatch::{BACKLOG, Event, dispatch},
+    dispatch::{Backlog, Event, dispatch},
     proto::Output,
     reply::Waiter,
-    shared::Shared,
+    shared::{Driven, Shared},
     transport::Socket,
 };
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// An answer over a transport that answers each request.
-type Answer = (u64, ConnectionType, Result<Bytes, TransportFailure>);
+/// What came of an exchange over a transport that answers each request.
+type Answer = (u64, ConnectionType, Answers);
+
+/// The answers to the requests of an exchange, mostly one, and why there is none to the next.
+#[derive(Default)]
+struct Answers {
+    bodies: Vec<Bytes>,
+    failure: Option<TransportFailure>,
+}
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// What the listeners are to be told, and the way there.
     events: Vec<Event>,
     listeners: mpsc::UnboundedSender<Vec<Event>>,
+    backlog: Arc<Backlog>,
     answers: FuturesUnordered<Boxed<Option<Answer>>>,
+    /// Answers that have arrived, one for each exchange at most.
+    unread: VecDeque<Answer>,
     cancels: Vec<(u64, tokio::sync::oneshot::Sender<()>)>,
     socket: Link,
+    arrived: Option<Arrived>,
+    leaving: VecDeque<Leaving>,
     credentials: Option<Boxed<Result<Message, String>>>,
     probe: Option<Boxed<Result<Socket, TransportFailure>>>,
     timer: Pin<Box<Sleep>>,
+    /// Whether anything is read.
+    reads: bool,
+    reads_first: bool,
 }
 
 /// The WebSocket, which is opened when there is something to send.
@@ -60,44 +82,59 @@ enum Happened {
     Answer(Answer),
     Opened(Result<Socket, TransportFailure>),
     Frame(Result<Bytes, TransportFailure>),
+    /// The extensions have seen what arrived.
+    Seen(Extended),
+    /// The extensions have seen what is to be sent.
+    Extended(Extended),
     Credentials(Result<Message, String>),
     Probed(Result<Socket, TransportFailure>),
 }
 
 impl Driver {
-    pub(crate) fn spawn(shared: Arc<Shared>) {
-        let (listeners, events) = mpsc::unbounded_channel();
-        let owner = shared.owner();
-        tokio::spawn(dispatch(shared.clone(), owner, events));
-        let driver = Self {
-            shared,
-            events: Vec::new(),
-            listeners,
-            answers: FuturesUnordered::new(),
-            cancels: Vec::new(),
-            socket: Link::Closed,
-            credentials: None,
-            probe: None,
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
-        };
-        tokio::spawn(driver.run());
+    /// Starts to drive a client, in the runtime of the caller.
+    pub(crate) fn spawn(driven: Driven) {
+        tokio::spawn(async move {
+            let shared = driven.shared.clone();
+            let (listeners, events) = mpsc::unbounded_channel();
+            let backlog = Arc::<Backlog>::default();
+            let owner = shared.owner();
+            tokio::spawn(dispatch(shared.clone(), owner, backlog.clone(), events));
+            let driver = Self {
+                shared,
+                events: Vec::new(),
+                listeners,
+                backlog,
+                answers: FuturesUnordered::new(),
+                unread: VecDeque::new(),
+                cancels: Vec::new(),
+                socket: Link::Closed,
+                arrived: None,
+                leaving: VecDeque::new(),
+                credentials: None,
+                probe: None,
+                timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+                reads: true,
+                reads_first: false,
+            };
+            driver.run().await;
+            driven.end();
+        });
     }
 
     async fn run(mut self) {
-        while let Some((outputs, deadline)) = self.shared.take_outputs() {
-            if !outputs.is_empty() {
-                for output in outputs {
-                    self.perform(output).await;
-                }
-                continue;
+        loop {
+            self.tell_listeners();
+            self.heed_backlog();
+            let Some((outputs, deadline)) = self.shared.take_outputs() else { return };
+            if outputs.is_empty() {
+                let happened = self.wait(deadline).await;
+                self.handle(happened);
             }
-            let happened = self.wait(deadline).await;
-            self.handle(happened).await;
+            outputs.into_iter().for_each(|output| self.perform(output));
         }
-        self.tell_listeners();
     }
 
-    /// Waits for the next thing to happen. Nothing is read while the listeners have too much to do.
+    /// Waits for the next thing to happen. What is read has its turn first or last, in alternation.
     async fn wait(&mut self, deadline: Option<Instant>) -> Happened {
         if let Some(deadline) = deadline {
             let deadline = tokio::time::Instant::from_std(deadline);
@@ -105,53 +142,102 @@ impl Driver {
                 self.timer.as_mut().reset(deadline);
             }
         }
-        self.tell_listeners();
-        let has_room = self.shared.backlog.load(Relaxed) <= BACKLOG;
-        let Self { shared, answers, socket, credentials, probe, timer, .. } = self;
-        let read = poll_fn(|context| {
-            // Behind one that was cancelled others may be ready.
-            while let Poll::Ready(Some(answer)) = answers.poll_next_unpin(context) {
-                if let Some(answer) = answer {
-                    return Poll::Ready(Happened::Answer(answer));
-                }
-            }
-            match socket {
-                Link::Closed => Poll::Pending,
-                Link::Opening(opening, _) => opening.as_mut().poll(context).map(Happened::Opened),
-                Link::Open(socket) => {
-                    let frame = socket.poll_receive(context);
-                    frame.map(|frame| Happened::Frame(frame.map(Bytes::from)))
-                }
-            }
-        });
-        let application = poll_fn(|context| {
-            if let Some(Poll::Ready(fields)) =
-                credentials.as_mut().map(|it| it.as_mut().poll(context))
+        self.reads_first = !self.reads_first;
+        let shared = self.shared.clone();
+        let mut woken = pin!(shared.wake.notified());
+        poll_fn(|context| {
+            if self.reads_first
+                && let Poll::Ready(happened) = self.poll_transports(context)
             {
-                return Poll::Ready(Happened::Credentials(fields));
+                return Poll::Ready(happened);
             }
-            match probe {
-                Some(probe) => probe.as_mut().poll(context).map(Happened::Probed),
-                None => Poll::Pending,
+            if woken.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Happened::Woken);
             }
-        });
-        tokio::select! {
-            () = shared.wake.notified() => Happened::Woken,
-            () = timer.as_mut(), if deadline.is_some() => Happened::Time,
-            happened = application => happened,
-            happened = read, if has_room => happened,
+            if deadline.is_some() && self.timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Happened::Time);
+            }
+            if let Poll::Ready(happened) = self.poll_application(context) {
+                return Poll::Ready(happened);
+            }
+            self.poll_transports(context)
+        })
+        .await
+    }
+
+    /// Sends what is to be sent, and reads what has arrived if the listeners have not too much to do.
+    fn poll_transports(&mut self, context: &mut Context<'_>) -> Poll<Happened> {
+        // Behind one that was cancelled others may be ready.
+        while let Poll::Ready(Some(answer)) = self.answers.poll_next_unpin(context) {
+            self.unread.extend(answer);
+        }
+        if self.reads
+            && let Some(answer) = self.unread.pop_front()
+        {
+            return Poll::Ready(Happened::Answer(answer));
+        }
+        match &mut self.socket {
+            Link::Closed => Poll::Pending,
+            Link::Opening(opening, _) => opening.as_mut().poll(context).map(Happened::Opened),
+            Link::Open(socket) if self.reads => {
+                let frame = socket.poll_receive(context);
+                frame.map(|frame| Happened::Frame(frame.map(Bytes::from)))
+            }
+            Link::Open(socket) => {
+                socket.poll_send(context);
+                Poll::Pending
+            }
         }
     }
 
-    async fn handle(&mut self, happened: Happened) {
+    /// Lets the application do its part: extensions and credentials.
+    fn poll_application(&mut self, context: &mut Context<'_>) -> Poll<Happened> {
+        if let Some(arrived) = &mut self.arrived
+            && let Poll::Ready(extended) = arrived.work.as_mut().poll(context)
+        {
+            return Poll::Ready(Happened::Seen(extended));
+        }
+        if let Some(leaving) = self.leaving.front_mut()
+            && let Poll::Ready(extended) = leaving.work.as_mut().poll(context)
+        {
+            return Poll::Ready(Happened::Extended(extended));
+        }
+        if let Some(credentials) = &mut self.credentials
+            && let Poll::Ready(fields) = credentials.as_mut().poll(context)
+        {
+            return Poll::Ready(Happened::Credentials(fields));
+        }
+        match &mut self.probe {
+            Some(probe) => probe.as_mut().poll(context).map(Happened::Probed),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Reads nothing while the listeners have too much to do, or the extensions have to see what was read
+    /// before.
+    fn heed_backlog(&mut self) {
+        let reads = self.arrived.is_none() && self.backlog.has_room();
+        if reads == self.reads {
+            return;
+        }
+        self.reads = reads;
+        self.shared.input(|machine, now| match reads {
+            true => machine.go_on_reading(now),
+            false => machine.stop_reading(now),
+        });
+    }
+
+    fn handle(&mut self, happened: Happened) {
         match happened {
             Happened::Woken => {}
             Happened::Time => self.shared.input(|machine, now| machine.tick(now)),
-            Happened::Answer((exchange, transport, result)) => {
-                self.answered(exchange, transport, result).await;
+            Happened::Answer((exchange, transport, answers)) => {
+                self.answered(exchange, transport, answers);
             }
             Happened::Opened(result) => self.opened(result),
-            Happened::Frame(result) => self.framed(result).await,
+            Happened::Frame(result) => self.framed(result),
+            Happened::Seen(extended) => self.seen(extended),
+            Happened::Extended(extended) => self.extended(extended),
             Happened::Credentials(fields) => {
                 self.credentials = None;
                 self.shared.input(|machine, now| machine.credentials(fields, now));
@@ -160,25 +246,23 @@ impl Driver {
         }
     }
 
-    async fn perform(&mut self, output: Output<Waiter>) {
+    fn perform(&mut self, output: Output<Waiter>) {
         match output {
             Output::Credentials => self.ask_credentials(),
             Output::Send { exchange, transport, url, messages } => {
-                self.send(exchange, transport, url, messages).await;
+                self.send(exchange, transport, url, messages);
             }
             Output::Cancel(exchange) => {
                 self.cancels.retain(|(id, _)| *id != exchange);
                 // Nor is the connection used again over which nothing came.
                 self.shared.network.close_idle();
+                self.forget_failed();
             }
             Output::Overdue(exchange) => self.overdue(exchange),
             Output::Decide(info) => self.decide(*info),
             Output::Resolve(waiter, outcome) => drop(waiter.send(outcome)),
             Output::Notify(message) => self.events.push(Event::Message(message)),
-            Output::Failed(message) => {
-                let told = self.extend_incoming(vec![message]).await;
-                self.events.extend(told.into_iter().map(Event::Message));
-            }
+            Output::Failed(message) => self.events.push(Event::Failed(message)),
             Output::State(state) => {
                 self.shared.state.send_replace(state);
                 self.events.push(Event::State(state));
@@ -188,7 +272,10 @@ impl Driver {
                 let network = self.shared.network.clone();
                 self.probe = Some(Box::pin(async move { network.open_websocket(&url).await }));
             }
-            Output::Leave(ConnectionType::WebSocket) => self.close_socket(NORMAL, "Leave"),
+            Output::Leave(ConnectionType::WebSocket) => {
+                self.close_socket(NORMAL, "Leave");
+                self.forget_failed();
+            }
             Output::Leave(
                 ConnectionType::LongPolling
                 | ConnectionType::CallbackPolling
@@ -204,7 +291,7 @@ impl Driver {
             return;
         }
         let events = std::mem::take(&mut self.events);
-        self.shared.backlog.fetch_add(events.iter().map(Event::size).sum(), Relaxed);
+        self.backlog.add(&events);
         let _ = self.listeners.send(events);
     }
 

@@ -1,39 +1,63 @@
 //! What the driver receives: decoded, past the extensions, for the machine.
 
 use bayeux_api::{
-    ConnectionType, DecodeError, Flow, Limits, Message,
+    ConnectionType, DecodeError, Limits, Message,
     client::{FailureKind, TransportFailure},
     decode,
     implement::Hook,
 };
 use bytes::Bytes;
 
-use super::{Driver, Link, send::PROTOCOL};
+use super::{
+    Answers, Boxed, Driver, Link,
+    extend::{self, Extended},
+    send::PROTOCOL,
+};
 use crate::transport::Socket;
+
+/// What has arrived and is with the extensions. Nothing more is read meanwhile.
+pub(super) struct Arrived {
+    transport: ConnectionType,
+    ended: Option<Ended>,
+    pub(super) work: Boxed<Extended>,
+}
+
+/// The end of an exchange, behind what arrived in its answer.
+struct Ended {
+    exchange: u64,
+    failure: Option<TransportFailure>,
+}
 
 impl Driver {
     /// Takes an answer, also one that has been given in another: there may be more in it.
-    pub(super) async fn answered(
-        &mut self,
-        exchange: u64,
-        transport: ConnectionType,
-        result: Result<Bytes, TransportFailure>,
-    ) {
+    pub(super) fn answered(&mut self, exchange: u64, transport: ConnectionType, answers: Answers) {
         let before = self.cancels.len();
         self.cancels.retain(|(id, _)| *id != exchange);
         if self.cancels.len() == before {
             return;
         }
-        let result = match result.and_then(|bytes| self.read(&bytes, transport)) {
-            Ok(messages) => {
-                self.receive(messages, transport).await;
-                Ok(())
+        let mut failure = answers.failure;
+        let mut messages = Vec::new();
+        for body in &answers.bodies {
+            match self.read(body, transport) {
+                Ok(read) if messages.is_empty() => messages = read,
+                Ok(read) => messages.extend(read),
+                Err(unreadable) => failure = failure.or(Some(unreadable)),
             }
-            Err(failure) => {
-                self.tell_failure(&failure, exchange);
-                Err(failure)
-            }
-        };
+        }
+        let is_read = !messages.is_empty() || failure.is_none();
+        let ended = Ended { exchange, failure };
+        if is_read {
+            self.receive(messages, transport, Some(ended));
+        } else {
+            self.end(ended);
+        }
+    }
+
+    /// Nothing more of an exchange will come.
+    fn end(&mut self, Ended { exchange, failure }: Ended) {
+        failure.iter().for_each(|failure| self.tell_failure(failure, exchange));
+        let result = failure.map_or(Ok(()), Err);
         self.shared.input(|machine, now| machine.ended(exchange, result, now));
     }
 
@@ -50,10 +74,10 @@ impl Driver {
         }
     }
 
-    pub(super) async fn framed(&mut self, result: Result<Bytes, TransportFailure>) {
+    pub(super) fn framed(&mut self, result: Result<Bytes, TransportFailure>) {
         let transport = ConnectionType::WebSocket;
         match result.and_then(|bytes| self.read(&bytes, transport)) {
-            Ok(messages) => self.receive(messages, transport).await,
+            Ok(messages) => self.receive(messages, transport, None),
             Err(failure) => {
                 match failure.websocket_code {
                     // The server closed it, or it is gone.
@@ -94,40 +118,33 @@ impl Driver {
         decode(bytes, &limits).map_err(|error| unreadable(&error, bytes, transport))
     }
 
-    async fn receive(&mut self, messages: Vec<Message>, transport: ConnectionType) {
+    fn receive(&mut self, messages: Vec<Message>, transport: ConnectionType, ended: Option<Ended>) {
         let hook = Hook("TransportListener::messages", transport.as_str());
         for listener in self.shared.transport_listeners.members().iter() {
             listener.tell(hook, |it| it.messages(&messages));
         }
-        let messages = self.extend_incoming(messages).await;
-        self.shared.input(|machine, now| machine.received(messages, transport, now));
+        let extensions = &self.shared.extensions;
+        if extensions.is_empty() {
+            return self.take_in(Extended::unseen(messages), transport, ended);
+        }
+        let work = Box::pin(extend::incoming(extensions.members(), messages));
+        self.arrived = Some(Arrived { transport, ended, work });
     }
 
-    pub(super) async fn extend_incoming(&mut self, mut messages: Vec<Message>) -> Vec<Message> {
-        let extensions = self.shared.extensions.members();
-        if extensions.is_empty() {
-            return messages;
+    /// The extensions have done with what arrived.
+    pub(super) fn seen(&mut self, extended: Extended) {
+        if let Some(Arrived { transport, ended, .. }) = self.arrived.take() {
+            self.take_in(extended, transport, ended);
         }
-        let mut kept = Vec::with_capacity(messages.len());
-        for mut message in messages.drain(..) {
-            let id = message.id.clone();
-            let is_reply = message.is_meta() || message.is_publish_reply();
-            let mut flow = Flow::Continue;
-            for extension in extensions.iter() {
-                let hook = Hook("ClientExtension::incoming", "");
-                let shown = extension.wait(hook, |it| it.incoming(&mut message)).await;
-                flow = shown.unwrap_or(Flow::Stop);
-                if flow == Flow::Stop {
-                    break;
-                }
-            }
-            match (flow, id) {
-                (Flow::Continue, _) => kept.push(message),
-                (Flow::Stop, Some(id)) if is_reply => self.deleted(&id),
-                (Flow::Stop, _) => {}
-            }
+    }
+
+    fn take_in(&mut self, extended: Extended, transport: ConnectionType, ended: Option<Ended>) {
+        extended.deleted.iter().for_each(|id| self.deleted(id));
+        let messages = extended.kept;
+        self.shared.input(|machine, now| machine.received(messages, transport, now));
+        if let Some(ended) = ended {
+            self.end(ended);
         }
-        kept
     }
 }
 

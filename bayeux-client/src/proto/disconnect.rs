@@ -32,14 +32,13 @@ impl<T> Machine<T> {
         }
     }
 
-    /// Ends the session without a word to the server.
-    pub(crate) fn abort(&mut self, now: Instant) {
+    /// Ends the session without a word to the server, for this reason.
+    pub(crate) fn abort(&mut self, reason: &str, now: Instant) {
         if matches!(self.phase, Phase::Disconnected) {
             return;
         }
         let transport = self.negotiation.current();
-        let failure =
-            TransportFailure::new(transport, FailureKind::Aborted, "the client was aborted");
+        let failure = TransportFailure::new(transport, FailureKind::Aborted, reason);
         self.terminate(&RequestError::Failed(failure), now);
         if !matches!(self.phase, Phase::Disconnected) {
             self.finish();
@@ -111,6 +110,7 @@ impl<T> Machine<T> {
         self.failures = Failures::default();
         self.promoted = None;
         self.is_probing = false;
+        self.reading = super::reading::Reading::GoesOn;
         self.batch = 0;
         self.outputs.push(Output::Close);
         self.enter(Phase::Disconnected);

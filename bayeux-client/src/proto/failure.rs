@@ -9,7 +9,7 @@ use bayeux_api::{
 
 use super::{
     Decision, Kind, LONGEST, Machine, Output, Pending, Phase, SHORTEST, Step, Timer, What,
-    failed_reply, servers::Next,
+    failed_reply, reading::Reading, servers::Next,
 };
 use crate::{Backoff, FailureInfo};
 
@@ -54,6 +54,10 @@ impl<T> Machine<T> {
     /// The listeners were asked about a late answer: they wait for `more`, or no longer.
     pub(crate) fn overdue(&mut self, exchange: u64, more: Option<Duration>, now: Instant) {
         let Some(late) = self.exchanges.get_mut(&exchange) else { return };
+        // Reading has stopped since.
+        if self.reading != Reading::GoesOn && late.kind != Kind::Plain {
+            return;
+        }
         if let Some(more) = more.filter(|more| !more.is_zero()) {
             late.deadline = now + more.min(LONGEST);
             self.timers.insert((late.deadline, Timer::Exchange(exchange)));

@@ -21,6 +21,7 @@ mod disconnect;
 mod failure;
 mod handshake;
 mod negotiation;
+mod reading;
 mod receive;
 mod request;
 mod servers;
@@ -40,8 +41,8 @@ use bayeux_api::{
 use url::Url;
 
 use self::{
-    ack::Acknowledgement, negotiation::Negotiation, request::Request, servers::Servers,
-    subscriptions::Subscriptions,
+    ack::Acknowledgement, negotiation::Negotiation, reading::Reading, request::Request,
+    servers::Servers, subscriptions::Subscriptions,
 };
 use crate::{Config, FailureInfo, State};
 
@@ -105,6 +106,9 @@ pub(crate) struct Machine<T> {
     pending: BTreeMap<u64, Pending<T>>,
     exchanges: BTreeMap<u64, Exchange>,
     timers: BTreeSet<(Instant, Timer)>,
+    reading: Reading,
+    /// Requests that wait to be sent while nothing is read fail in time, as far as this one.
+    told_until: u64,
     /// A better transport that has been seen to work, for the next connect.
     promoted: Option<ConnectionType>,
     is_probing: bool,
@@ -198,6 +202,7 @@ struct Exchange {
     transport: ConnectionType,
     /// The requests without a reply.
     left: BTreeSet<u64>,
+    sent: Instant,
     deadline: Instant,
     kind: Kind,
 }
@@ -245,6 +250,8 @@ impl<T> Machine<T> {
             pending: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             timers: BTreeSet::new(),
+            reading: Reading::GoesOn,
+            told_until: 0,
             promoted: None,
             is_probing: false,
             last_id: 0,
@@ -299,7 +306,8 @@ impl<T> Machine<T> {
                 Step::Waiting(until) | Step::Asking(until) => Some(*until),
                 Step::Sent | Step::Deciding(_) => None,
             },
-            Phase::Handshaken { until, .. } | Phase::Terminating(until) => Some(*until),
+            Phase::Handshaken { until, .. } => Some(*until).filter(|_| !self.is_unread()),
+            Phase::Terminating(until) => Some(*until),
             Phase::Disconnected | Phase::Disconnecting => None,
         };
         let timer = self.timers.first().map(|(at, _)| *at);
@@ -320,7 +328,7 @@ impl<T> Machine<T> {
                 self.send_connect(now);
             }
             // What comes now comes late: without the acknowledgement of it, it comes again.
-            Phase::Handshaken { until, .. } if *until <= now => {
+            Phase::Handshaken { until, .. } if *until <= now && !self.is_unread() => {
                 self.ack.lost();
                 self.start_connecting(now);
             }
@@ -343,6 +351,7 @@ impl<T> Machine<T> {
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
+                Timer::Exchange(late) if self.is_unread() => self.wait_no_longer(late, now),
                 Timer::Exchange(exchange) => self.outputs.push(Output::Overdue(exchange)),
                 Timer::Call(call) => {
                     if let Some(waiter) = self.take_call(call) {
@@ -387,8 +396,10 @@ impl<T> Machine<T> {
             left.insert(id);
             messages.push(message);
         }
-        self.timers.insert((deadline, Timer::Exchange(exchange)));
-        self.exchanges.insert(exchange, Exchange { transport, left, deadline, kind });
+        if kind == Kind::Plain || self.reading == Reading::GoesOn {
+            self.timers.insert((deadline, Timer::Exchange(exchange)));
+        }
+        self.exchanges.insert(exchange, Exchange { transport, left, sent: now, deadline, kind });
         let url = self.servers.current().clone();
         self.outputs.push(Output::Send { exchange, transport, url, messages });
     }

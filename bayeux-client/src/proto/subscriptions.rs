@@ -69,6 +69,16 @@ impl<T> Subscriptions<T> {
         }
     }
 
+    /// Takes who waits for `request`, which may still be answered.
+    pub(crate) fn take_waiting(&mut self, channel: &str, request: u64) -> Vec<T> {
+        match self.0.get_mut(channel).map(|entry| &mut entry.step) {
+            Some(Step::Asked { request: asked, waiting }) if *asked == request => {
+                std::mem::take(waiting)
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     /// `request` failed, so nobody is subscribed. Returns who waits for it, if it is the last.
     pub(crate) fn refused(&mut self, channel: &str, request: u64) -> Option<Vec<T>> {
         let entry = self.0.get_mut(channel).filter(|entry| entry.is_asked_by(request))?;

@@ -6,3 +6,4 @@ mod life;
 mod outages;
 mod scene;
 mod subscribing;
+mod unread;

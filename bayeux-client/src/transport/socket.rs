@@ -71,11 +71,7 @@ impl Socket {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Utf8Bytes, TransportFailure>> {
-        if self.broken.is_none()
-            && let Poll::Ready(Err(error)) = self.poll_write(cx)
-        {
-            self.broken = Some(error);
-        }
+        self.poll_send(cx);
         loop {
             match self.stream.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(Message::Text(text)))) => return Poll::Ready(Ok(text)),
@@ -103,6 +99,15 @@ impl Socket {
                     };
                 }
             }
+        }
+    }
+
+    /// Writes what is queued as far as it goes, and reads nothing. What fails is told when it is read.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) {
+        if self.broken.is_none()
+            && let Poll::Ready(Err(error)) = self.poll_write(cx)
+        {
+            self.broken = Some(error);
         }
     }
 

@@ -1,18 +1,23 @@
 //! Extensions of the client: their order, what they stop and what they change.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
+use async_trait::async_trait;
 use bayeux_client::{
     BayeuxClient, State,
     api::{
         ConnectionType, Flow, Message,
-        client::{ClientSession as _, ClientSessionChannel as _, RequestError},
+        client::{ClientExtension, ClientSession as _, ClientSessionChannel as _, RequestError},
     },
 };
 use serde_json::json;
 use tests::{
     TestServer, arrive, brisk_client, eventually, hooks::Log, over_every_client_transport, within,
 };
+use tokio::sync::Semaphore;
 
 use crate::scene::{Sees, wire};
 
@@ -26,7 +31,49 @@ over_every_client_transport!(
     an_extension_that_is_removed_sees_nothing_more,
     an_extension_that_panics_deletes_the_message_and_no_more,
     one_sees_the_requests_that_fail,
+    one_that_waits_on_the_way_out_keeps_nobody_from_reading,
+    one_that_waits_on_the_way_in_keeps_nobody_from_sending,
 );
+
+/// Waits with the messages of one channel until it is let go on.
+#[derive(Debug)]
+struct Waits {
+    channel: &'static str,
+    gate: Semaphore,
+    waiting: AtomicUsize,
+}
+
+impl Waits {
+    fn on(client: &BayeuxClient, channel: &'static str) -> Arc<Self> {
+        let gate = Semaphore::new(0);
+        let waits = Arc::new(Self { channel, gate, waiting: AtomicUsize::new(0) });
+        client.add_extension(waits.clone()).keep();
+        waits
+    }
+
+    async fn pass(&self, message: &Message) -> Flow {
+        if message.channel() == self.channel {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let _ = self.gate.acquire().await;
+        }
+        Flow::Continue
+    }
+
+    async fn until_one_waits(&self) {
+        eventually("the extension", || self.waiting.load(Ordering::SeqCst) > 0).await;
+    }
+}
+
+#[async_trait]
+impl ClientExtension for Waits {
+    async fn incoming(&self, message: &mut Message) -> Flow {
+        self.pass(message).await
+    }
+
+    async fn outgoing(&self, message: &mut Message) -> Flow {
+        self.pass(message).await
+    }
+}
 
 /// Adds an extension that sees the messages of one channel, arriving or not.
 fn extend(
@@ -194,4 +241,39 @@ async fn one_sees_the_requests_that_fail(transport: ConnectionType) {
     within("the failure", large).await.unwrap_err();
     eventually("the extension sees it", || !log.entries().is_empty()).await;
     assert_eq!(log.entries(), ["failed"]);
+}
+
+async fn one_that_waits_on_the_way_out_keeps_nobody_from_reading(transport: ConnectionType) {
+    let server = TestServer::start(|_| {}).await;
+    let client = server.bayeux_client(transport).await;
+    let mut news = within("subscribe", client.channel("/news").unwrap().subscribe()).await.unwrap();
+    let waits = Waits::on(&client, "/slow");
+    let slow = client.channel("/slow").unwrap().publish(json!(1));
+    let next = client.channel("/news").unwrap().publish(json!("second"));
+    waits.until_one_waits().await;
+    let mut publisher = server.connected(tests::Transport::InProcess).await;
+    publisher.publish("/news", json!("first")).await;
+    assert_eq!(within("the news", news.next()).await.unwrap().data.unwrap(), json!("first"));
+    assert!(news.try_next().is_none(), "nothing overtakes");
+    waits.gate.add_permits(1000);
+    within("the slow one", slow).await.unwrap();
+    within("the next", next).await.unwrap();
+    assert_eq!(within("the news", news.next()).await.unwrap().data.unwrap(), json!("second"));
+}
+
+async fn one_that_waits_on_the_way_in_keeps_nobody_from_sending(transport: ConnectionType) {
+    let server = TestServer::start(|_| {}).await;
+    let client = server.bayeux_client(transport).await;
+    let mut slow = within("subscribe", client.channel("/slow").unwrap().subscribe()).await.unwrap();
+    let waits = Waits::on(&client, "/slow");
+    let mut other = server.connected(tests::Transport::InProcess).await;
+    other.subscribe("/news").await;
+    other.publish("/slow", json!(1)).await;
+    waits.until_one_waits().await;
+    let reply = client.channel("/news").unwrap().publish(json!("news"));
+    assert_eq!(other.message_on("/news").await["data"], "news");
+    waits.gate.add_permits(1000);
+    assert_eq!(within("the message", slow.next()).await.unwrap().data.unwrap(), json!(1));
+    within("the reply", reply).await.unwrap();
+    arrive(&client, State::Connected).await;
 }

@@ -9,7 +9,7 @@ use bayeux_client::{
     },
 };
 use serde_json::json;
-use tests::{TestServer, hooks, hooks::Log, over_every_client_transport, within};
+use tests::{TestServer, every_transport, hooks, hooks::Log, over_every_client_transport, within};
 
 use crate::scene::{Denies, refusal, wire};
 
@@ -18,6 +18,7 @@ over_every_client_transport!(
     what_is_refused_says_why,
     a_wild_channel_cannot_be_published_on,
     what_is_too_large_fails_here_and_the_rest_goes_on,
+    what_the_client_may_send_the_server_takes,
     more_than_the_queue_takes_is_refused_here,
     without_a_session_it_fails,
     what_is_asked_for_during_the_handshake_is_sent_after_it,
@@ -77,6 +78,45 @@ async fn what_is_too_large_fails_here_and_the_rest_goes_on(transport: Connection
     }
     client.configure(|config| config.max_send_message_size = 2000);
     within("it", chat.publish(json!("x".repeat(1000)))).await.unwrap();
+}
+
+async fn what_the_client_may_send_the_server_takes(transport: ConnectionType) {
+    let default = bayeux_server::Config::default().long_polling.max_message_size;
+    assert_eq!(Config::default().max_send_message_size, default);
+    let most = 2000;
+    let server = TestServer::start(|config| {
+        every_transport(config, |transport| transport.max_message_size = most);
+    })
+    .await;
+    let config = Config { max_send_message_size: most, ..Config::default() };
+    let client = server.builder(transport).config(config).build().unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    let chat = client.channel("/chat").unwrap();
+    let (mut taken, mut refused) = (0, 0);
+    for size in most - 100..most - 40 {
+        match within("publish", chat.publish(json!("x".repeat(size)))).await {
+            Ok(_) => taken += 1,
+            Err(RequestError::Failed(failure)) if failure.kind == FailureKind::TooLarge => {
+                assert_eq!(failure.http_code, None, "the server refused {size}");
+                assert_eq!(failure.websocket_code, None, "the server refused {size}");
+                refused += 1;
+            }
+            Err(error) => panic!("the server refused {size}: {error}"),
+        }
+    }
+    assert!(taken > 0 && refused > 0, "{taken} were taken, and {refused} were too large");
+    // What is larger together goes in several requests, in order.
+    let mut messages = within("subscribe", chat.subscribe()).await.unwrap();
+    let batch = client.batch(|| {
+        (0..9).map(|number| chat.publish(json!([number, "x".repeat(700)]))).collect::<Vec<_>>()
+    });
+    for reply in batch {
+        within("the batch", reply).await.unwrap();
+    }
+    for number in 0..9 {
+        let message = within("message", messages.next()).await.unwrap();
+        assert_eq!(message.data.unwrap().value()[0], number);
+    }
 }
 
 async fn more_than_the_queue_takes_is_refused_here(transport: ConnectionType) {

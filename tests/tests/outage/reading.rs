@@ -9,12 +9,14 @@ use std::{
 };
 
 use bayeux_client::{
-    NetworkConfig, State, TransportListener,
+    Config, NetworkConfig, State, TransportListener,
     api::ConnectionType::{self, LongPolling, WebSocket},
 };
 use bayeux_server::api::{Message, server::BayeuxServer as _};
 use serde_json::json;
-use tests::{TestServer, Transport, arrive, scripted::WHILE, within};
+use tests::{
+    TestServer, Transport, arrive, brisk_client, every_transport, scripted::WHILE, within,
+};
 
 const COUNT: usize = 3000;
 
@@ -64,6 +66,61 @@ async fn nothing_is_lost_of_a_stream_that_is_read_late(transport: ConnectionType
     assert_eq!(within("the last", messages.next()).await.unwrap().data.unwrap(), json!("last"));
     arrive(&client, State::Connected).await;
     assert_eq!(server.server.sessions().len(), 2);
+}
+
+/// A stream that is not read for longer than a server may be silent, with 6 MiB waiting.
+async fn a_client_that_reads_nothing_does_not_take_the_server_for_dead(transport: ConnectionType) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |transport| {
+            transport.timeout = Duration::from_millis(500);
+            transport.max_interval = Duration::from_secs(60);
+        });
+        config.websocket.max_queue_bytes = 64 * 1024 * 1024;
+        config.long_polling.max_queue_bytes = 64 * 1024 * 1024;
+    })
+    .await;
+    let delay = Some(Duration::from_millis(200));
+    let config = Config { max_network_delay: delay, ..brisk_client() };
+    let mut network = NetworkConfig::default();
+    network.max_message_size = 64 * 1024 * 1024;
+    let client = server.builder(transport).config(config).network(network).build().unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    arrive(&client, State::Connected).await;
+    let mut states = client.states();
+    states.mark_unchanged();
+    let channel = client.channel("/a").unwrap();
+    let mut messages = within("subscribe", channel.subscribe()).await.unwrap();
+    let publisher = server.connected(Transport::InProcess).await;
+    let from = server.session(&publisher);
+    let padding = "x".repeat(2000);
+    for number in 0..COUNT {
+        let data = json!({ "number": number, "padding": padding });
+        let message = Message::with_data("/a", data);
+        server.server.channel("/a").unwrap().publish(Some(&from), message).await.unwrap();
+        if number % 10 == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    // Longer than the connect is held, and than the network may take.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!states.has_changed().unwrap(), "the client is {}", client.state());
+    for number in 0..COUNT {
+        let message = within("a message", messages.next()).await.unwrap();
+        assert_eq!(message.data.unwrap().value()["number"], number);
+    }
+    within("publish", channel.publish(json!("last"))).await.unwrap();
+    assert_eq!(within("the last", messages.next()).await.unwrap().data.unwrap(), json!("last"));
+    assert_eq!(server.server.sessions().len(), 2);
+}
+
+#[tokio::test]
+async fn the_server_is_not_taken_for_dead_over_websocket() {
+    a_client_that_reads_nothing_does_not_take_the_server_for_dead(WebSocket).await;
+}
+
+#[tokio::test]
+async fn the_server_is_not_taken_for_dead_over_long_polling() {
+    a_client_that_reads_nothing_does_not_take_the_server_for_dead(LongPolling).await;
 }
 
 #[tokio::test]

@@ -173,7 +173,7 @@ fn an_abort_answers_everybody_at_once() {
     scene.input(|machine, now| {
         machine.remote_call(Message::with_data("/service/a", json!(1)), 3, now)
     });
-    scene.input(|machine, now| machine.abort(now));
+    scene.input(|machine, now| machine.abort("aborted", now));
     for waiter in 1..=3 {
         let Err(RequestError::Failed(failure)) = scene.outcome(waiter) else { panic!() };
         assert_eq!(failure.kind, FailureKind::Aborted);
