@@ -39,7 +39,7 @@ use crate::{
         queue::Bounds,
         session::{self as proto, Delivery, Rules},
     },
-    session::{Ended, Origin, Session, Sessions},
+    session::{Ended, Noted, Origin, Session, Sessions},
 };
 
 /// A Bayeux server. Cheap to clone: all clones are the same server, which ends with the last of
@@ -241,8 +241,8 @@ impl Server {
         }
     }
 
-    /// Ends a session and tells whom it concerns; false when somebody else did. Runs to its end even
-    /// if the caller is dropped: half-ended sessions would stay.
+    /// Ends a session and tells whom it concerns; false when somebody else did. It is over before anybody
+    /// is told, however long that takes.
     pub(crate) async fn end_session(
         &self,
         session: &Arc<Session>,
@@ -258,27 +258,18 @@ impl Server {
             Removal::Overflowed => self.0.counters.sessions_overflowed.increment(),
             Removal::Disconnected | Removal::Removed => {}
         }
-        let (server, session) = (self.clone(), session.clone());
-        let end = tokio::spawn(async move { server.end(&session, removal, farewell).await });
-        end.await.is_ok()
+        let noted = self.end(session, removal, farewell);
+        self.tell(session, noted, None).await;
+        true
     }
 
-    async fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) {
-        let seen = session.as_dyn();
-        let hook = Hook("SessionListener::session_removed", session.id());
-        for listener in self.0.session_listeners.members().iter() {
-            listener.wait(hook, |it| it.session_removed(&seen, removal)).await;
-        }
-        let ended: Ended = session.end(removal, farewell.map(Message::freeze));
+    fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) -> Noted {
+        let mut ended: Ended = session.end(removal, farewell.map(Message::freeze));
         ended.wake();
-        for channel in &ended.subscriptions {
-            if channel.remove_subscriber(session.id()) {
-                self.tell_unsubscribed(session, channel, None).await;
-            }
-        }
-        let hook = Hook("ServerSessionListener::removed", session.id());
-        for listener in session.listeners().iter() {
-            listener.wait(hook, |it| it.removed(&seen, removal)).await;
+        ended.subscriptions.retain(|channel| channel.remove_subscriber(session.id()));
+        match self.hears_of_end(session, &ended.subscriptions) {
+            true => session.note_end(removal, ended.subscriptions),
+            false => Noted::default(),
         }
     }
 

@@ -3,6 +3,10 @@
 //! When a method panics, that is logged, and that one call fails: the other listeners are called, and of
 //! what is only told nothing else comes. What a panic means where a method decides something is said
 //! there.
+//!
+//! What happens to one session is told in that order, to all listeners before the next thing is. A
+//! listener may change the session that it is told of, and wait for that: the others hear of it after.
+//! One that does not return holds up only what is still to be told of this session.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -36,7 +40,7 @@ pub trait SessionListener: Send + Sync + fmt::Debug {
     /// A session was added by `message`, whose reply is not made yet.
     async fn session_added(&self, _session: &Arc<dyn ServerSession>, _message: &ServerMessage) {}
 
-    /// A session was removed. It still has its subscriptions.
+    /// A session was removed, and has ended. It still shows its subscriptions.
     async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {}
 }
 

@@ -10,13 +10,13 @@ use bayeux_common::{BayeuxError, ConnectionType, Message};
 use crate::server::BayeuxContext;
 
 /// A message that arrived, together with its reply in the making and what carried it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerMessage {
     /// Boxed, since it goes through many hands, and is large.
     parts: Box<Parts>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     message: Message,
     reply: Message,

@@ -9,7 +9,12 @@ use bayeux_api::{
 };
 use serde_json::json;
 
-use crate::{clock, pipeline::Refusal, server::Server, session::Session};
+use crate::{
+    clock,
+    pipeline::Refusal,
+    server::Server,
+    session::{Event, Noted, Session},
+};
 
 impl Server {
     pub(super) async fn handshake(
@@ -33,13 +38,14 @@ impl Server {
         if self.0.config.acknowledgements && message.ext_field("ack") == Some(json!(true)) {
             session.enable_acknowledgements();
         }
+        // Before anybody can find the session, and end it.
+        let noted = match self.0.session_listeners.is_empty() {
+            true => Noted::default(),
+            false => session.note(Event::Added(message.clone())),
+        };
         self.0.sessions.insert(session.clone());
         tracing::debug!(session = session.id(), "session added");
-        let seen = session.as_dyn();
-        for listener in self.0.session_listeners.members().iter() {
-            let hook = Hook("SessionListener::session_added", session.id());
-            listener.wait(hook, |it| it.session_added(&seen, message)).await;
-        }
+        self.tell(session, noted, Some(message)).await;
         self.0.counters.handshakes.increment();
         self.complete_handshake(session, message);
         Ok(())

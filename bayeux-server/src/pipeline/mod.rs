@@ -12,6 +12,7 @@ mod extend;
 mod handshake;
 mod publish;
 mod subscribe;
+mod tell;
 mod unsubscribe;
 mod validate;
 

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ChannelId,
-    implement::Hook,
-    server::{ServerChannel, ServerMessage, ServerSession},
+    server::{ServerChannel, ServerMessage},
 };
 
 use crate::{
     channel::{Channel, Inserted},
     pipeline::Refusal,
     server::Server,
-    session::Session,
+    session::{Event, Session},
 };
 
 impl Server {
@@ -21,8 +20,9 @@ impl Server {
         session: &Arc<Session>,
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
+        let mut copy = None;
         for id in subscription(message)? {
-            self.subscribe_to(session, &id, message).await?;
+            self.subscribe_to(session, &id, message, &mut copy).await?;
         }
         message.reply_mut().successful = Some(true);
         Ok(())
@@ -33,12 +33,14 @@ impl Server {
         session: &Arc<Session>,
         id: &ChannelId,
         message: &mut ServerMessage,
+        copy: &mut Option<Arc<ServerMessage>>,
     ) -> Result<(), BayeuxError> {
         loop {
             let create = BayeuxError::CreateDenied;
             let channel = self.find_or_create_for(session, id, message, create).await?;
             self.may_subscribe(session, &channel, id, message).await?;
-            match self.subscribe_session(session, &channel, Some(message)).await? {
+            let by = self.hears_of(&channel).then(|| shared(message, copy));
+            match self.subscribe_session(session, &channel, by).await? {
                 // It was swept between the two steps.
                 Inserted::Removed => {}
                 Inserted::New | Inserted::Already | Inserted::TooMany => return Ok(()),
@@ -46,12 +48,13 @@ impl Server {
         }
     }
 
-    /// Subscribes a session without asking whether it may, and tells the listeners.
+    /// Subscribes a session without asking whether it may, and tells the listeners; `by` is the request,
+    /// if there is one and somebody hears of it.
     pub(crate) async fn subscribe_session(
         &self,
         session: &Arc<Session>,
         channel: &Arc<Channel>,
-        message: Option<&ServerMessage>,
+        by: Option<Arc<ServerMessage>>,
     ) -> Result<Inserted, BayeuxError> {
         if channel.id().is_service() {
             return Ok(Inserted::Already);
@@ -61,9 +64,11 @@ impl Server {
         }
         let is_remote = session.origin.transport.is_some();
         let most = if is_remote { self.0.config.max_subscriptions } else { usize::MAX };
-        let inserted = session.subscribe(channel, most).ok_or(BayeuxError::SubscribeFailed)?;
+        let event = self.hears_of(channel).then(|| Event::Subscribed(channel.clone(), by.clone()));
+        let subscribed = session.subscribe(channel, most, event);
+        let (inserted, noted) = subscribed.ok_or(BayeuxError::SubscribeFailed)?;
         match inserted {
-            Inserted::New => self.tell_subscribed(session, channel, message).await,
+            Inserted::New => self.tell(session, noted, by.as_deref()).await,
             Inserted::Already | Inserted::Removed => {}
             Inserted::TooMany => {
                 return Err(BayeuxError::SubscribeDenied("too_many_subscriptions".to_owned()));
@@ -71,26 +76,14 @@ impl Server {
         }
         Ok(inserted)
     }
+}
 
-    async fn tell_subscribed(
-        &self,
-        session: &Arc<Session>,
-        channel: &Arc<Channel>,
-        message: Option<&ServerMessage>,
-    ) {
-        if channel.listeners.is_empty() && self.0.subscription_listeners.is_empty() {
-            return;
-        }
-        let (session, seen): (Arc<dyn ServerSession>, _) = (session.as_dyn(), channel.as_dyn());
-        let hook = Hook("ServerChannelListener::subscribed", channel.id().as_str());
-        for listener in channel.listeners.members().iter() {
-            listener.wait(hook, |it| it.subscribed(&session, &seen, message)).await;
-        }
-        let hook = Hook("SubscriptionListener::subscribed", channel.id().as_str());
-        for listener in self.0.subscription_listeners.members().iter() {
-            listener.wait(hook, |it| it.subscribed(&session, &seen, message)).await;
-        }
-    }
+/// Returns the one copy of a request for those who hear of its subscriptions.
+pub(super) fn shared(
+    message: &ServerMessage,
+    copy: &mut Option<Arc<ServerMessage>>,
+) -> Arc<ServerMessage> {
+    copy.get_or_insert_with(|| Arc::new(message.clone())).clone()
 }
 
 /// Reads which channels a message is about; all have to be valid before the first is touched.

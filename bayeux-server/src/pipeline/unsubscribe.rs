@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError,
-    implement::Hook,
     server::{ServerChannel, ServerMessage},
 };
 
 use crate::{
     channel::Channel,
-    pipeline::{Refusal, subscribe::subscription},
+    pipeline::{
+        Refusal,
+        subscribe::{shared, subscription},
+    },
     server::Server,
-    session::Session,
+    session::{Event, Session},
 };
 
 impl Server {
@@ -21,12 +23,14 @@ impl Server {
         session: &Arc<Session>,
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
+        let mut copy = None;
         for id in subscription(message)? {
             let channel = self.0.channels.get(id.as_str()).ok_or(BayeuxError::ChannelMissing)?;
             if channel.id().is_meta() {
                 return Err(BayeuxError::UnsubscribeFailed.into());
             }
-            self.unsubscribe_session(session, &channel, Some(message)).await;
+            let by = self.hears_of(&channel).then(|| shared(message, &mut copy));
+            self.unsubscribe_session(session, &channel, by).await;
         }
         message.reply_mut().successful = Some(true);
         Ok(())
@@ -37,30 +41,11 @@ impl Server {
         &self,
         session: &Arc<Session>,
         channel: &Arc<Channel>,
-        message: Option<&ServerMessage>,
+        by: Option<Arc<ServerMessage>>,
     ) {
-        if session.unsubscribe(channel) {
-            self.tell_unsubscribed(session, channel, message).await;
-        }
-    }
-
-    pub(crate) async fn tell_unsubscribed(
-        &self,
-        session: &Arc<Session>,
-        channel: &Arc<Channel>,
-        message: Option<&ServerMessage>,
-    ) {
-        if channel.listeners.is_empty() && self.0.subscription_listeners.is_empty() {
-            return;
-        }
-        let (session, seen) = (session.as_dyn(), channel.as_dyn());
-        let hook = Hook("ServerChannelListener::unsubscribed", channel.id().as_str());
-        for listener in channel.listeners.members().iter() {
-            listener.wait(hook, |it| it.unsubscribed(&session, &seen, message)).await;
-        }
-        let hook = Hook("SubscriptionListener::unsubscribed", channel.id().as_str());
-        for listener in self.0.subscription_listeners.members().iter() {
-            listener.wait(hook, |it| it.unsubscribed(&session, &seen, message)).await;
-        }
+        let event =
+            self.hears_of(channel).then(|| Event::Unsubscribed(channel.clone(), by.clone()));
+        let noted = session.unsubscribe(channel, event);
+        self.tell(session, noted, by.as_deref()).await;
     }
 }

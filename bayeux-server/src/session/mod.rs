@@ -10,11 +10,13 @@ mod hooks;
 mod life;
 mod register;
 mod server_session;
+mod tellings;
 
 pub(crate) use carriage::{Tell, Turn};
 pub(crate) use hooks::Hooks;
 pub(crate) use life::Ended;
 pub(crate) use register::Sessions;
+pub(crate) use tellings::{Event, Noted};
 
 use std::{
     fmt,
@@ -33,7 +35,7 @@ use crate::{
     driver::Timer,
     proto::{browsers::BrowserId, session as proto},
     server::Inner,
-    session::carriage::Carried,
+    session::{carriage::Carried, tellings::Tellings},
 };
 
 /// A session of a [`Server`].
@@ -62,6 +64,7 @@ struct Core {
     subscriptions: Vec<Arc<Channel>>,
     /// When the driver next looks at this session.
     timer: Option<Timer>,
+    tellings: Option<Box<Tellings>>,
 }
 
 impl Session {
@@ -71,7 +74,8 @@ impl Session {
         origin: Origin,
         machine: proto::Session,
     ) -> Arc<Self> {
-        let core = Core { machine, carried: None, subscriptions: Vec::new(), timer: None };
+        let core =
+            Core { machine, carried: None, subscriptions: Vec::new(), timer: None, tellings: None };
         Arc::new_cyclic(|me| Self {
             id,
             server,
@@ -117,31 +121,39 @@ impl Session {
 
     // --- subscriptions ---
 
-    /// Records a subscription on both sides, unless the session has `most` of others; none when it has
-    /// ended.
-    pub(crate) fn subscribe(&self, channel: &Arc<Channel>, most: usize) -> Option<Inserted> {
+    /// Records a subscription on both sides, unless the session has `most` of others, and notes it for
+    /// those who hear of it; none when the session has ended.
+    pub(crate) fn subscribe(
+        &self,
+        channel: &Arc<Channel>,
+        most: usize,
+        event: Option<Event>,
+    ) -> Option<(Inserted, Noted)> {
         let mut core = lock(&self.core);
         if !core.machine.is_handshook() {
             return None;
         }
         if core.subscriptions.len() >= most && !channel.has(&self.id) {
-            return Some(Inserted::TooMany);
+            return Some((Inserted::TooMany, Noted::default()));
         }
         let inserted = channel.insert(self.me.upgrade()?);
+        let mut noted = Noted::default();
         if inserted == Inserted::New {
             core.subscriptions.push(channel.clone());
+            noted = event.map(|event| core.note(event)).unwrap_or_default();
         }
-        Some(inserted)
+        Some((inserted, noted))
     }
 
-    /// Takes a subscription back on both sides; false when there is none.
-    pub(crate) fn unsubscribe(&self, channel: &Channel) -> bool {
+    /// Takes a subscription back on both sides, if there is one, and notes that.
+    pub(crate) fn unsubscribe(&self, channel: &Channel, event: Option<Event>) -> Noted {
         let mut core = lock(&self.core);
-        let was_there = channel.remove_subscriber(&self.id);
-        if was_there {
-            core.forget_subscription(channel);
+        // The end of a session ends its subscriptions.
+        if !core.machine.is_handshook() || !channel.remove_subscriber(&self.id) {
+            return Noted::default();
         }
-        was_there
+        core.forget_subscription(channel);
+        event.map(|event| core.note(event)).unwrap_or_default()
     }
 
     pub(crate) fn forget_subscription(&self, channel: &Channel) {

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_api::{implement::Hook, server::ServerSession as _};
-
-use crate::{server::Server, session::Session};
+use crate::{
+    server::Server,
+    session::{Noted, Session},
+};
 
 /// Says that a connect is held when it is made, and that it goes on when it is
 /// [resumed](Self::resume) or, because its connection broke or another took its place, dropped.
@@ -12,18 +13,21 @@ use crate::{server::Server, session::Session};
 pub(crate) struct Suspension {
     server: Server,
     session: Arc<Session>,
+    /// None when nobody was there to hear of it.
+    number: Option<u64>,
     timed_out: bool,
 }
 
 impl Suspension {
     pub(crate) fn new(server: &Server, session: &Arc<Session>, timeout: Duration) -> Self {
         server.0.counters.held_connects.increment();
-        let seen = session.as_dyn();
-        let hook = Hook("ServerSessionListener::suspended", session.id());
-        for listener in session.listeners().iter() {
-            listener.tell(hook, |it| it.suspended(&seen, timeout));
-        }
-        Self { server: server.clone(), session: session.clone(), timed_out: false }
+        let is_heard = !session.listeners().is_empty();
+        let noted = is_heard.then(|| session.note_suspended(timeout)).flatten();
+        let number = noted.map(|(number, noted)| {
+            tell(server, session, &noted);
+            number
+        });
+        Self { server: server.clone(), session: session.clone(), number, timed_out: false }
     }
 
     pub(crate) fn resume(mut self, timed_out: bool) {
@@ -34,10 +38,15 @@ impl Suspension {
 impl Drop for Suspension {
     fn drop(&mut self) {
         self.server.0.counters.held_connects.decrement();
-        let (seen, timed_out) = (self.session.as_dyn(), self.timed_out);
-        let hook = Hook("ServerSessionListener::resumed", self.session.id());
-        for listener in self.session.listeners().iter() {
-            listener.tell(hook, |it| it.resumed(&seen, timed_out));
+        if let Some(number) = self.number {
+            let noted = self.session.note_resumed(number, self.timed_out);
+            tell(&self.server, &self.session, &noted);
         }
+    }
+}
+
+fn tell(server: &Server, session: &Arc<Session>, noted: &Noted) {
+    if noted.is_teller {
+        server.begin_telling(session);
     }
 }

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message, meta,
-    server::{BayeuxServer as _, PublishError},
+    server::{
+        BayeuxServer as _, PublishError, Removal, ServerChannel, ServerMessage, ServerSession,
+        SessionListener, SubscriptionListener,
+    },
 };
 use serde_json::json;
 use tests::{
-    TestServer, Transport,
+    TestServer, Transport, eventually,
     hooks::{Log, on_message},
-    over_every_transport,
+    over_every_transport, within,
 };
+use tokio::sync::Semaphore;
 
 over_every_transport!(
     a_stopped_message_is_not_broadcast,
@@ -23,7 +28,38 @@ over_every_transport!(
     a_removed_listener_hears_no_more,
     subscriptions_are_told_to_the_channel_and_then_to_the_server,
     a_listener_may_be_added_while_messages_are_heard,
+    the_end_of_a_session_is_told_after_what_is_being_told,
+    one_that_never_returns_holds_up_no_end_of_a_session,
 );
+
+/// Returns when it is let through.
+#[derive(Debug)]
+struct Waits(Semaphore);
+
+impl Waits {
+    async fn wait(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
+}
+
+#[async_trait]
+impl SubscriptionListener for Waits {
+    async fn subscribed(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+        self.wait().await;
+    }
+}
+
+#[async_trait]
+impl SessionListener for Waits {
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
+        self.wait().await;
+    }
+}
 
 async fn a_stopped_message_is_not_broadcast(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
@@ -200,4 +236,51 @@ async fn a_listener_may_be_added_while_messages_are_heard(transport: Transport) 
     assert_eq!(log.take().len(), 0);
     client.publish("/a", json!(2)).await;
     assert_eq!(log.take().len(), 1);
+}
+
+async fn the_end_of_a_session_is_told_after_what_is_being_told(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let (waits, log) = (Arc::new(Waits(Semaphore::new(0))), Log::default());
+    server.server.add_subscription_listener(waits.clone()).keep();
+    server.server.add_subscription_listener(Arc::new(log.clone())).keep();
+    let mut client = server.handshaken(transport).await;
+    server.server.add_session_listener(Arc::new(log.clone())).keep();
+    let session = server.session(&client);
+    session.add_listener(Arc::new(log.clone())).keep();
+    let subscribe = client.message("/meta/subscribe", &json!({ "subscription": "/a" }));
+    client.send(&[subscribe]);
+    eventually("the subscription", || !session.subscriptions().is_empty()).await;
+    within("the end of the session", session.disconnect()).await;
+    assert!(!session.is_handshook());
+    assert!(server.server.channel("/a").unwrap().subscribers().is_empty());
+    assert_eq!(log.entries(), Vec::<String>::new());
+    waits.0.add_permits(1);
+    log.until("removed Removed").await;
+    let told = [
+        "server: subscribed /a by the client",
+        "Removed session, 1 subscriptions",
+        "server: unsubscribed /a by the server",
+        "removed Removed",
+    ];
+    let mut entries = log.entries();
+    entries.retain(|entry| !entry.starts_with("sends"));
+    assert_eq!(entries, told);
+}
+
+async fn one_that_never_returns_holds_up_no_end_of_a_session(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    server.server.add_session_listener(Arc::new(Waits(Semaphore::new(0)))).keep();
+    for _ in 0..2 {
+        let mut client = server.handshaken(transport).await;
+        client.subscribe("/a").await;
+        let session = server.session(&client);
+        let ended = session.clone();
+        tokio::spawn(async move { ended.disconnect().await });
+        eventually("the end of the session", || !session.is_handshook()).await;
+        let channel = server.server.channel("/a").unwrap();
+        eventually("the subscription to go", || channel.subscribers().is_empty()).await;
+        assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
+        assert_eq!(channel.publish(None, Message::with_data("", json!(1))).await, Ok(false));
+    }
+    assert!(server.server.sessions().is_empty());
 }

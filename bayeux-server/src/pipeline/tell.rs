@@ -1,0 +1,154 @@
+//! Tells the listeners what happened to a session, in the order in which it was noted.
+
+use std::sync::Arc;
+
+use bayeux_api::{
+    implement::Hook,
+    server::{Removal, ServerChannel, ServerMessage, ServerSession},
+};
+use futures_util::FutureExt as _;
+use tokio::runtime::Handle;
+
+use crate::{
+    channel::Channel,
+    server::Server,
+    session::{Event, Noted, Session},
+};
+
+impl Server {
+    /// Has the listeners told what was noted, and waits until they were. If somebody else tells, who may
+    /// be waiting for this very caller, only the request of a client waits, which is `by`.
+    pub(crate) async fn tell(
+        &self,
+        session: &Arc<Session>,
+        noted: Noted,
+        by: Option<&ServerMessage>,
+    ) {
+        let waits = noted.is_teller || by.is_some() && session.is_of_network();
+        if noted.is_teller {
+            self.begin_telling(session);
+        }
+        if let Some(told) = noted.told.filter(|_| waits) {
+            // An error says that it was cancelled by a later one.
+            let _ = told.await;
+        }
+    }
+
+    /// Tells what was noted. It goes on though whoever began it has gone.
+    pub(crate) fn begin_telling(&self, session: &Arc<Session>) {
+        let mut work = Box::pin(tell_all(self.clone(), session.clone()));
+        // Mostly no listener waits.
+        let is_told = work.as_mut().now_or_never().is_some();
+        if !is_told && let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(work);
+        }
+    }
+
+    /// Whether anybody hears of subscriptions to `channel`.
+    pub(crate) fn hears_of(&self, channel: &Channel) -> bool {
+        !channel.listeners.is_empty() || !self.0.subscription_listeners.is_empty()
+    }
+
+    /// Whether anybody hears of the end of `session`, and of its subscriptions to `channels`.
+    pub(crate) fn hears_of_end(&self, session: &Session, channels: &[Arc<Channel>]) -> bool {
+        !self.0.session_listeners.is_empty()
+            || !session.listeners().is_empty()
+            || channels.iter().any(|channel| self.hears_of(channel))
+    }
+
+    async fn tell_one(&self, session: &Arc<Session>, event: &Event) {
+        let (id, seen) = (session.id(), session.as_dyn());
+        match event {
+            Event::Added(message) => {
+                let hook = Hook("SessionListener::session_added", id);
+                for listener in self.0.session_listeners.members().iter() {
+                    listener.wait(hook, |it| it.session_added(&seen, message)).await;
+                }
+            }
+            Event::Subscribed(channel, by) => {
+                self.tell_subscribed(&seen, channel, by.as_deref()).await;
+            }
+            Event::Unsubscribed(channel, by) => {
+                self.tell_unsubscribed(&seen, channel, by.as_deref()).await;
+            }
+            Event::Suspended(timeout) => {
+                let hook = Hook("ServerSessionListener::suspended", id);
+                for listener in session.listeners().iter() {
+                    listener.tell(hook, |it| it.suspended(&seen, *timeout));
+                }
+            }
+            Event::Resumed(timed_out) => {
+                let hook = Hook("ServerSessionListener::resumed", id);
+                for listener in session.listeners().iter() {
+                    listener.tell(hook, |it| it.resumed(&seen, *timed_out));
+                }
+            }
+            Event::Ended(removal, channels) => self.tell_ended(session, *removal, channels).await,
+        }
+    }
+
+    async fn tell_subscribed(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        channel: &Arc<Channel>,
+        by: Option<&ServerMessage>,
+    ) {
+        let (seen, id) = (channel.as_dyn(), channel.id().as_str());
+        let hook = Hook("ServerChannelListener::subscribed", id);
+        for listener in channel.listeners.members().iter() {
+            listener.wait(hook, |it| it.subscribed(session, &seen, by)).await;
+        }
+        let hook = Hook("SubscriptionListener::subscribed", id);
+        for listener in self.0.subscription_listeners.members().iter() {
+            listener.wait(hook, |it| it.subscribed(session, &seen, by)).await;
+        }
+    }
+
+    async fn tell_unsubscribed(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        channel: &Arc<Channel>,
+        by: Option<&ServerMessage>,
+    ) {
+        let (seen, id) = (channel.as_dyn(), channel.id().as_str());
+        let hook = Hook("ServerChannelListener::unsubscribed", id);
+        for listener in channel.listeners.members().iter() {
+            listener.wait(hook, |it| it.unsubscribed(session, &seen, by)).await;
+        }
+        let hook = Hook("SubscriptionListener::unsubscribed", id);
+        for listener in self.0.subscription_listeners.members().iter() {
+            listener.wait(hook, |it| it.unsubscribed(session, &seen, by)).await;
+        }
+    }
+
+    async fn tell_ended(
+        &self,
+        session: &Arc<Session>,
+        removal: Removal,
+        channels: &[Arc<Channel>],
+    ) {
+        let (id, seen) = (session.id(), session.as_dyn());
+        let hook = Hook("SessionListener::session_removed", id);
+        for listener in self.0.session_listeners.members().iter() {
+            listener.wait(hook, |it| it.session_removed(&seen, removal)).await;
+        }
+        session.forget_subscriptions();
+        for channel in channels {
+            self.tell_unsubscribed(&seen, channel, None).await;
+        }
+        let hook = Hook("ServerSessionListener::removed", id);
+        for listener in session.listeners().iter() {
+            listener.wait(hook, |it| it.removed(&seen, removal)).await;
+        }
+    }
+}
+
+async fn tell_all(server: Server, session: Arc<Session>) {
+    while let Some(telling) = session.next_telling() {
+        server.tell_one(&session, &telling.event).await;
+        if let Some(told) = telling.told {
+            // Nobody may wait.
+            let _ = told.send(());
+        }
+    }
+}
