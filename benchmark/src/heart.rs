@@ -47,6 +47,13 @@ impl Heart {
         )
     }
 
+    pub(crate) fn subscribe_to_all(&mut self, channels: &[String]) -> String {
+        let (id, client_id, channels) = (self.next_id(), &self.client_id, channels.join("\",\""));
+        format!(
+            r#"[{{"channel":"/meta/subscribe","id":"{id}","clientId":"{client_id}","subscription":["{channels}"]}}]"#
+        )
+    }
+
     pub(crate) fn disconnect(&mut self) -> String {
         let (id, client_id) = (self.next_id(), &self.client_id);
         format!(r#"[{{"channel":"/meta/disconnect","id":"{id}","clientId":"{client_id}"}}]"#)

@@ -94,15 +94,20 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 pub(crate) struct Used {
     /// The server's; none if its process is not known.
     pub(crate) server: Option<Duration>,
+    /// As much of that as was its own code's.
+    pub(crate) server_user: Option<Duration>,
     pub(crate) generator: Duration,
 }
 
 impl Used {
     /// Returns what was used between two moments.
     pub(crate) fn since(self, before: Self) -> Self {
-        let server = self.server.zip(before.server);
+        let between = |after: Option<Duration>, before: Option<Duration>| {
+            after.zip(before).map(|(after, before)| after.saturating_sub(before))
+        };
         Self {
-            server: server.map(|(after, before)| after.saturating_sub(before)),
+            server: between(self.server, before.server),
+            server_user: between(self.server_user, before.server_user),
             generator: self.generator.saturating_sub(before.generator),
         }
     }
@@ -140,7 +145,8 @@ impl Load {
     /// Returns the processor time that the server and this process have had.
     pub(crate) fn used(&self) -> Result<Used> {
         let generator = Process::new(std::process::id()).cpu()?;
-        Ok(Used { server: self.cpu()?, generator })
+        let server_user = self.process.map(Process::user).transpose()?;
+        Ok(Used { server: self.cpu()?, server_user, generator })
     }
 
     /// Returns the bytes of memory that the server has resident, if its process is known.

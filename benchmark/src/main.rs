@@ -1,7 +1,9 @@
 //! Measures Bayeux servers: what messages, and what sessions that wait, come, go or stall cost them.
 
+mod application;
 mod carrier;
 mod centrifugo;
+mod channels;
 mod churn;
 mod compare;
 mod dialect;
@@ -67,6 +69,8 @@ enum Command {
     Echo(echo::Arguments),
     /// Keeps many sessions that wait for messages which never come.
     Idle(idle::Arguments),
+    /// Subscribes to many channels, each with one subscriber.
+    Channels(channels::Arguments),
     /// Makes sessions that come and go at once.
     Churn(churn::Arguments),
     /// Measures all of it beside other servers, and writes docs/performance.md.
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Fanout(arguments) => generate(fanout::run(arguments)),
         Command::Echo(arguments) => generate(echo::run(arguments)),
         Command::Idle(arguments) => generate(idle::run(arguments)),
+        Command::Channels(arguments) => generate(channels::run(arguments)),
         Command::Churn(arguments) => generate(churn::run(arguments)),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Slow(arguments) => generate(slow::run(arguments)),

@@ -8,6 +8,7 @@ use nix::{
     unistd::Pid,
 };
 use rustix::{
+    param::clock_ticks_per_second,
     process::{Resource, Rlimit, getrlimit, setrlimit},
     thread::{CpuSet, sched_setaffinity},
 };
@@ -34,6 +35,18 @@ impl Process {
         let pid = pid.ok_or(Errno::ESRCH).map_err(gone)?;
         let clock = clock_getcpuclockid(Pid::from_raw(pid)).map_err(gone)?;
         Ok(clock_gettime(clock).map_err(gone)?.into())
+    }
+
+    /// Returns the processor time that its threads have had for its own code, not the kernel's: the kernel
+    /// tells it by looking who runs some hundred times a second, so that it takes a while to be exact.
+    pub(crate) fn user(self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.pid);
+        let stat = fs::read_to_string(&path).map_err(|error| self.unreadable(&error))?;
+        // The name, which is the second field, may have spaces, and parentheses around it.
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+        let ticks = fields.split_whitespace().nth(11).and_then(|ticks| ticks.parse::<u64>().ok());
+        let ticks = ticks.ok_or_else(|| format!("{path} has no user time"))?;
+        Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
     }
 
     /// Returns the bytes of memory that it has resident.

@@ -35,6 +35,8 @@ pub(crate) struct Deliveries {
     /// None if the server's process is not known.
     pub(crate) server_cpu_seconds: Option<f64>,
     pub(crate) cpu_micros_per_delivery: Option<f64>,
+    /// As much of that as is not the kernel's.
+    pub(crate) user_micros_per_delivery: Option<f64>,
     /// This process's own, which is all of its core's unless it sleeps.
     pub(crate) generator_cpu_seconds: f64,
     pub(crate) latency_micros: Option<LatencyMicros>,
@@ -58,6 +60,8 @@ impl Deliveries {
         self.generator_cpu_seconds = used.generator.as_secs_f64();
         self.server_cpu_seconds = cpu.map(|cpu| cpu.as_secs_f64());
         self.cpu_micros_per_delivery = cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / deliveries as f64);
+        self.user_micros_per_delivery =
+            used.server_user.map(|user| user.as_secs_f64() * 1e6 / deliveries as f64);
         self.latency_micros = latency;
         self
     }
@@ -79,6 +83,7 @@ impl Deliveries {
             deliveries_per_second: 0.0,
             server_cpu_seconds: None,
             cpu_micros_per_delivery: None,
+            user_micros_per_delivery: None,
             generator_cpu_seconds: 0.0,
             latency_micros: None,
             lost: 0,
@@ -101,7 +106,8 @@ impl fmt::Display for Deliveries {
         match (self.server_cpu_seconds, self.cpu_micros_per_delivery) {
             (Some(cpu), Some(micros)) => writeln!(
                 formatter,
-                "server processor time {cpu:.3} s, {micros:.3} µs per delivery"
+                "server processor time {cpu:.3} s, {micros:.3} µs per delivery, {:.3} µs of its own",
+                self.user_micros_per_delivery.unwrap_or_default()
             )?,
             _ => writeln!(formatter, "server processor time unknown: give --pid")?,
         }

@@ -37,6 +37,12 @@ impl Session {
         self.request("/meta/subscribe", subscribe).await.map(drop)
     }
 
+    /// Subscribes to several channels by one message.
+    pub(crate) async fn subscribe_to_all(&mut self, channels: &[String]) -> Result<()> {
+        let subscribe = self.heart.subscribe_to_all(channels);
+        self.request("/meta/subscribe", subscribe).await.map(drop)
+    }
+
     pub(crate) async fn disconnect(&mut self) -> Result<()> {
         let disconnect = self.heart.disconnect();
         self.request("/meta/disconnect", disconnect).await.map(drop)

@@ -132,6 +132,44 @@ fn echo_comes_back_to_each_client() {
 }
 
 #[test]
+fn applications_change_nothing_that_arrives() {
+    for application in ["attribute", "full"] {
+        let server = Server::start(&["serve", "--application", application], "bayeux");
+        for transport in TRANSPORTS {
+            let size = ["--messages=20", "--warm-up=2", "--sleep", "--transport", transport];
+            let fanout = server.run(&[&["fanout", "--subscribers=5"], &size[..]].concat());
+            assert_eq!(fanout["deliveries"], 100, "{fanout}");
+            assert!(fanout["user_micros_per_delivery"].is_f64(), "{fanout}");
+            let echo = server.run(&[&["echo", "--clients=4"], &size[..]].concat());
+            assert_eq!(echo["deliveries"], 80, "{echo}");
+        }
+    }
+}
+
+#[test]
+fn a_service_delivers_to_each_subscriber() {
+    let server = Server::start(&["serve", "--application", "deliver"], "bayeux");
+    let size = ["--subscribers=5", "--messages=20", "--warm-up=2", "--sleep"];
+    let report = server.run(&[&["fanout", "--deliver"], &size[..]].concat());
+    assert_eq!(report["deliveries"], 100, "{report}");
+}
+
+#[test]
+fn a_broadcaster_writes_by_the_task_of_each() {
+    let server = Server::start(&["limit", "--broadcast"], "limit");
+    let size = ["--subscribers=5", "--messages=20", "--in-flight=4", "--warm-up=2", "--sleep"];
+    let report = server.run(&[&["fanout"], &size[..]].concat());
+    assert_eq!(report["deliveries"], 100, "{report}");
+}
+
+#[test]
+fn channels_are_counted_in_bytes() {
+    let server = Server::bayeux(&[]);
+    let report = server.run(&["channels", "--channels=2000", "--sessions=3", "--settle=0.1"]);
+    assert!(report["bytes_per_channel"].as_f64() > Some(50.0), "{report}");
+}
+
+#[test]
 fn idle_sessions_stay() {
     let server = Server::bayeux(&["timeout=100", "maxInterval=60000"]);
     for state in ["websocket", "held", "parked"] {

@@ -23,6 +23,7 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Table {
     Messages,
+    Application,
     Idle,
     Load,
 }
@@ -32,6 +33,8 @@ pub(crate) enum Bar {
     AtMost(f64),
     /// At most so many times a peer's figure of the same round.
     AtMostTimes(f64, Peer),
+    /// Of a variant of ours: at most so many times what ours without that has in the same round.
+    TimesOurs(f64, Peer),
     /// At least so many times the throughput that another measurement has with one core.
     Scales(f64, &'static str),
 }
@@ -64,6 +67,13 @@ impl Row {
                 let is_met = judged.median <= most;
                 Some(Judgement { measured, reference: spread(&references), judged, is_met })
             }
+            Bar::TimesOurs(most, variant) => {
+                let variants = values(self.measurement, variant);
+                let judged = Spread::of(ratios(&variants, &ours))?;
+                let is_met = judged.median <= most;
+                let reference = Some(measured);
+                Some(Judgement { measured: spread(&variants)?, reference, judged, is_met })
+            }
             Bar::Scales(least, one) => {
                 let judged = Spread::of(speed_ups(results, one, self.measurement))?;
                 let reference = spread(&values(one, Peer::Ours));
@@ -79,6 +89,7 @@ impl Bar {
         match self {
             Self::AtMost(most) => format!("≤ {most}{}", figure.unit()),
             Self::AtMostTimes(most, peer) => format!("≤ {most}× {}", peer.title()),
+            Self::TimesOurs(most, _) => format!("≤ {most}× ours without"),
             Self::Scales(least, _) => format!("≥ {least}× one core"),
         }
     }
@@ -87,7 +98,7 @@ impl Bar {
     pub(crate) fn is_ratio(self) -> bool {
         match self {
             Self::AtMost(_) => false,
-            Self::AtMostTimes(..) | Self::Scales(..) => true,
+            Self::AtMostTimes(..) | Self::TimesOurs(..) | Self::Scales(..) => true,
         }
     }
 }
@@ -157,6 +168,10 @@ mod tests {
         assert_eq!(judgement.judged, Spread { least: 1.0, median: 1.5, most: 2.0 });
         assert!(judgement.is_met);
         assert!(!row(1.4).judge(&results).unwrap().is_met);
+        let variant = Row { bar: Bar::TimesOurs(0.7, Peer::Limit), ..row(1.0) };
+        let judgement = variant.judge(&results).unwrap();
+        assert_eq!(judgement.judged, Spread { least: 0.5, median: 2.0 / 3.0, most: 1.0 });
+        assert_eq!((judgement.measured.median, judgement.is_met), (2.0, true));
         assert!(Row { measurement: "b", ..row(1.0) }.judge(&results).is_none());
     }
 

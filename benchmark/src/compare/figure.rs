@@ -8,10 +8,14 @@ use crate::compare::measurement::{Group, Scenario};
 pub(crate) enum Figure {
     /// The server's processor time for a delivery.
     Delivery,
+    /// As much of that as is not the kernel's.
+    UserTime,
     /// The server's processor time for a session that comes and goes.
     Cycle,
     /// The server's memory for an idle session.
     Memory,
+    /// The server's memory for a channel with one subscriber.
+    ChannelMemory,
     /// The server's processor time for an idle session in a second.
     IdleTime,
     P50,
@@ -38,8 +42,10 @@ impl Figure {
                 let millis = number("/results/serverProcessorTime/value")?;
                 Some(millis * 1_000.0 / number("/results/messages")?)
             }),
+            Self::UserTime => number("/user_micros_per_delivery"),
             Self::Cycle => number("/cpu_micros_per_cycle"),
             Self::Memory => number("/kib_per_session"),
+            Self::ChannelMemory => number("/bytes_per_channel"),
             Self::IdleTime => number("/cpu_micros_per_session_second"),
             Self::P50 => number("/latency_micros/p50"),
             Self::P99 => number("/latency_micros/p99"),
@@ -55,9 +61,14 @@ impl Figure {
     /// Returns the unit, with the space before it.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Delivery | Self::Cycle | Self::IdleTime | Self::P50 | Self::P99 | Self::P99_9 => {
-                " µs"
-            }
+            Self::Delivery
+            | Self::UserTime
+            | Self::Cycle
+            | Self::IdleTime
+            | Self::P50
+            | Self::P99
+            | Self::P99_9 => " µs",
+            Self::ChannelMemory => " bytes",
             Self::Memory | Self::StallMemory => " KiB",
             Self::Tail | Self::Stall => "×",
             Self::Growth => " %",
@@ -70,8 +81,9 @@ impl Figure {
         match (group, scenario) {
             (Group::Latency, _) => Self::P99,
             (Group::Cores, _) => Self::Throughput,
-            (Group::Fanout | Group::Echo | Group::Rooms, _) => Self::Delivery,
+            (Group::Fanout | Group::Echo | Group::Rooms | Group::Application, _) => Self::Delivery,
             (Group::Churn, _) => Self::Cycle,
+            (Group::Idle, Scenario::Channels) => Self::ChannelMemory,
             (Group::Idle, _) => Self::Memory,
             (Group::Slow, _) => Self::Stall,
         }

@@ -65,7 +65,12 @@ fn recipe(peer: Peer) -> Option<Recipe> {
         command: "npm install --no-audit --no-fund",
     };
     match peer {
-        Peer::Ours | Peer::Limit => None,
+        Peer::Ours
+        | Peer::Attribute
+        | Peer::Application
+        | Peer::Deliver
+        | Peer::Limit
+        | Peer::Broadcaster => None,
         Peer::Java => Some(Recipe {
             folder: "benchmark/peers/java",
             product: "target/lib",

@@ -35,8 +35,10 @@ pub(crate) enum Group {
     Churn,
     /// CometD's own load test.
     Rooms,
-    /// Sessions that wait.
+    /// Sessions that wait, and channels.
     Idle,
+    /// What applications add.
+    Application,
     /// How long messages take at a fixed rate.
     Latency,
     /// A subscriber that stops reading.
@@ -55,14 +57,18 @@ pub(crate) enum Scenario {
     Parked,
     Slow,
     Rooms,
+    /// Channels with one subscriber.
+    Channels,
 }
 
 /// Who takes part beside our server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
     Alone,
-    /// Everybody who can.
+    /// Every other server that can.
     All,
+    /// These, which may be variants.
+    Only(&'static [Peer]),
 }
 
 /// Which cores the server has.
@@ -87,6 +93,9 @@ impl Measurement {
     pub(crate) fn command(&self, peer: Peer) -> Vec<String> {
         let mut command = vec![self.scenario.command().to_owned()];
         command.extend(self.arguments.iter().cloned());
+        if peer == Peer::Deliver {
+            command.push("--deliver".to_owned());
+        }
         if let Some((name, fast, slow)) = self.amount {
             let amount = if peer.is_slow() { slow } else { fast };
             command.extend([name.to_owned(), amount.to_string()]);
@@ -124,7 +133,12 @@ impl Measurement {
             Rounds::Once => round == 1,
             Rounds::OnceForOthers => is_ours || peer == Peer::Limit || round == 1,
         };
-        is_in_round && peer.can(self) && (is_ours || self.company == Company::All)
+        let is_company = match self.company {
+            Company::Alone => is_ours,
+            Company::All => !peer.is_variant(),
+            Company::Only(peers) => is_ours || peers.contains(&peer),
+        };
+        is_in_round && peer.can(self) && is_company
     }
 
     /// Returns how long a server holds a connect, in milliseconds: CometD's own load server's time.
@@ -140,7 +154,7 @@ impl Measurement {
 
     /// Whether a load warms a server up before: not where the memory of a fresh one is measured.
     pub(crate) fn wants_warm_up(&self) -> bool {
-        !matches!(self.scenario, Scenario::Idle | Scenario::Parked)
+        !matches!(self.scenario, Scenario::Idle | Scenario::Parked | Scenario::Channels)
     }
 }
 
@@ -154,6 +168,7 @@ impl Scenario {
             Self::Idle | Self::Parked => "idle",
             Self::Slow => "slow",
             Self::Rooms => "load_client",
+            Self::Channels => "channels",
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
+    application::Application,
     compare::measurement::{Measurement, Scenario},
     load::Transport,
 };
@@ -21,8 +22,16 @@ use crate::{
 pub(crate) enum Peer {
     /// This project's.
     Ours,
+    /// This project's, with an attribute on each session.
+    Attribute,
+    /// This project's, with all that applications add.
+    Application,
+    /// This project's, with a service that delivers to each session instead of publishing.
+    Deliver,
     /// The floor: a program that knows no Bayeux.
     Limit,
+    /// The same, where each WebSocket's own task writes.
+    Broadcaster,
     /// CometD's, in Java, on Jetty.
     Java,
     /// Centrifugo, in Go, by its own protocol.
@@ -44,14 +53,41 @@ pub(crate) struct Launch {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Ours, Self::Limit, Self::Java, Self::Centrifugo, Self::Faye, Self::CometdNodejs];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Ours,
+        Self::Attribute,
+        Self::Application,
+        Self::Deliver,
+        Self::Limit,
+        Self::Broadcaster,
+        Self::Java,
+        Self::Centrifugo,
+        Self::Faye,
+        Self::CometdNodejs,
+    ];
+
+    /// Whether it is another peer in other circumstances, which takes part only where it is named.
+    pub(crate) fn is_variant(self) -> bool {
+        match self {
+            Self::Attribute | Self::Application | Self::Deliver | Self::Broadcaster => true,
+            Self::Ours
+            | Self::Limit
+            | Self::Java
+            | Self::Centrifugo
+            | Self::Faye
+            | Self::CometdNodejs => false,
+        }
+    }
 
     /// Returns what it is called in the document.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Ours => "Bayeux in Rust",
+            Self::Attribute => "ours with an attribute",
+            Self::Application => "ours with an application",
+            Self::Deliver => "ours delivering",
             Self::Limit => "limit",
+            Self::Broadcaster => "broadcaster",
             Self::Java => "CometD 8 (Java)",
             Self::Centrifugo => "Centrifugo 6 (Go)",
             Self::Faye => "faye (Node.js)",
@@ -63,7 +99,11 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::Attribute => "attribute",
+            Self::Application => "application",
+            Self::Deliver => "deliver",
             Self::Limit => "limit",
+            Self::Broadcaster => "broadcaster",
             Self::Java => "java",
             Self::Centrifugo => "centrifugo",
             Self::Faye => "faye",
@@ -74,9 +114,15 @@ impl Peer {
     /// Returns the generator's name of its protocol.
     pub(crate) fn protocol(self) -> &'static str {
         match self {
-            Self::Limit => "limit",
+            Self::Limit | Self::Broadcaster => "limit",
             Self::Centrifugo => "centrifugo",
-            Self::Ours | Self::Java | Self::Faye | Self::CometdNodejs => "bayeux",
+            Self::Ours
+            | Self::Attribute
+            | Self::Application
+            | Self::Deliver
+            | Self::Java
+            | Self::Faye
+            | Self::CometdNodejs => "bayeux",
         }
     }
 
@@ -85,16 +131,18 @@ impl Peer {
     pub(crate) fn can(self, measurement: &Measurement) -> bool {
         let (scenario, transport) = (measurement.scenario, measurement.transport);
         match self {
-            Self::Ours | Self::Java => true,
+            Self::Ours | Self::Attribute | Self::Application | Self::Deliver | Self::Java => true,
             // It knows no sessions.
-            Self::Limit => matches!(scenario, Scenario::Fanout | Scenario::Echo),
+            Self::Limit | Self::Broadcaster => {
+                matches!(scenario, Scenario::Fanout | Scenario::Echo)
+            }
             Self::Centrifugo => {
                 transport == Transport::WebSocket
                     && matches!(scenario, Scenario::Fanout | Scenario::Echo | Scenario::Idle)
             }
             Self::Faye => match scenario {
                 // It may forget a session that has no connection.
-                Scenario::Parked | Scenario::Rooms => false,
+                Scenario::Parked | Scenario::Rooms | Scenario::Channels => false,
                 // It closes the WebSocket with its reply to a disconnect, a failure to the generator.
                 Scenario::Churn => transport == Transport::LongPolling,
                 Scenario::Fanout | Scenario::Echo | Scenario::Idle | Scenario::Slow => true,
@@ -108,7 +156,12 @@ impl Peer {
     /// For how many seconds a load warms it up: until what it runs has been compiled, and longer.
     pub(crate) fn warm_up_seconds(self) -> u64 {
         match self {
-            Self::Ours | Self::Limit => 0,
+            Self::Ours
+            | Self::Attribute
+            | Self::Application
+            | Self::Deliver
+            | Self::Limit
+            | Self::Broadcaster => 0,
             Self::Java => 25,
             Self::Centrifugo => 2,
             Self::Faye | Self::CometdNodejs => 5,
@@ -118,7 +171,13 @@ impl Peer {
     /// Whether it is so much slower that fewer messages say as much.
     pub(crate) fn is_slow(self) -> bool {
         match self {
-            Self::Ours | Self::Limit | Self::Centrifugo => false,
+            Self::Ours
+            | Self::Attribute
+            | Self::Application
+            | Self::Deliver
+            | Self::Limit
+            | Self::Broadcaster
+            | Self::Centrifugo => false,
             Self::Java | Self::Faye | Self::CometdNodejs => true,
         }
     }
@@ -126,8 +185,15 @@ impl Peer {
     pub(crate) fn launch(self, root: &Path, measurement: &Measurement) -> Result<Launch> {
         let peers = root.join("benchmark/peers");
         match self {
-            Self::Ours => ours(measurement),
+            Self::Ours => ours(measurement, Application::Nothing),
+            Self::Attribute => ours(measurement, Application::Attribute),
+            Self::Application => ours(measurement, Application::Full),
+            Self::Deliver => ours(measurement, Application::Deliver),
             Self::Limit => Launch::new(current_exe()?, ["limit", "--listen", "127.0.0.1:0"]),
+            Self::Broadcaster => {
+                let arguments = ["limit", "--broadcast", "--listen", "127.0.0.1:0"];
+                Launch::new(current_exe()?, arguments)
+            }
             Self::Java => java(&peers.join("java/target"), measurement),
             Self::Centrifugo => centrifugo(&peers),
             Self::Faye => node(&peers.join("faye.js"), measurement),
@@ -143,7 +209,7 @@ impl Launch {
     }
 }
 
-fn ours(measurement: &Measurement) -> Result<Launch> {
+fn ours(measurement: &Measurement, application: Application) -> Result<Launch> {
     if measurement.scenario == Scenario::Rooms {
         // CometD is set up without what measures itself, and so is this.
         let arguments =
@@ -157,6 +223,8 @@ fn ours(measurement: &Measurement) -> Result<Launch> {
     ] {
         launch.arguments.extend(["-o".to_owned(), format!("{name}={value}")]);
     }
+    let name = application.to_possible_value().map(|value| value.get_name().to_owned());
+    launch.arguments.extend(["--application".to_owned(), name.unwrap_or_default()]);
     Ok(launch)
 }
 
@@ -164,7 +232,7 @@ fn ours(measurement: &Measurement) -> Result<Launch> {
 /// machine chooses for one core. Where memory is measured, the heap is no larger than needed.
 fn java(target: &Path, measurement: &Measurement) -> Result<Launch> {
     let heap: &[&str] = match measurement.scenario {
-        Scenario::Idle | Scenario::Parked => {
+        Scenario::Idle | Scenario::Parked | Scenario::Channels => {
             &["-Xms32m", "-Xmx2g", "-XX:MinHeapFreeRatio=5", "-XX:MaxHeapFreeRatio=10"]
         }
         Scenario::Fanout | Scenario::Echo | Scenario::Churn | Scenario::Slow | Scenario::Rooms => {

@@ -4,6 +4,7 @@ use crate::{
     compare::{
         figure::grouped,
         measurement::{Company, Cores, Group, Measurement, Rounds, Scenario},
+        peer::Peer::{Application, Attribute, Broadcaster, Deliver},
     },
     load::Transport::{self, LongPolling, WebSocket},
 };
@@ -28,10 +29,13 @@ impl Size {
 
 pub(crate) fn measurements(size: Size) -> Vec<Measurement> {
     let mut all = fanouts(size);
+    all.extend(large_fanouts(size));
     all.extend(echoes(size));
+    all.extend(applications(size));
     all.extend(churns(size));
     all.extend(rooms(size));
     all.extend(idles(size));
+    all.push(channels(size));
     all.extend(latencies(size));
     all.push(slow(size));
     all.extend(cores(size));
@@ -58,6 +62,78 @@ fn fanouts(size: Size) -> Vec<Measurement> {
         one("fanout-websocket-8", WebSocket, 8),
         one("fanout-long-polling", LongPolling, 1),
     ]
+}
+
+fn large_fanouts(size: Size) -> Vec<Measurement> {
+    let one = |id, subscribers: u64| {
+        let seconds = size.pick(5, 1);
+        let arguments = format!(
+            "--transport websocket --subscribers {subscribers} --in-flight 4 --seconds {seconds}"
+        );
+        let title =
+            format!("fan-out over WebSocket to {} subscribers, 4 under way", grouped(subscribers));
+        let seconds = seconds + subscribers / 2_000;
+        let plain =
+            measurement(id, Group::Fanout, Scenario::Fanout, title, WebSocket, &arguments, seconds);
+        Measurement { company: Company::Only(&[Broadcaster]), ..plain }
+    };
+    let most = one("fanout-websocket-18000", size.pick(18_000, 200));
+    vec![
+        one("fanout-websocket-9000", size.pick(9_000, 100)),
+        Measurement { rounds: Rounds::Once, ..most },
+    ]
+}
+
+/// Long enough for the time that is not the kernel's to be known.
+fn applications(size: Size) -> Vec<Measurement> {
+    let (many, few, seconds) = (size.pick(1_000, 50), size.pick(100, 20), size.pick(10, 1));
+    let fanout =
+        format!("--transport websocket --subscribers {many} --in-flight 8 --seconds {seconds}");
+    let messages = size.pick(10_000, 50);
+    let echo = format!("--transport websocket --clients {few} --in-flight 1 --messages {messages}");
+    let short = size.pick(5, 1);
+    let deliver =
+        format!("--transport websocket --subscribers {many} --in-flight 1 --seconds {short}");
+    let one = |id, scenario, title: &str, arguments: &str, seconds, peers| {
+        let (group, title) = (Group::Application, title.to_owned());
+        let plain = measurement(id, group, scenario, title, WebSocket, arguments, seconds);
+        Measurement { company: Company::Only(peers), ..plain }
+    };
+    vec![
+        one(
+            "application-fanout",
+            Scenario::Fanout,
+            "fan-out over WebSocket, with and without an application",
+            &fanout,
+            seconds + 1,
+            &[Attribute, Application],
+        ),
+        one(
+            "application-echo",
+            Scenario::Echo,
+            "echo over WebSocket, with and without an application",
+            &echo,
+            size.pick(7, 1),
+            &[Attribute, Application],
+        ),
+        one(
+            "deliver",
+            Scenario::Fanout,
+            "a publication, and a message delivered to each subscriber by itself",
+            &deliver,
+            short + 1,
+            &[Deliver],
+        ),
+    ]
+}
+
+fn channels(size: Size) -> Measurement {
+    let channels = size.pick(100_000, 2_000);
+    let arguments = format!("--channels {channels}");
+    let title = format!("{} channels with one subscriber each", grouped(channels));
+    let plain =
+        measurement("channels", Group::Idle, Scenario::Channels, title, WebSocket, &arguments, 10);
+    Measurement { company: Company::Alone, ..plain }
 }
 
 fn echoes(size: Size) -> Vec<Measurement> {

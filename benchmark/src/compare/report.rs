@@ -47,12 +47,13 @@ fn parts(
     results: &Results,
     measurements: &[Measurement],
     charts: &[Chart],
-) -> [(&'static str, String); 7] {
+) -> [(&'static str, String); 8] {
     let table = |table| tables::bars(results, table);
     let load = format!("{}\n{}", table(Table::Load), tables::losses(results));
     [
         ("machine", machine(results)),
         ("messages", table(Table::Messages)),
+        ("application", table(Table::Application)),
         ("idle", table(Table::Idle)),
         ("load", load),
         ("peers", tables::peers(results, measurements)),

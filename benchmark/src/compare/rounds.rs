@@ -205,7 +205,7 @@ mod tests {
     use crate::compare::plan::{Size, measurements};
 
     #[test]
-    fn everything_takes_less_than_45_minutes() {
+    fn everything_takes_less_than_50_minutes() {
         let runner = Runner {
             root: PathBuf::new(),
             peers: Peer::ALL.to_vec(),
@@ -222,6 +222,6 @@ mod tests {
             println!("{}: {} runs, {} s", one.id, alone.total, alone.expected);
         }
         let minutes = Progress::new(&runner, &all).expected / 60;
-        assert!(minutes < 45, "{minutes} minutes");
+        assert!(minutes < 50, "{minutes} minutes");
     }
 }

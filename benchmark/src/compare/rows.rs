@@ -2,20 +2,23 @@
 
 use crate::compare::{
     bar::{
-        Bar::{self, AtMost, AtMostTimes, Scales},
+        Bar::{self, AtMost, AtMostTimes, Scales, TimesOurs},
         Row,
         Table::{self, Idle, Load, Messages},
     },
     figure::Figure::{
-        self, Cycle, Delivery, Growth, IdleTime, Memory, P99, Stall, StallMemory, Tail, Throughput,
+        self, ChannelMemory, Cycle, Delivery, Growth, IdleTime, Memory, P99, Stall, StallMemory,
+        Tail, Throughput, UserTime,
     },
-    peer::Peer::{Java, Limit},
+    peer::Peer::{Application, Attribute, Broadcaster, Deliver, Java, Limit},
 };
 
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 24] = [
+pub(crate) const ROWS: [Row; 33] = [
     row(Messages, "fan-out, WebSocket, one under way", "fanout-websocket", Delivery, AtMostTimes(1.15, Limit)),
     row(Messages, "fan-out, WebSocket, 8 under way", "fanout-websocket-8", Delivery, AtMostTimes(1.6, Limit)),
+    row(Messages, "fan-out, WebSocket, 9,000 subscribers, 4 under way", "fanout-websocket-9000", Delivery, AtMostTimes(1.15, Broadcaster)),
+    row(Messages, "fan-out, WebSocket, 18,000 subscribers, 4 under way", "fanout-websocket-18000", Delivery, AtMostTimes(1.15, Broadcaster)),
     row(Messages, "fan-out, long-polling, one under way", "fanout-long-polling", Delivery, AtMostTimes(2.0, Limit)),
     row(Messages, "echo, WebSocket", "echo-websocket", Delivery, AtMostTimes(1.6, Limit)),
     row(Messages, "echo, long-polling", "echo-long-polling", Delivery, AtMostTimes(1.6, Limit)),
@@ -23,6 +26,13 @@ pub(crate) const ROWS: [Row; 24] = [
     row(Messages, "a session comes and goes, long-polling", "churn-long-polling", Cycle, AtMost(100.0)),
     row(Messages, "CometD's rooms, WebSocket", "rooms-websocket", Delivery, AtMostTimes(0.2, Java)),
     row(Messages, "CometD's rooms, long-polling", "rooms-long-polling", Delivery, AtMostTimes(0.2, Java)),
+    row(Table::Application, "fan-out, an attribute on each session: user time", "application-fanout", UserTime, TimesOurs(1.02, Attribute)),
+    row(Table::Application, "fan-out, the whole application", "application-fanout", Delivery, TimesOurs(1.05, Application)),
+    row(Table::Application, "fan-out, the whole application: user time", "application-fanout", UserTime, TimesOurs(1.4, Application)),
+    row(Table::Application, "echo, an attribute on each session", "application-echo", Delivery, TimesOurs(1.05, Attribute)),
+    row(Table::Application, "echo, the whole application", "application-echo", Delivery, TimesOurs(1.05, Application)),
+    row(Table::Application, "a message delivered to each of 1,000 sessions", "deliver", Delivery, TimesOurs(1.1, Deliver)),
+    row(Idle, "memory of a channel with one subscriber", "channels", ChannelMemory, AtMost(400.0)),
     row(Idle, "memory, WebSocket", "idle-websocket", Memory, AtMost(3.0)),
     row(Idle, "memory, WebSocket, nearly twice as many", "idle-websocket-19000", Memory, AtMost(3.0)),
     row(Idle, "memory, held long-poll", "idle-held", Memory, AtMost(8.0)),

@@ -70,8 +70,9 @@ pub(crate) fn losses(results: &Results) -> String {
 /// Writes what everybody's server costs.
 pub(crate) fn peers(results: &Results, measurements: &[Measurement]) -> String {
     let peers = Peer::ALL.into_iter();
-    let peers: Vec<_> =
-        peers.filter(|peer| results.runs.iter().any(|run| run.peer == *peer)).collect();
+    let peers: Vec<_> = peers
+        .filter(|peer| !peer.is_variant() && results.runs.iter().any(|run| run.peer == *peer))
+        .collect();
     let mut text = String::from("| |");
     for peer in &peers {
         let _ = write!(text, " {} |", peer.title());
@@ -107,7 +108,7 @@ fn cell(peer: Peer, figure: Figure, value: Option<f64>, ours: Option<f64>) -> St
 
 fn figures(measurement: &Measurement) -> &'static [Figure] {
     match measurement.group {
-        Group::Fanout | Group::Echo | Group::Rooms => &[Figure::Delivery],
+        Group::Fanout | Group::Echo | Group::Rooms | Group::Application => &[Figure::Delivery],
         Group::Churn => &[Figure::Cycle],
         Group::Idle if measurement.id == "idle-parked" => &[Figure::Memory],
         Group::Idle => &[Figure::Memory, Figure::IdleTime],
@@ -119,6 +120,8 @@ fn figures(measurement: &Measurement) -> &'static [Figure] {
 fn what(figure: Figure) -> &'static str {
     match figure {
         Figure::Delivery => "processor time per delivery",
+        Figure::UserTime => "processor time per delivery without the kernel's",
+        Figure::ChannelMemory => "memory of each",
         Figure::Cycle => "processor time for each",
         Figure::Memory => "memory of each",
         Figure::IdleTime => "processor time of each in a second",

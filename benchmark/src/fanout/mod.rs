@@ -14,6 +14,7 @@ use tokio::task::spawn_local;
 
 use crate::{
     Result,
+    application::SERVICE,
     fanout::{
         crowd::{Crowd, Phase, watched},
         publishers::{Pace, Publishers, Style, Until},
@@ -79,6 +80,11 @@ pub(crate) struct Arguments {
     /// the generator needs a core for itself.
     #[arg(long)]
     sleep: bool,
+
+    /// Sends the messages to a service, which delivers each to every subscriber: to
+    /// `serve --application deliver`.
+    #[arg(long)]
+    deliver: bool,
 }
 
 /// To which all is published.
@@ -95,7 +101,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let (pace, until, warm_up) = arguments.plan();
     let crowd = Crowd::new(subscribers, 1)?;
     gather(&load, transport, 0..subscribers, publishers, &crowd).await?;
-    let style = Style { publishers, transport, size, sleeps };
+    let service = if arguments.deliver { SERVICE } else { "" };
+    let channel = format!("{service}{CHANNEL}");
+    let style = Style { publishers, transport, size, channel, sleeps };
     let mut publishers = Publishers::open(&load, style, subscribers, &crowd).await?;
     let measuring = async {
         publishers.publish(pace, Until::Messages(warm_up), None).await?;
@@ -155,7 +163,7 @@ impl Arguments {
         json!({
             "subscribers": self.subscribers, "publishers": self.publishers, "in_flight": in_flight,
             "rate": rate, "messages": messages, "seconds": seconds, "warm_up": warm_up,
-            "size": self.size, "sleep": self.sleep,
+            "size": self.size, "sleep": self.sleep, "deliver": self.deliver,
         })
     }
 }

@@ -8,10 +8,7 @@ use std::{
 
 use crate::{
     Result,
-    fanout::{
-        CHANNEL,
-        crowd::{Crowd, Phase},
-    },
+    fanout::crowd::{Crowd, Phase},
     link::{Link, PATIENCE, Part},
     load::{Load, Protocol, Transport},
     wait::moment,
@@ -21,6 +18,7 @@ pub(crate) struct Publishers {
     links: Vec<Link>,
     crowd: Crowd,
     size: usize,
+    channel: String,
     sleeps: bool,
     /// The number of the next message.
     next: u64,
@@ -43,11 +41,13 @@ pub(crate) enum Until {
 }
 
 /// How the publishers are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Style {
     pub(crate) publishers: u64,
     pub(crate) transport: Transport,
     pub(crate) size: usize,
+    /// To which channel they publish.
+    pub(crate) channel: String,
     /// Whether the generator may sleep until a message is due.
     pub(crate) sleeps: bool,
 }
@@ -60,8 +60,8 @@ impl Publishers {
             let number = usize::try_from(number)?;
             links.push(Link::open(load, style.transport, Part::Publish, number).await?);
         }
-        let Style { size, sleeps, .. } = style;
-        Ok(Self { links, crowd: crowd.clone(), size, sleeps, next: 0 })
+        let Style { size, channel, sleeps, .. } = style;
+        Ok(Self { links, crowd: crowd.clone(), size, channel, sleeps, next: 0 })
     }
 
     /// Publishes at a pace until it is enough, and returns how many messages that were. The last may
@@ -142,7 +142,7 @@ impl Publishers {
             numbers.clear();
             numbers.extend((self.next..until).filter(|number| number % publishers == publisher));
             if !numbers.is_empty() {
-                link.publish(CHANNEL, &numbers, self.size)?;
+                link.publish(&self.channel, &numbers, self.size)?;
             }
         }
         self.next = until;

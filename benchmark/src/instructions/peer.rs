@@ -45,8 +45,8 @@ impl Peer {
     }
 
     /// Makes a publication, on its own.
-    pub(super) fn publication(&self) -> String {
-        format!("[{}]", publication(&self.client_id))
+    pub(super) fn publication(&self, channel: &str) -> String {
+        format!("[{}]", publication(channel, &self.client_id))
     }
 }
 
@@ -63,9 +63,9 @@ pub(super) fn subscription(client_id: &str) -> String {
 }
 
 /// Makes a publication as browsers send it.
-pub(super) fn publication(client_id: &str) -> String {
+pub(super) fn publication(channel: &str, client_id: &str) -> String {
     format!(
-        r#"{{"channel":"{CHANNEL}","data":{{"user":"somebody","chat":"a line of text, as people write it"}},"id":"42","clientId":"{client_id}"}}"#
+        r#"{{"channel":"{channel}","data":{{"user":"somebody","chat":"a line of text, as people write it"}},"id":"42","clientId":"{client_id}"}}"#
     )
 }
 

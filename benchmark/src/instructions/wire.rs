@@ -9,7 +9,9 @@ use tokio::{
 use crate::{
     Result,
     frame::{self, Role},
-    instructions::peer::{HANDSHAKE, check_first, client_id, connect, publication, subscription},
+    instructions::peer::{
+        CHANNEL, HANDSHAKE, check_first, client_id, connect, publication, subscription,
+    },
 };
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Http {
         let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
         let cookie = cookie.and_then(|cookie| cookie.split(';').next());
         self.cookie = cookie.ok_or("a handshake got no cookie")?.to_owned();
-        let publication = publication(&client_id(body)?);
+        let publication = publication(CHANNEL, &client_id(body)?);
         let request = self.request(&format!("[{publication}]"));
         let answer = self.post(&request).await?;
         check_first(answer.split_once(END).unwrap_or_default().1)?;
@@ -90,7 +92,7 @@ impl WebSocket {
         // The first is answered at once, and the second held.
         check_first(&self.ask(&connect).await?)?;
         self.send(&frame::text(Role::Client, connect.as_bytes())).await?;
-        let publication = format!("[{}]", publication(&self.client_id));
+        let publication = format!("[{}]", publication(CHANNEL, &self.client_id));
         Ok(frame::text(Role::Client, publication.as_bytes()))
     }
 

@@ -86,7 +86,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let narrow = load.with_receive_buffer(RECEIVE_BUFFER);
     let (part, number) = (Part::Subscribe(CHANNEL), usize::try_from(others)?);
     let stalled = Stalled::start(Link::open(&narrow, transport, part, number).await?);
-    let style = Style { publishers: 1, transport, size, sleeps: sleep };
+    let style =
+        Style { publishers: 1, transport, size, channel: CHANNEL.to_owned(), sleeps: sleep };
     let mut publishers = Publishers::open(&load, style, subscribers, &crowd).await?;
     let largest = Cell::new(load.resident()?);
     let messages = |time: Duration| (rate as f64 * time.as_secs_f64()) as u64;
