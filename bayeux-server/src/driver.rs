@@ -151,7 +151,7 @@ pub(crate) async fn run(driving: Driving) {
         let Some(server) = server.upgrade().map(Server) else { return };
         end_expired(&server);
         if next_sweep <= tokio::time::Instant::now() {
-            server.sweep();
+            server.sweep().await;
             next_sweep = after(now(), period).into();
         }
     }

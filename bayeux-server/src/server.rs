@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, ChannelIdError, ConnectionType, Message, Registration,
-    implement::{Hook, Listeners},
+    implement::Listeners,
     meta,
     server::{
         BayeuxServer, ChannelListener, Created, Detail, LocalSession, Removal, SecurityPolicy,
@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     builder::Builder,
-    channel::{Channel, Channels},
+    channel::{Channel, Channels, Found},
     config::{self, Config, TransportConfig},
     counters::Counters,
     driver::{self, Driving, Timers},
@@ -183,64 +183,6 @@ impl Server {
         }
     }
 
-    /// Returns the channel that `session` is allowed to make, unless it is there. What a remote
-    /// client makes is swept when nobody uses it, be it a service channel.
-    pub(crate) fn find_or_create(&self, id: &ChannelId, session: &Session) -> Option<Found> {
-        if let Some(channel) = self.0.channels.get(id.as_str()) {
-            return Some(Found::Existing(channel));
-        }
-        let is_remote = !session.is_local_session();
-        self.create(id, &|channel| {
-            if is_remote {
-                channel.set_persistent(false);
-            }
-        })
-    }
-
-    /// Makes a channel; none when a listener panics that should set it up, and guard it perhaps.
-    fn create(&self, id: &ChannelId, initialize: &dyn Fn(&dyn ServerChannel)) -> Option<Found> {
-        let channel = Channel::new(id.clone(), Arc::downgrade(&self.0));
-        let listeners = self.0.channel_listeners.members();
-        initialize(&*channel);
-        for listener in listeners.iter() {
-            let hook = Hook("ChannelListener::configure_channel", id.as_str());
-            listener.ask(hook, |it| it.configure_channel(&*channel))?;
-        }
-        Some(match self.0.channels.insert(channel.clone()) {
-            Ok(()) => {
-                tracing::debug!(channel = %id, "channel added");
-                let added = channel.as_dyn();
-                let hook = Hook("ChannelListener::channel_added", id.as_str());
-                for listener in listeners.iter() {
-                    listener.tell(hook, |it| it.channel_added(&added));
-                }
-                Found::New(channel)
-            }
-            Err(existing) => Found::Existing(existing),
-        })
-    }
-
-    pub(crate) fn remove_channel(&self, channel: &Arc<Channel>) {
-        if self.0.channels.remove(channel) {
-            self.tell_channel_removed(channel);
-        }
-    }
-
-    pub(crate) fn sweep(&self) {
-        let swept = self.0.channels.sweep();
-        self.0.counters.channels_swept.add(swept.len());
-        swept.iter().for_each(|channel| self.tell_channel_removed(channel));
-    }
-
-    fn tell_channel_removed(&self, channel: &Channel) {
-        let id = channel.id().as_str();
-        tracing::debug!(channel = id, "channel removed");
-        let hook = Hook("ChannelListener::channel_removed", id);
-        for listener in self.0.channel_listeners.members().iter() {
-            listener.tell(hook, |it| it.channel_removed(id));
-        }
-    }
-
     /// Ends a session and tells whom it concerns; false when somebody else did. It is over before anybody
     /// is told, however long that takes.
     pub(crate) async fn end_session(
@@ -266,7 +208,7 @@ impl Server {
     fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) -> Noted {
         let mut ended: Ended = session.end(removal, farewell.map(Message::freeze));
         ended.wake();
-        ended.subscriptions.retain(|channel| channel.remove_subscriber(session.id()));
+        ended.subscriptions.retain(|channel| channel.remove_subscriber(session));
         match self.hears_of_end(session, &ended.subscriptions) {
             true => session.note_end(removal, ended.subscriptions),
             false => Noted::default(),
@@ -297,15 +239,9 @@ impl Drop for Inner {
         for session in self.sessions.all() {
             session.end(Removal::Removed, None).wake();
         }
-        self.channels.all().iter().for_each(|channel| channel.forget_subscribers());
+        self.channels.end();
         self.timers.end();
     }
-}
-
-/// A channel that was found or made.
-pub(crate) enum Found {
-    New(Arc<Channel>),
-    Existing(Arc<Channel>),
 }
 
 #[async_trait]
@@ -325,10 +261,7 @@ impl BayeuxServer for Server {
         initialize: &dyn Fn(&dyn ServerChannel),
     ) -> Result<Created, ChannelIdError> {
         let id = ChannelId::new(id)?;
-        if let Some(channel) = self.0.channels.get(id.as_str()) {
-            return Ok(Created::Existing(channel));
-        }
-        Ok(match self.create(&id, initialize) {
+        Ok(match self.create_channel(&id, initialize) {
             Some(Found::New(channel)) => Created::New(channel),
             Some(Found::Existing(channel)) => Created::Existing(channel),
             None => panic!("a listener panicked that was to configure {id}"),

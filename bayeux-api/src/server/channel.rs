@@ -11,6 +11,12 @@ use crate::{
 };
 
 /// A channel of a server. Its settings may be changed at any time.
+///
+/// This is a handle, which stands for the channel's name. The channel it was got for may have been removed
+/// since, by [`remove`](Self::remove) or by the sweeper, after which somebody may have made it anew. What is
+/// then added, set or subscribed goes to the channel that has the name now. If none has, the one that was
+/// removed is there again, with its settings, attributes and authorizers: the listeners of channels hear
+/// that it was added.
 #[async_trait]
 #[doc(alias = "ConfigurableServerChannel")]
 pub trait ServerChannel: Send + Sync + fmt::Debug {
@@ -54,8 +60,9 @@ pub trait ServerChannel: Send + Sync + fmt::Debug {
     #[doc(alias = "getSubscribers")]
     fn subscribers(&self) -> Vec<Arc<dyn ServerSession>>;
 
-    /// Subscribes `session`; false when it has ended or this is a meta channel. Nothing happens on
-    /// a service channel.
+    /// Subscribes `session`, and returns whether it is subscribed: false when it has ended, has as many
+    /// subscriptions as it may, or this is a meta channel. Nothing happens on a service channel, and that
+    /// is true.
     async fn subscribe(&self, session: &dyn ServerSession) -> bool;
 
     /// Unsubscribes `session`; false when it has ended or this is a meta channel.
@@ -73,7 +80,8 @@ pub trait ServerChannel: Send + Sync + fmt::Debug {
         message: Message,
     ) -> Result<bool, PublishError>;
 
-    /// Removes this channel, not those below it. Its subscribers forget it without a notice.
+    /// Removes this channel, not those below it, and its listeners. Its subscribers forget it without a
+    /// notice. Nothing happens to one that has taken its name since it was removed.
     fn remove(&self);
 
     /// Returns the attribute of this name.

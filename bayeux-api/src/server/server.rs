@@ -24,9 +24,12 @@ pub trait BayeuxServer: Send + Sync + fmt::Debug {
     #[doc(alias = "getChannels")]
     fn channels(&self) -> Vec<Arc<dyn ServerChannel>>;
 
-    /// Returns the channel of this name, made if it does not exist. A new one is set up by
-    /// `initialize` and then by the listeners before anybody can see it. Of several that make the
-    /// same channel at once, one wins; what the others set up is dropped.
+    /// Returns the channel of this name, made if it does not exist; either way it stays for three sweeps at
+    /// least. A new one is set up by `initialize` and then by the listeners before anybody can see it. Of
+    /// several that make the same channel at once one sets it up. The others wait for that, threads as well
+    /// as clients' messages, for five seconds at the most; after that, and when they are called from within
+    /// `initialize` or a listener, which would wait for itself, they get it as it is. If `initialize`
+    /// panics, there is no channel, and the next one makes it.
     ///
     /// # Errors
     ///

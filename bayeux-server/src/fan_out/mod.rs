@@ -30,11 +30,11 @@ impl Server {
         let mut channels = self.0.channels.matching(channel.id());
         // A channel that was swept still reaches the subscribers of the wild ones.
         channels.retain(|channel| !channel.is_without_subscribers());
-        let mut round = Round::new(self, channel.settings().lazy_timeout);
+        let mut round = Round::new(self, channel.settings().lazy_timeout());
         let is_once = channels.len() < 2;
         let (mut taken, mut took) = (HashSet::new(), false);
         for channel in &channels {
-            let skips_sender = !channel.settings().broadcast_to_publisher;
+            let skips_sender = !channel.settings().is_broadcast_to_publisher();
             for (count, session) in channel.snapshot().iter().enumerate() {
                 if count % YIELD_AFTER == YIELD_AFTER - 1 {
                     round.write_waiting();
@@ -74,7 +74,7 @@ impl Server {
         }
         let id = ChannelId::new(message.channel()).ok();
         let channel = id.filter(|_| message.lazy).and_then(|id| self.0.channels.get(id.as_str()));
-        let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout);
+        let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
         Round::new(self, lazy_timeout).deliver(sender, session, &message.freeze()).await
     }
 }

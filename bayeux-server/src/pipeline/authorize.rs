@@ -8,11 +8,7 @@ use bayeux_api::{
     server::{Authorization, Operation, ServerMessage},
 };
 
-use crate::{
-    channel::Channel,
-    server::{Found, Server},
-    session::Session,
-};
+use crate::{channel::Channel, server::Server, session::Session};
 
 /// Makes the error out of the reason.
 type Denial = fn(String) -> BayeuxError;
@@ -53,10 +49,8 @@ impl Server {
         }
         let channels = self.0.channels.matching(id);
         self.authorize(Operation::Create, &channels, id, session, message).await.map_err(denial)?;
-        match self.find_or_create(id, session) {
-            Some(Found::New(channel) | Found::Existing(channel)) => Ok(channel),
-            None => Err(denial(BY_FAILING_LISTENER.to_owned())),
-        }
+        let found = self.find_or_create(id, session).await;
+        found.ok_or_else(|| denial(BY_FAILING_LISTENER.to_owned()))
     }
 
     /// Asks whether `session` may publish to `channel`; `channels` are all that match `id`.

@@ -67,7 +67,7 @@ impl Server {
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
         for channel in channels {
-            message.lazy |= channel.settings().lazy;
+            message.lazy |= channel.settings().is_lazy();
             if channel.listeners.is_empty() {
                 continue;
             }

@@ -84,7 +84,7 @@ impl Session {
         if removal != Removal::Disconnected && removal != Removal::Removed {
             core.machine.clear();
         }
-        Ended { subscriptions: std::mem::take(&mut core.subscriptions), carrier: core.carrier() }
+        Ended { subscriptions: core.subscriptions.take().to_vec(), carrier: core.carrier() }
     }
 
     /// Tells whether the session's time is over; if not, the timers get to know when it will be.

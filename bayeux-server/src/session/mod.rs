@@ -30,7 +30,7 @@ use bayeux_api::{
 };
 
 use crate::{
-    channel::{Channel, Inserted},
+    channel::{Channel, Group, Inserted},
     clock,
     driver::Timer,
     proto::{browsers::BrowserId, session as proto},
@@ -61,7 +61,7 @@ pub(crate) struct Origin {
 struct Core {
     machine: proto::Session,
     carried: Option<Carried>,
-    subscriptions: Vec<Arc<Channel>>,
+    subscriptions: Group<Channel>,
     /// When the driver next looks at this session.
     timer: Option<Timer>,
     tellings: Option<Box<Tellings>>,
@@ -74,8 +74,13 @@ impl Session {
         origin: Origin,
         machine: proto::Session,
     ) -> Arc<Self> {
-        let core =
-            Core { machine, carried: None, subscriptions: Vec::new(), timer: None, tellings: None };
+        let core = Core {
+            machine,
+            carried: None,
+            subscriptions: Group::default(),
+            timer: None,
+            tellings: None,
+        };
         Arc::new_cyclic(|me| Self {
             id,
             server,
@@ -133,13 +138,13 @@ impl Session {
         if !core.machine.is_handshook() {
             return None;
         }
-        if core.subscriptions.len() >= most && !channel.has(&self.id) {
+        if core.subscriptions.len() >= most && !core.subscriptions.contains(channel) {
             return Some((Inserted::TooMany, Noted::default()));
         }
         let inserted = channel.insert(self.me.upgrade()?);
         let mut noted = Noted::default();
         if inserted == Inserted::New {
-            core.subscriptions.push(channel.clone());
+            core.subscriptions.insert(channel.clone());
             noted = event.map(|event| core.note(event)).unwrap_or_default();
         }
         Some((inserted, noted))
@@ -149,15 +154,20 @@ impl Session {
     pub(crate) fn unsubscribe(&self, channel: &Channel, event: Option<Event>) -> Noted {
         let mut core = lock(&self.core);
         // The end of a session ends its subscriptions.
-        if !core.machine.is_handshook() || !channel.remove_subscriber(&self.id) {
+        if !core.machine.is_handshook() || !channel.remove_subscriber(self) {
             return Noted::default();
         }
-        core.forget_subscription(channel);
+        core.subscriptions.remove(channel);
         event.map(|event| core.note(event)).unwrap_or_default()
     }
 
+    /// Forgets the subscription to a channel that was removed, unless it has come back and is subscribed to
+    /// again.
     pub(crate) fn forget_subscription(&self, channel: &Channel) {
-        lock(&self.core).forget_subscription(channel);
+        let mut core = lock(&self.core);
+        if !channel.has(self) {
+            core.subscriptions.remove(channel);
+        }
     }
 
     pub(crate) fn describe(&self, out: &mut String) {
@@ -177,15 +187,6 @@ impl Session {
             core.subscriptions.len(),
             left.map_or_else(|| "-".to_owned(), |left| format!("{left}ms")),
         );
-    }
-}
-
-impl Core {
-    fn forget_subscription(&mut self, channel: &Channel) {
-        let place = self.subscriptions.iter().position(|own| std::ptr::eq(&**own, channel));
-        if let Some(place) = place {
-            self.subscriptions.swap_remove(place);
-        }
     }
 }
 

@@ -49,7 +49,8 @@ impl ServerSession for Session {
     }
 
     fn subscriptions(&self) -> Vec<Arc<dyn ServerChannel>> {
-        lock(&self.core).subscriptions.iter().map(Channel::as_dyn).collect()
+        let subscriptions = lock(&self.core).subscriptions.snapshot();
+        subscriptions.iter().map(Channel::as_dyn).collect()
     }
 
     fn queue_depth(&self) -> Depth {

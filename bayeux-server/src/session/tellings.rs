@@ -103,7 +103,7 @@ impl Session {
     /// Notes the end, after which there is nothing more. The subscriptions are seen until it is told.
     pub(crate) fn note_end(&self, removal: Removal, channels: Vec<Arc<Channel>>) -> Noted {
         let mut core = lock(&self.core);
-        core.subscriptions.clone_from(&channels);
+        core.subscriptions = channels.iter().cloned().collect();
         let tellings = core.tellings();
         let before = match tellings.suspended.take() {
             Some(_) => tellings.push(Event::Resumed(false), None),

@@ -103,3 +103,85 @@ async fn a_queue_of_small_messages_needs_no_more_than_its_bound() {
     assert!(depth.messages > 10_000, "{depth:?}");
     assert!(grown <= depth.bytes + MIB / 4, "{grown} bytes for {depth:?}");
 }
+
+/// Waits until what tests before had is given back, and returns how many bytes are in use.
+async fn used_in_peace() -> usize {
+    tests::within("the memory to be left alone", async {
+        loop {
+            let before = used();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if used() == before {
+                return before;
+            }
+        }
+    })
+    .await
+}
+
+/// A scene in which nothing is swept.
+async fn unswept() -> Scene {
+    Scene::alone(|config, _| config.sweep_period = Duration::from_secs(3600)).await
+}
+
+/// A name of 64 segments and almost as many characters as it may have.
+fn long_name(number: usize) -> String {
+    format!("/{number:0>9}{}", format!("/{}", "a".repeat(14)).repeat(63))
+}
+
+#[tokio::test]
+async fn subscriptions_to_long_names_need_four_times_their_bytes_at_most() {
+    let scene = unswept().await;
+    let visitor = scene.visitor().await;
+    let (before, mut sent) = (used_in_peace().await, 0);
+    for request in 0..10 {
+        let names: Vec<_> = (0..1_000).map(|n| long_name(1_000 * request + n)).collect();
+        let text = visitor.text(&[json!({ "channel": "/meta/subscribe", "subscription": names })]);
+        sent += text.len();
+        assert_eq!(visitor.send_text(text).await.status(), 200);
+    }
+    assert_eq!(scene.server.session(&visitor.id).unwrap().subscriptions().len(), 10_000);
+    let grown = used() - before;
+    assert!(grown <= 4 * sent, "{grown} bytes for {sent}");
+}
+
+#[tokio::test]
+async fn publishing_on_long_names_needs_four_times_their_bytes_at_most() {
+    let scene = unswept().await;
+    let visitor = scene.visitor().await;
+    // Names as long as can be, and as short as they can be with as many segments.
+    let short = |n: usize| format!("/{n}{}", "/a".repeat(63));
+    for name in [&long_name as &dyn Fn(usize) -> String, &short] {
+        let (before, mut sent) = (used_in_peace().await, 0);
+        for request in 0..10 {
+            let names = (0..1_000).map(|n| name(1_000 * request + n));
+            let messages: Vec<_> =
+                names.map(|name| json!({ "channel": name, "data": 1 })).collect();
+            let text = visitor.text(&messages);
+            sent += text.len();
+            assert_eq!(visitor.send_text(text).await.status(), 200);
+        }
+        assert!(scene.server.statistics().channels > 10_000);
+        let grown = used() - before;
+        assert!(grown <= 4 * sent, "{grown} bytes for {sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_channel_with_one_subscriber_needs_four_hundred_bytes() {
+    const CHANNELS: usize = 10_000;
+    let mut sessions = Vec::new();
+    let scene = unswept().await;
+    for _ in 0..100 {
+        let (_, reply) = scene.post(r#"[{"channel":"/meta/handshake"}]"#).await;
+        let reply: Value = serde_json::from_str(&reply).unwrap();
+        sessions.push(scene.server.session(reply[0]["clientId"].as_str().unwrap()).unwrap());
+    }
+    let before = used_in_peace().await;
+    for number in 0..CHANNELS {
+        let id = format!("/a/channel/{number}");
+        let channel = scene.server.create_channel_if_absent(&id, &|_| {}).unwrap().channel();
+        assert!(channel.subscribe(&*sessions[number % 100]).await);
+    }
+    let each = (used() - before) / CHANNELS;
+    assert!(each <= 400, "{each} bytes");
+}

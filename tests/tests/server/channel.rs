@@ -1,16 +1,24 @@
 //! Channels as the server's code sees them.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Barrier, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+};
 
 use bayeux_server::{
     Server,
     api::{
         Message,
-        server::{BayeuxServer as _, Created, PublishError, ServerChannel},
+        server::{BayeuxServer as _, Created, GrantAuthorizer, PublishError, ServerChannel},
     },
 };
 use serde_json::json;
-use tests::{TestServer, Transport, hooks::Log, over_every_transport};
+use tests::{DEADLINE, TestServer, Transport, hooks::Log, over_every_transport};
 
 fn create(server: &Server, id: &str) -> Arc<dyn ServerChannel> {
     server.create_channel_if_absent(id, &|_| {}).unwrap().channel()
@@ -99,7 +107,117 @@ async fn attributes_are_kept() {
     assert_eq!(channel.attribute("x").unwrap().downcast_ref(), Some(&2_u8));
 }
 
+/// What changes a channel that was removed registers it again, and reaches it.
+#[tokio::test]
+async fn a_removed_channel_that_is_changed_comes_back() {
+    type Change = fn(&dyn ServerChannel);
+    let changes: [(&str, Change); 7] = [
+        ("listener", |channel| channel.add_listener(Arc::new(Log::default())).keep()),
+        ("authorizer", |channel| channel.add_authorizer(Arc::new(GrantAuthorizer::ALL)).keep()),
+        ("persistent", |channel| channel.set_persistent(true)),
+        ("lazy", |channel| channel.set_lazy(true)),
+        ("lazy timeout", |channel| channel.set_lazy_timeout(DEADLINE)),
+        ("broadcast", |channel| channel.set_broadcast_to_publisher(false)),
+        ("attribute", |channel| drop(channel.set_attribute("x", Arc::new(1)))),
+    ];
+    for (what, change) in changes {
+        let server = Server::new();
+        let log = Log::default();
+        server.add_channel_listener(Arc::new(log.clone())).keep();
+        let channel = create(&server, "/a");
+        channel.remove();
+        change(&*channel);
+        assert!(server.channel("/a").is_some_and(|now| Arc::ptr_eq(&now, &channel)), "{what}");
+        assert_eq!(log.entries(), ["configure /a", "added /a", "removed /a", "added /a"], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_handle_stands_for_the_channel_that_has_its_name() {
+    let server = Server::new();
+    let before = create(&server, "/a");
+    before.remove();
+    let now = create(&server, "/a");
+    before.set_persistent(true);
+    before.set_lazy_timeout(DEADLINE);
+    before.set_attribute("x", Arc::new(1_u8));
+    assert!(now.is_persistent() && now.is_lazy() && now.lazy_timeout() == Some(DEADLINE));
+    assert!(now.attribute("x").is_some() && before.attribute("x").is_some());
+    let log = Log::default();
+    before.add_listener(Arc::new(log.clone())).keep();
+    now.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    assert_eq!(log.entries(), ["/a hears /a"]);
+    before.remove();
+    assert!(server.channel("/a").is_some());
+}
+
+#[test]
+fn of_many_that_make_a_channel_at_once_one_sets_it_up() {
+    const NAMES: usize = 500;
+    let (server, calls, start) = (Server::new(), AtomicUsize::new(0), Barrier::new(4));
+    let make = || {
+        for name in 0..NAMES {
+            start.wait();
+            let created = server.create_channel_if_absent(&format!("/{name}"), &|channel| {
+                calls.fetch_add(1, Relaxed);
+                thread::yield_now();
+                channel.set_attribute("is ready", Arc::new(()));
+            });
+            // Nobody sees it before it is set up.
+            assert!(created.unwrap().channel().attribute("is ready").is_some());
+        }
+    };
+    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(make))));
+    assert_eq!(calls.load(Relaxed), NAMES);
+}
+
+#[test]
+fn who_sets_a_channel_up_may_make_others_and_ask_for_it() {
+    let server = Server::new();
+    let created = server.create_channel_if_absent("/a", &|channel| {
+        create(&server, "/b").set_persistent(true);
+        // It is the one that is being set up.
+        create(&server, "/a").set_persistent(true);
+        assert!(channel.is_persistent());
+        assert!(server.channel("/a").is_none());
+    });
+    assert!(matches!(created, Ok(Created::New(_))));
+    assert!(server.channel("/b").is_some());
+}
+
+#[test]
+fn two_that_set_up_what_the_other_asks_for_do_not_wait_for_each_other() {
+    let (server, both) = (Server::new(), Barrier::new(2));
+    let make = |own: &str, others: &str| {
+        let initialize = |_: &dyn ServerChannel| {
+            both.wait();
+            create(&server, others);
+        };
+        server.create_channel_if_absent(own, &initialize).unwrap();
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| make("/a", "/b"));
+        scope.spawn(|| make("/b", "/a"));
+    });
+    assert!(server.channel("/a").is_some() && server.channel("/b").is_some());
+}
+
+#[test]
+fn setting_up_that_panics_makes_no_channel_and_the_next_may() {
+    let server = Server::new();
+    let failed = catch_unwind(AssertUnwindSafe(|| {
+        drop(server.create_channel_if_absent("/a", &|_| panic!("by design")));
+    }));
+    assert!(failed.is_err());
+    assert!(server.channel("/a").is_none());
+    assert!(matches!(server.create_channel_if_absent("/a", &|_| {}), Ok(Created::New(_))));
+}
+
 over_every_transport!(
+    subscribing_by_the_handle_of_a_removed_channel_subscribes,
+    subscribing_by_a_handle_tells_whether_it_did,
+    a_guard_by_the_handle_of_a_removed_channel_guards,
+    a_publication_waits_until_its_channel_is_set_up,
     removing_leaves_the_children,
     a_removed_channels_subscribers_forget_it_silently,
     a_removed_channel_still_reaches_wild_subscribers,
@@ -109,6 +227,84 @@ over_every_transport!(
     the_server_publishes_to_services_listeners,
     a_publication_may_be_on_behalf_of_a_session,
 );
+
+async fn subscribing_by_the_handle_of_a_removed_channel_subscribes(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    let session = server.session(&client);
+    for comes_back in [false, true] {
+        let channel = create(&server.server, "/a");
+        channel.remove();
+        if comes_back {
+            create(&server.server, "/a");
+        }
+        assert!(channel.subscribe(&*session).await);
+        assert_eq!(session.subscriptions().len(), 1);
+        assert_eq!(channel.subscribers().len(), 1);
+        client.publish("/a", json!(comes_back)).await;
+        assert_eq!(client.message_on("/a").await["data"], comes_back);
+        assert!(channel.unsubscribe(&*session).await);
+        assert!(session.subscriptions().is_empty());
+        server.server.channel("/a").unwrap().remove();
+    }
+}
+
+async fn subscribing_by_a_handle_tells_whether_it_did(transport: Transport) {
+    let server = TestServer::start(|config| config.max_subscriptions = 1).await;
+    let client = server.connected(transport).await;
+    let session = server.session(&client);
+    let (one, other) = (create(&server.server, "/a"), create(&server.server, "/b"));
+    assert!(one.subscribe(&*session).await);
+    assert!(!other.subscribe(&*session).await);
+    assert!(one.subscribe(&*session).await);
+    assert!(other.subscribers().is_empty());
+    assert!(create(&server.server, "/service/a").subscribe(&*session).await);
+    assert!(!create(&server.server, "/meta/connect").subscribe(&*session).await);
+}
+
+async fn a_guard_by_the_handle_of_a_removed_channel_guards(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    for comes_back in [false, true] {
+        let channel = create(&server.server, "/a");
+        channel.remove();
+        if comes_back {
+            client.publish("/a", json!(1)).await;
+        }
+        let guard = channel.add_authorizer(Arc::new(GrantAuthorizer::NONE));
+        let reply = client.request("/a", json!({ "data": 1 })).await;
+        assert_eq!(reply["error"], "403:denied_by_not_granting:publish_denied");
+        drop(guard);
+        client.publish("/a", json!(1)).await;
+    }
+}
+
+async fn a_publication_waits_until_its_channel_is_set_up(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    let (begin, begun) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let (log, maker) = (Log::default(), server.server.clone());
+    let (heard, ended) = (log.clone(), Mutex::new(ended));
+    let making = thread::spawn(move || {
+        maker.create_channel_if_absent("/a", &|channel| {
+            begin.send(()).unwrap();
+            ended.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            channel.add_listener(Arc::new(heard.clone())).keep();
+        })
+    });
+    begun.recv_timeout(DEADLINE).unwrap();
+    let publish = client.message("/a", &json!({ "data": 1, "id": "p" }));
+    client.send(&[publish]);
+    // Others are not held up.
+    let mut other = server.connected(transport).await;
+    other.publish("/b", json!(1)).await;
+    assert!(log.entries().is_empty());
+    end.send(()).unwrap();
+    assert_eq!(client.reply_to("p").await["successful"], true);
+    assert_eq!(log.entries(), ["/a hears /a"]);
+    making.join().unwrap().unwrap();
+}
 
 async fn removing_leaves_the_children(transport: Transport) {
     let server = TestServer::start(|_| {}).await;

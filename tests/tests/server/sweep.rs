@@ -6,7 +6,9 @@ use bayeux_server::{
     Config, Server,
     api::{
         Message,
-        server::{BayeuxServer as _, GrantAuthorizer, ServerChannel, ServerChannelListener},
+        server::{
+            BayeuxServer as _, Created, GrantAuthorizer, ServerChannel, ServerChannelListener,
+        },
     },
 };
 use serde_json::json;
@@ -156,6 +158,23 @@ async fn using_a_channel_starts_the_count_again() {
     })
     .await;
     assert!(server.channel("/a").is_some());
+}
+
+#[tokio::test]
+async fn asking_for_a_channel_keeps_it_for_three_sweeps_more() {
+    let server = sweeping().await;
+    create(&server, "/a");
+    within("some sweeps", async {
+        while server.statistics().channels_swept < 3 {
+            let again = server.create_channel_if_absent("/a", &|_| {}).unwrap();
+            assert!(matches!(again, Created::Existing(_)), "it was swept");
+            if server.channel("/probe").is_none() {
+                server.create_channel_if_absent("/probe", &|_| {}).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,0 +1,338 @@
+//! The register of all channels: found by their names, and by the names that they match.
+
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use bayeux_api::ChannelId;
+use indexmap::{
+    IndexMap,
+    map::raw_entry_v1::{RawEntryApiV1 as _, RawEntryMut},
+};
+
+use super::{Channel, turns::Turns};
+
+/// All channels.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    register: RwLock<Register>,
+    pub(super) turns: Turns,
+    sweeps: AtomicU32,
+}
+
+/// Each channel, and with it each name, is here once. The wild ones that match a name are looked for
+/// while that is hashed: `/chat/**` has the hash of what was read up to the second `/`, and of `/**`.
+#[derive(Default)]
+struct Register {
+    by_name: IndexMap<Arc<Channel>, (), RandomState>,
+    /// How many of them are wild.
+    wild: usize,
+}
+
+/// One sweep: a walk through all channels, in portions, from the last to the first. What is added
+/// meanwhile comes behind it; what is removed has the last one take its place, which was looked at.
+#[derive(Debug)]
+pub(super) struct Walk {
+    left: usize,
+    /// Never 0.
+    pub(super) sweep: u32,
+}
+
+impl Channels {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Channel>> {
+        let register = self.read();
+        register.find(register.hash(name), |own| own == name).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.read().by_name.len()
+    }
+
+    /// Returns all channels, sorted by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Channel>> {
+        let mut channels: Vec<_> = self.read().by_name.keys().cloned().collect();
+        channels.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+        channels
+    }
+
+    /// Returns the channels that exist out of those that match `id`, `/**` first, itself last.
+    pub(crate) fn matching(&self, id: &ChannelId) -> Vec<Arc<Channel>> {
+        self.read().matching(id)
+    }
+
+    /// Adds `channel` unless one of its name exists; returns the one that is there then.
+    pub(super) fn insert(&self, channel: &Arc<Channel>) -> Result<(), Arc<Channel>> {
+        let mut register = self.write();
+        let hash = register.hash(channel.id.as_str());
+        match register.entry(hash, channel.id.as_str()) {
+            RawEntryMut::Occupied(existing) => return Err(existing.key().clone()),
+            RawEntryMut::Vacant(place) => {
+                place.insert_hashed_nocheck(hash, channel.clone(), ());
+            }
+        }
+        register.wild += usize::from(channel.id.is_wild());
+        channel.enter();
+        Ok(())
+    }
+
+    /// Removes this very channel, if it is for a sweep only while it is unused; returns whether it was there
+    /// and went.
+    pub(super) fn remove(&self, channel: &Arc<Channel>, unused_since: Option<u32>) -> bool {
+        let mut register = self.write();
+        let hash = register.hash(channel.id.as_str());
+        let RawEntryMut::Occupied(place) = register.entry(hash, channel.id.as_str()) else {
+            return false;
+        };
+        if !Arc::ptr_eq(place.key(), channel) {
+            return false;
+        }
+        let Some(left) = channel.leave(unused_since) else { return false };
+        place.swap_remove();
+        register.wild -= usize::from(channel.id.is_wild());
+        drop(register);
+        left.forget(channel);
+        true
+    }
+
+    /// Ends all channels with the server: they and their subscribers have each other, and would stay.
+    pub(crate) fn end(&self) {
+        for channel in self.all() {
+            channel.leave(None).into_iter().for_each(|left| left.forget(&channel));
+        }
+    }
+
+    /// Begins a sweep of all channels of now.
+    pub(super) fn walk(&self) -> Walk {
+        let sweep = self.sweeps.fetch_add(1, Relaxed).wrapping_add(1).max(1);
+        Walk { left: self.len(), sweep }
+    }
+
+    /// Goes on with a walk for up to `most` channels, and returns those that may be unused; none at its end.
+    pub(super) fn next(&self, walk: &mut Walk, most: usize) -> Option<Vec<Arc<Channel>>> {
+        let register = self.read();
+        let end = walk.left.min(register.by_name.len());
+        walk.left = end.saturating_sub(most);
+        let portion = register.by_name.get_range(walk.left..end).filter(|_| end > 0)?;
+        Some(portion.keys().filter(|channel| !channel.is_plainly_used()).cloned().collect())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Register> {
+        self.register.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Register> {
+        self.register.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Entry<'a> = RawEntryMut<'a, Arc<Channel>, (), RandomState>;
+
+impl Register {
+    fn matching(&self, id: &ChannelId) -> Vec<Arc<Channel>> {
+        let (name, mut found) = (id.as_str(), Vec::new());
+        let mut state = self.by_name.hasher().build_hasher();
+        let mut prefix = 0;
+        while prefix < name.len() {
+            let end = segment_end(name, prefix);
+            let is_last = end == name.len();
+            if self.wild > 0 {
+                let mut look = |wild: &str| {
+                    let mut state = state.clone();
+                    state.write(wild.as_bytes());
+                    let is_it = |own: &str| own.strip_suffix(wild) == Some(&name[..prefix]);
+                    found.extend(self.find(state.finish(), is_it).cloned());
+                };
+                if !(is_last && id.is_deep_wild()) {
+                    look("/**");
+                }
+                if is_last && !id.is_wild() {
+                    look("/*");
+                }
+            }
+            state.write(&name.as_bytes()[prefix..end]);
+            prefix = end;
+        }
+        found.extend(self.find(state.finish(), |own| own == name).cloned());
+        found
+    }
+
+    fn find(&self, hash: u64, is_it: impl Fn(&str) -> bool) -> Option<&Arc<Channel>> {
+        let found = self.by_name.raw_entry_v1().from_hash(hash, |own| is_it(own.id.as_str()));
+        found.map(|(channel, ())| channel)
+    }
+
+    fn entry(&mut self, hash: u64, name: &str) -> Entry<'_> {
+        self.by_name.raw_entry_mut_v1().from_hash(hash, |own| own.id.as_str() == name)
+    }
+
+    /// Hashes a name segment by segment.
+    fn hash(&self, name: &str) -> u64 {
+        let mut state = self.by_name.hasher().build_hasher();
+        let mut start = 0;
+        while start < name.len() {
+            let end = segment_end(name, start);
+            state.write(&name.as_bytes()[start..end]);
+            start = end;
+        }
+        state.finish()
+    }
+}
+
+/// Where the segment ends whose `/` is at `start`.
+fn segment_end(name: &str, start: usize) -> usize {
+    name[start + 1..].find('/').map_or(name.len(), |length| start + 1 + length)
+}
+
+impl fmt::Debug for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} channels", self.by_name.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Weak};
+
+    use bayeux_api::server::ServerChannel as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Create(ChannelId),
+        Remove(ChannelId),
+        Use(ChannelId),
+        Persist(ChannelId, bool),
+        /// Sweeps in portions of this size, between which a channel is removed.
+        Sweep(usize, ChannelId),
+        Match(ChannelId),
+    }
+
+    fn ids() -> impl Strategy<Value = ChannelId> {
+        let names = prop::collection::vec(prop::sample::select(vec!["a", "b", "{x}"]), 0..3);
+        let last = prop::sample::select(vec!["a", "b", "a*", "{x}", "*", "**"]);
+        (names, last).prop_filter_map("no channel", |(mut names, last)| {
+            names.push(last);
+            ChannelId::new(&format!("/{}", names.join("/"))).ok()
+        })
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => ids().prop_map(Step::Create),
+            1 => ids().prop_map(Step::Remove),
+            1 => ids().prop_map(Step::Use),
+            1 => (ids(), any::<bool>()).prop_map(|(id, persistent)| Step::Persist(id, persistent)),
+            2 => (1..9_usize, ids()).prop_map(|(most, id)| Step::Sweep(most, id)),
+            4 => ids().prop_map(Step::Match),
+        ]
+    }
+
+    /// What the register should be: each channel by its name, with the sweeps that found it unused.
+    #[derive(Default)]
+    struct Model(BTreeMap<String, (bool, u32)>);
+
+    impl Model {
+        fn sweep(&mut self) {
+            self.0.values_mut().for_each(|(persistent, unused)| {
+                *unused = if *persistent { 0 } else { *unused + 1 };
+            });
+            self.0.retain(|_, (_, unused)| *unused < 3);
+        }
+
+        /// The names that match, from the most general, itself last.
+        fn matching(&self, id: &ChannelId) -> Vec<String> {
+            let names = id.wild_ids().into_iter().rev().chain([id.as_str().to_owned()]);
+            let found: Vec<_> = names.filter(|name| self.0.contains_key(name)).collect();
+            if !id.is_wild() && !id.is_template() {
+                let all = self.0.keys().map(|name| ChannelId::new(name).unwrap());
+                let wild = all.filter(|own| !own.is_template() && own.matches(id));
+                assert_eq!(wild.count(), found.len());
+            }
+            found
+        }
+    }
+
+    fn play(channels: &Channels, model: &mut Model, step: Step) {
+        let remove = |id: &ChannelId, model: &mut Model| {
+            let removed = channels.get(id.as_str()).map(|channel| channels.remove(&channel, None));
+            assert_eq!(removed, model.0.remove(id.as_str()).map(|_| true));
+        };
+        match step {
+            Step::Create(id) => {
+                let channel = Channel::new(id.clone(), Weak::new());
+                channel.settings.set_persistent(false);
+                let is_new = channels.insert(&channel).is_ok();
+                assert_eq!(is_new, !model.0.contains_key(id.as_str()));
+                model.0.entry(id.as_str().to_owned()).or_default();
+            }
+            Step::Remove(id) => remove(&id, model),
+            Step::Use(id) => {
+                channels.get(id.as_str()).inspect(|channel| channel.use_again());
+                model.0.get_mut(id.as_str()).into_iter().for_each(|(_, unused)| *unused = 0);
+            }
+            Step::Persist(id, persistent) => {
+                channels.get(id.as_str()).inspect(|channel| channel.set_persistent(persistent));
+                model.0.get_mut(id.as_str()).into_iter().for_each(|own| *own = (persistent, 0));
+            }
+            Step::Sweep(most, id) => {
+                let mut walk = channels.walk();
+                let first = channels.next(&mut walk, most);
+                sweep(channels, first.unwrap_or_default(), walk.sweep);
+                // Whether it was looked at before or not, it is gone.
+                model.0.remove(id.as_str());
+                channels
+                    .get(id.as_str())
+                    .inspect(|channel| assert!(channels.remove(channel, None)));
+                while let Some(portion) = channels.next(&mut walk, most) {
+                    sweep(channels, portion, walk.sweep);
+                }
+                model.sweep();
+            }
+            Step::Match(id) => {
+                let found = channels.matching(&id);
+                let found: Vec<_> = found.iter().map(|one| one.id.as_str().to_owned()).collect();
+                assert_eq!(found, model.matching(&id), "{id}");
+            }
+        }
+    }
+
+    fn sweep(channels: &Channels, portion: Vec<Arc<Channel>>, sweep: u32) {
+        for channel in portion {
+            if let Some(since) = channel.is_over(sweep) {
+                assert!(channels.remove(&channel, Some(since)));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_what_a_map_would_be(steps in prop::collection::vec(steps(), 0..150)) {
+            let (channels, mut model) = (Channels::default(), Model::default());
+            for step in steps {
+                play(&channels, &mut model, step);
+                let names: Vec<_> = channels.all().iter().map(|one| one.id.to_string()).collect();
+                prop_assert!(names.iter().eq(model.0.keys()), "{names:?}");
+                prop_assert_eq!(channels.len(), names.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_channel_that_is_used_after_its_last_sweep_stays() {
+        let channels = Channels::default();
+        let channel = Channel::new(ChannelId::new("/a").unwrap(), Weak::new());
+        channels.insert(&channel).unwrap();
+        let since = (1..).find_map(|sweep| channel.is_over(sweep));
+        assert_eq!(since, Some(1));
+        channel.use_again();
+        assert!(!channels.remove(&channel, since));
+        assert!(channels.remove(&channel, None) && channels.get("/a").is_none());
+    }
+}
