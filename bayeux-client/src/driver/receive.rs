@@ -58,7 +58,7 @@ impl Driver {
     fn end(&mut self, Ended { exchange, failure }: Ended) {
         failure.iter().for_each(|failure| self.tell_failure(failure, exchange));
         let result = failure.map_or(Ok(()), Err);
-        self.shared.input(|machine, now| machine.ended(exchange, result, now));
+        self.shared.input(|machine, now| machine.exchange_ended(exchange, result, now));
     }
 
     pub(super) fn opened(&mut self, result: Result<Socket, TransportFailure>) {
@@ -70,7 +70,7 @@ impl Driver {
                 frames.into_iter().for_each(|frame| socket.send(frame));
                 self.socket = Link::Open(Box::new(socket));
             }
-            Err(failure) => self.lost(&failure),
+            Err(failure) => self.socket_failed(&failure),
         }
     }
 
@@ -84,19 +84,19 @@ impl Driver {
                     Some(_) if failure.kind == FailureKind::Closed => self.socket = Link::Closed,
                     code => self.close_socket(code.unwrap_or(PROTOCOL), "Invalid"),
                 }
-                self.lost(&failure);
+                self.socket_failed(&failure);
             }
         }
     }
 
-    fn lost(&self, failure: &TransportFailure) {
+    fn socket_failed(&self, failure: &TransportFailure) {
         let requests = self.shared.look(|machine| machine.all_unanswered(failure.connection_type));
         let hook = Hook("TransportListener::failure", failure.connection_type.as_str());
         for listener in self.shared.transport_listeners.members().iter() {
             listener.tell(hook, |it| it.failure(failure, &requests));
         }
         let transport = failure.connection_type;
-        self.shared.input(|machine, now| machine.disconnected(transport, failure, now));
+        self.shared.input(|machine, now| machine.connection_failed(transport, failure, now));
     }
 
     pub(super) fn probed(&mut self, result: Result<Socket, TransportFailure>) {

@@ -60,7 +60,7 @@ impl<T> Machine<T> {
         self.subscribe_to_lost(now);
         match advised {
             Some(Reconnect::None) => self.terminate(&error, now),
-            Some(Reconnect::Handshake) => self.rehandshake_advised(now),
+            Some(Reconnect::Handshake) => self.advised_handshake(now),
             Some(Reconnect::Retry) | None => self.tick(now),
         }
     }
@@ -76,7 +76,7 @@ impl<T> Machine<T> {
         self.outputs.push(Output::Notify(reply));
         match action {
             Reconnect::None => self.terminate(&error, now),
-            Reconnect::Handshake => self.rehandshake_advised(now),
+            Reconnect::Handshake => self.advised_handshake(now),
             Reconnect::Retry => match self.next_delay(Kind::Connect, now) {
                 Some(delay) => self.retry_connect(self.interval() + delay, now),
                 None => self.terminate(&error, now),
@@ -92,7 +92,7 @@ impl<T> Machine<T> {
 
     /// The server asks for a new session. At once, as it says, also after an outage; but one that asks
     /// again and again, without a connect that succeeds in between, is not asked without pause.
-    fn rehandshake_advised(&mut self, now: Instant) {
+    fn advised_handshake(&mut self, now: Instant) {
         let has_advised = std::mem::replace(&mut self.failures.has_advised, true);
         let Some(delay) = self.next_delay(Kind::Handshake, now) else {
             return self.terminate(&RequestError::NotHandshaken, now);
@@ -106,7 +106,7 @@ impl<T> Machine<T> {
         }
         self.advice.reconnect = None;
         let delay = if has_advised { delay } else { Duration::ZERO };
-        self.rehandshake(self.interval() + delay, now);
+        self.handshake_after(self.interval() + delay, now);
     }
 
     /// When a better transport is to be tried again.

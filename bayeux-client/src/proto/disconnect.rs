@@ -76,14 +76,14 @@ impl<T> Machine<T> {
                 subscription: None,
                 what: request.what,
             };
-            self.fail_request(id, pending, error);
+            self.resolve_failed(id, pending, error);
         }
         let plain = self.exchanges.iter().filter(|(_, one)| one.kind != Kind::Connect);
         for exchange in plain.map(|(id, _)| *id).collect::<Vec<_>>() {
             let Some(gone) = self.forget(exchange) else { continue };
             for id in gone.left {
                 if let Some(pending) = self.settle(id) {
-                    self.fail_request(id, pending, error);
+                    self.resolve_failed(id, pending, error);
                 }
             }
             self.outputs.push(Output::Cancel(exchange));

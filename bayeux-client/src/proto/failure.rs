@@ -9,14 +9,14 @@ use bayeux_api::{
 
 use super::{
     Decision, Kind, LONGEST, Machine, Output, Pending, Phase, SHORTEST, Step, Timer, What,
-    failed_reply, reading::Reading, servers::Next,
+    reading::Reading, servers::Next,
 };
 use crate::{Backoff, FailureInfo};
 
 impl<T> Machine<T> {
     /// The answer to an exchange is read. What is in it came before, by [`received`](Self::received);
     /// what is not will not come.
-    pub(crate) fn ended(
+    pub(crate) fn exchange_ended(
         &mut self,
         exchange: u64,
         result: Result<(), TransportFailure>,
@@ -30,12 +30,12 @@ impl<T> Machine<T> {
             let reason = "the answer has no reply to this message";
             TransportFailure::new(transport, FailureKind::Unanswered, reason)
         });
-        self.fail(exchange, &failure, now);
+        self.fail_exchange(exchange, &failure, now);
         self.flush(now);
     }
 
     /// A connection is gone, and with it every answer that was to come over it.
-    pub(crate) fn disconnected(
+    pub(crate) fn connection_failed(
         &mut self,
         transport: ConnectionType,
         failure: &TransportFailure,
@@ -44,7 +44,7 @@ impl<T> Machine<T> {
         self.ack.lost();
         let gone = self.exchanges.iter().filter(|(_, one)| one.transport == transport);
         for exchange in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.fail(exchange, failure, now);
+            self.fail_exchange(exchange, failure, now);
         }
         if matches!(self.phase, Phase::Terminating(_)) {
             self.finish();
@@ -70,13 +70,13 @@ impl<T> Machine<T> {
             // What is still to come over it would come out of turn.
             ConnectionType::WebSocket => {
                 self.outputs.push(Output::Leave(ConnectionType::WebSocket));
-                self.disconnected(ConnectionType::WebSocket, &failure, now);
+                self.connection_failed(ConnectionType::WebSocket, &failure, now);
             }
             ConnectionType::LongPolling
             | ConnectionType::CallbackPolling
             | ConnectionType::InProcess => {
                 self.outputs.push(Output::Cancel(exchange));
-                self.fail(exchange, &failure, now);
+                self.fail_exchange(exchange, &failure, now);
             }
         }
         self.flush(now);
@@ -106,7 +106,7 @@ impl<T> Machine<T> {
         let transport = self.negotiation.current();
         let reason = format!("the message is larger than {most} bytes and was not sent");
         let failure = TransportFailure::new(transport, FailureKind::TooLarge, reason);
-        self.fail_one(id, &failure, &RequestError::Failed(failure.clone()), None, now);
+        self.fail_unsent(id, &failure, &RequestError::Failed(failure.clone()), None, now);
     }
 
     /// An extension of this end deleted a request, or the reply to it.
@@ -115,10 +115,10 @@ impl<T> Machine<T> {
         let reason = "an extension deleted the message";
         let failure = TransportFailure::new(transport, FailureKind::Aborted, reason);
         let error = Some(BayeuxError::MessageDeleted);
-        self.fail_one(id, &failure, &RequestError::Deleted, error, now);
+        self.fail_unsent(id, &failure, &RequestError::Deleted, error, now);
     }
 
-    fn fail_one(
+    fn fail_unsent(
         &mut self,
         id: &str,
         failure: &TransportFailure,
@@ -128,7 +128,7 @@ impl<T> Machine<T> {
     ) {
         let Ok(id) = id.parse() else { return };
         let Some(pending) = self.settle(id) else { return };
-        let mut reply = failed_reply(id, &pending, failure);
+        let mut reply = in_place_of_reply(id, &pending, failure);
         let told = match text {
             // The extensions have seen it, and one of them has had its say.
             Some(text) => {
@@ -139,7 +139,7 @@ impl<T> Machine<T> {
         };
         let is_handshake = matches!(pending.what, What::Handshake);
         let is_connect = matches!(pending.what, What::Connect);
-        self.fail_request(id, pending, error);
+        self.resolve_failed(id, pending, error);
         self.outputs.push(told);
         if is_handshake {
             self.handshake_failed(failure.clone(), now);
@@ -150,12 +150,12 @@ impl<T> Machine<T> {
         self.flush(now);
     }
 
-    fn fail(&mut self, exchange: u64, failure: &TransportFailure, now: Instant) {
+    fn fail_exchange(&mut self, exchange: u64, failure: &TransportFailure, now: Instant) {
         let Some(gone) = self.forget(exchange) else { return };
         for id in gone.left {
             let Some(pending) = self.settle(id) else { continue };
-            let reply = failed_reply(id, &pending, failure);
-            self.fail_request(id, pending, &RequestError::Failed(failure.clone()));
+            let reply = in_place_of_reply(id, &pending, failure);
+            self.resolve_failed(id, pending, &RequestError::Failed(failure.clone()));
             self.outputs.push(Output::Failed(reply));
         }
         match gone.kind {
@@ -169,7 +169,7 @@ impl<T> Machine<T> {
     }
 
     /// Answers whoever waits for a request with an error.
-    pub(super) fn fail_request(&mut self, id: u64, pending: Pending<T>, error: &RequestError) {
+    pub(super) fn resolve_failed(&mut self, id: u64, pending: Pending<T>, error: &RequestError) {
         match pending.what {
             What::Handshake | What::Connect => {}
             What::Subscribe(channel) => self.subscribe_failed(&channel, id, error),
@@ -203,7 +203,12 @@ impl<T> Machine<T> {
         let chosen = self.choose(&failure, now);
         // What is wrong with one transport may be right for another.
         if chosen.is_some_and(|transport| transport != before) {
-            return self.ask(failure, Reconnect::Handshake, Decision::SameAttempt, chosen);
+            return self.ask_listeners(
+                failure,
+                Reconnect::Handshake,
+                Decision::SameAttempt,
+                chosen,
+            );
         }
         let delay = self.next_delay(Kind::Handshake, now);
         let is_elsewhere = self.servers.len() > 1 && self.servers.advance() == Next::Untried;
@@ -213,7 +218,7 @@ impl<T> Machine<T> {
         };
         let is_hopeless = chosen.is_none() || delay.is_none() || self.is_fatal(&failure);
         let action = if is_hopeless { Reconnect::None } else { Reconnect::Handshake };
-        self.ask(failure, action, decision, chosen);
+        self.ask_listeners(failure, action, decision, chosen);
     }
 
     fn connect_failed(&mut self, failure: TransportFailure, now: Instant) {
@@ -240,10 +245,10 @@ impl<T> Machine<T> {
             Some(_) if failure.is_fatal() => Reconnect::Handshake,
             Some(_) => Reconnect::Retry,
         };
-        self.ask(failure, action, Decision::Retry(delay.unwrap_or_default()), chosen);
+        self.ask_listeners(failure, action, Decision::Retry(delay.unwrap_or_default()), chosen);
     }
 
-    fn ask(
+    fn ask_listeners(
         &mut self,
         failure: TransportFailure,
         action: Reconnect,
@@ -309,7 +314,7 @@ impl<T> Machine<T> {
             (Reconnect::None, _) => self.terminate(&error, now),
             (Reconnect::Retry, false) => self.retry_connect(delay, now),
             (Reconnect::Retry, true) | (Reconnect::Handshake, _) => {
-                self.rehandshake(delay, now);
+                self.handshake_after(delay, now);
             }
         }
     }
@@ -399,4 +404,23 @@ impl<T> Machine<T> {
         let keeps = best.is_some() && self.negotiation.is_usable(before, now);
         if keeps { Some(before) } else { best }
     }
+}
+
+/// What a failed request looks like to the listeners of its channel.
+fn in_place_of_reply<T>(id: u64, pending: &Pending<T>, failure: &TransportFailure) -> Message {
+    let mut reply = Message::new(pending.channel.clone());
+    reply.id = Some(id.to_string());
+    reply.subscription.clone_from(&pending.subscription);
+    reply.successful = Some(false);
+    let mut fields = serde_json::Map::new();
+    fields.insert("connectionType".to_owned(), failure.connection_type.as_str().into());
+    fields.insert("reason".to_owned(), failure.reason.as_str().into());
+    let codes = [("httpCode", failure.http_code), ("websocketCode", failure.websocket_code)];
+    for (name, code) in codes {
+        if let Some(code) = code {
+            fields.insert(name.to_owned(), code.into());
+        }
+    }
+    reply.set_extra("failure", serde_json::Value::Object(fields));
+    reply
 }

@@ -26,7 +26,7 @@ impl<T> Machine<T> {
     }
 
     /// Starts a new session in place of the one that the server does not know any more.
-    pub(super) fn rehandshake(&mut self, delay: Duration, now: Instant) {
+    pub(super) fn handshake_after(&mut self, delay: Duration, now: Instant) {
         self.lose_session();
         let step = Step::Waiting(now + delay.min(LONGEST));
         self.enter(Phase::Handshaking { again: true, step });
@@ -160,7 +160,7 @@ impl<T> Machine<T> {
             self.advice = advice;
         }
         match delay.filter(|_| action != Reconnect::None) {
-            Some(delay) => self.rehandshake(self.interval() + delay, now),
+            Some(delay) => self.handshake_after(self.interval() + delay, now),
             None => self.terminate(&refused, now),
         }
     }

@@ -21,6 +21,7 @@ mod disconnect;
 mod failure;
 mod handshake;
 mod negotiation;
+mod random;
 mod reading;
 mod receive;
 mod request;
@@ -34,15 +35,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_api::{
-    Advice, ConnectionType, Message,
-    client::{RequestError, TransportFailure},
-};
+use bayeux_api::{Advice, ConnectionType, Message, client::RequestError};
 use url::Url;
 
 use self::{
-    ack::Acknowledgement, negotiation::Negotiation, reading::Reading, request::Request,
-    servers::Servers, subscriptions::Subscriptions,
+    ack::Acknowledgement, negotiation::Negotiation, random::Random, reading::Reading,
+    request::Request, servers::Servers, subscriptions::Subscriptions,
 };
 use crate::{Config, FailureInfo, State};
 
@@ -54,7 +52,7 @@ pub(crate) type Outcome = Result<Message, RequestError>;
 pub(crate) enum Output<T> {
     /// Ask the application for the fields of a handshake; then [`Machine::credentials`].
     Credentials,
-    /// Send messages together; over a transport that answers, [`Machine::ended`] when it has.
+    /// Send messages together; over a transport that answers, [`Machine::exchange_ended`] when it has.
     Send { exchange: u64, transport: ConnectionType, url: Url, messages: Vec<Message> },
     /// Nothing waits for this exchange any more.
     Cancel(u64),
@@ -255,7 +253,7 @@ impl<T> Machine<T> {
             promoted: None,
             is_probing: false,
             last_id: 0,
-            random: Random(seed),
+            random: Random::new(seed),
             outputs: Vec::new(),
         }
     }
@@ -431,41 +429,8 @@ impl<T> Machine<T> {
     }
 }
 
-/// What a failed request looks like to the listeners of its channel.
-fn failed_reply<T>(id: u64, pending: &Pending<T>, failure: &TransportFailure) -> Message {
-    let mut reply = Message::new(pending.channel.clone());
-    reply.id = Some(id.to_string());
-    reply.subscription.clone_from(&pending.subscription);
-    reply.successful = Some(false);
-    let mut fields = serde_json::Map::new();
-    fields.insert("connectionType".to_owned(), failure.connection_type.as_str().into());
-    fields.insert("reason".to_owned(), failure.reason.as_str().into());
-    let codes = [("httpCode", failure.http_code), ("websocketCode", failure.websocket_code)];
-    for (name, code) in codes {
-        if let Some(code) = code {
-            fields.insert(name.to_owned(), code.into());
-        }
-    }
-    reply.set_extra("failure", serde_json::Value::Object(fields));
-    reply
-}
-
 /// No wait is longer, whatever a server advises.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// From the second failure in a row no wait is shorter, whatever the application says.
 const SHORTEST: Duration = Duration::from_millis(10);
-
-/// Numbers that are as good as random and the same for the same seed (SplitMix64).
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}

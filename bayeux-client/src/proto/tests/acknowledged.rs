@@ -164,7 +164,7 @@ fn answer(scene: &mut Scene, server: &mut Server, parts: usize) {
     } else if !is_cut {
         let body = messages.into_iter().chain(replies).collect();
         scene.input(|machine, now| machine.received(body, transport, now));
-        scene.input(|machine, now| machine.ended(sent.exchange, Ok(()), now));
+        scene.input(|machine, now| machine.exchange_ended(sent.exchange, Ok(()), now));
         return;
     }
     scene.sent.push_front(sent);

@@ -119,7 +119,7 @@ fn an_answer_without_the_reply_is_a_failure_of_that_request() {
     other.successful = Some(true);
     scene.arrive(other);
     assert!(!scene.is_answered(1));
-    scene.input(|machine, now| machine.ended(exchange, Ok(()), now));
+    scene.input(|machine, now| machine.exchange_ended(exchange, Ok(()), now));
     let Err(RequestError::Failed(failure)) = scene.outcome(1) else { panic!() };
     assert_eq!(failure.kind, FailureKind::Unanswered);
 }

@@ -154,7 +154,7 @@ impl Scene {
         let transport = sent.transport;
         self.input(|machine, now| machine.received(replies, transport, now));
         if transport != ConnectionType::WebSocket {
-            self.input(|machine, now| machine.ended(sent.exchange, Ok(()), now));
+            self.input(|machine, now| machine.exchange_ended(sent.exchange, Ok(()), now));
         }
     }
 
@@ -165,9 +165,9 @@ impl Scene {
         failure.http_code = code;
         if sent.transport == ConnectionType::WebSocket {
             self.sent.retain(|other| other.transport != ConnectionType::WebSocket);
-            self.input(|machine, now| machine.disconnected(sent.transport, &failure, now));
+            self.input(|machine, now| machine.connection_failed(sent.transport, &failure, now));
         } else {
-            self.input(|machine, now| machine.ended(sent.exchange, Err(failure), now));
+            self.input(|machine, now| machine.exchange_ended(sent.exchange, Err(failure), now));
         }
     }
 
