@@ -6,6 +6,7 @@ mod dialer;
 mod failure;
 mod headers;
 mod http;
+mod ping;
 mod proxy;
 mod redirect;
 pub(crate) mod settings;

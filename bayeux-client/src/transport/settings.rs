@@ -35,6 +35,11 @@ pub struct NetworkConfig {
     pub max_message_size: usize,
     /// The sub-protocol to ask for when opening a WebSocket. The option `ws.protocol`; none by default.
     pub websocket_protocol: Option<String>,
+    /// After how long without a word from the server a WebSocket is pinged; never by default.
+    pub ping_interval: Option<Duration>,
+    /// How long a server may take to answer a ping, by whatever it sends; 10 s by default. Then the
+    /// connection is taken for broken. Has to be longer than a server may need to get to reading.
+    pub ping_timeout: Duration,
 }
 
 /// Whether HTTP requests are made over HTTP/2.
@@ -119,6 +124,8 @@ impl Default for NetworkConfig {
             connect_timeout: Duration::from_secs(30),
             max_message_size: 1024 * 1024,
             websocket_protocol: None,
+            ping_interval: None,
+            ping_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -136,6 +143,8 @@ impl fmt::Debug for NetworkConfig {
             .field("connect_timeout", &self.connect_timeout)
             .field("max_message_size", &self.max_message_size)
             .field("websocket_protocol", &self.websocket_protocol)
+            .field("ping_interval", &self.ping_interval)
+            .field("ping_timeout", &self.ping_timeout)
             .finish()
     }
 }

@@ -24,7 +24,12 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::transport::{failure, stream::Stream};
+use crate::transport::{
+    failure,
+    ping::{Due, Ping},
+    settings::NetworkConfig,
+    stream::Stream,
+};
 
 /// An open WebSocket, polled by one task that both writes and reads, so that two ends that write at
 /// once never wait for each other.
@@ -38,6 +43,8 @@ pub(crate) struct Socket {
     is_dirty: bool,
     /// Why nothing can be written any more. What the server said before that is still read.
     broken: Option<tungstenite::Error>,
+    ping: Option<Ping>,
+    is_ping_due: bool,
 }
 
 /// A message of which the bytes from `next` on are still to be framed.
@@ -48,8 +55,16 @@ struct Outgoing {
 }
 
 impl Socket {
-    pub(super) fn new(stream: WebSocketStream<Stream>, most: usize) -> Self {
-        Self { stream, most, queue: VecDeque::new(), is_dirty: false, broken: None }
+    pub(super) fn new(stream: WebSocketStream<Stream>, config: &NetworkConfig) -> Self {
+        Self {
+            stream,
+            most: config.max_message_size,
+            queue: VecDeque::new(),
+            is_dirty: false,
+            broken: None,
+            ping: config.ping_interval.map(|interval| Ping::new(interval, config.ping_timeout)),
+            is_ping_due: false,
+        }
     }
 
     /// Queues one text message. It leaves when the socket is next [polled](Self::poll_receive), so
@@ -73,7 +88,11 @@ impl Socket {
     ) -> Poll<Result<Utf8Bytes, TransportFailure>> {
         self.poll_send(cx);
         loop {
-            match self.stream.poll_next_unpin(cx) {
+            let read = self.stream.poll_next_unpin(cx);
+            if read.is_ready() {
+                self.ping.iter_mut().for_each(Ping::heard);
+            }
+            match read {
                 Poll::Ready(Some(Ok(Message::Text(text)))) => return Poll::Ready(Ok(text)),
                 Poll::Ready(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {}
                 Poll::Ready(Some(Ok(Message::Binary(_)))) => {
@@ -95,11 +114,29 @@ impl Socket {
                 Poll::Pending => {
                     return match self.broken.take_if(|error| !is_ended(error)) {
                         Some(error) => Poll::Ready(Err(self.failed(&error))),
-                        None => Poll::Pending,
+                        None => self.poll_ping(cx),
                     };
                 }
             }
         }
+    }
+
+    /// Asks a server that has said nothing for a while; fails when that does not answer.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Result<Utf8Bytes, TransportFailure>> {
+        while let Some(ping) = &mut self.ping {
+            match ready!(ping.poll_due(cx)) {
+                Due::Ping => {
+                    self.is_ping_due = true;
+                    self.poll_send(cx);
+                }
+                Due::Silence => {
+                    let reason = format!("the server answered no ping within {:?}", ping.timeout());
+                    let code = Some(CloseCode::Abnormal.into());
+                    return Poll::Ready(Err(failure::websocket(FailureKind::Closed, code, reason)));
+                }
+            }
+        }
+        Poll::Pending
     }
 
     /// Writes what is queued as far as it goes, and reads nothing. What fails is told when it is read.
@@ -126,7 +163,14 @@ impl Socket {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
-        while let Some(next) = self.queue.front_mut() {
+        loop {
+            if self.is_ping_due {
+                ready!(self.stream.poll_ready_unpin(cx))?;
+                self.is_ping_due = false;
+                self.is_dirty = true;
+                self.stream.start_send_unpin(Message::Ping(bytes::Bytes::new()))?;
+            }
+            let Some(next) = self.queue.front_mut() else { break };
             ready!(self.stream.poll_ready_unpin(cx))?;
             let frame = next.frame();
             if next.next == next.text.len() {

@@ -33,7 +33,7 @@ pub(super) async fn open(network: &Inner, url: &Url) -> Result<Socket, Transport
             Ok((socket, answer)) => {
                 let (status, headers) = (answer.status(), answer.headers());
                 show(network, &url, status, headers)?;
-                Ok(Socket::new(socket, network.config.max_message_size))
+                Ok(Socket::new(socket, &network.config))
             }
             Err(error) => Err(refusal(network, &url, &error)),
         }

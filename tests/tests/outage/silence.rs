@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bayeux_client::{
-    BayeuxClient, Config, State,
+    BayeuxClient, Config, NetworkConfig, State,
     api::{ConnectionType::LongPolling, client::FailureKind},
 };
 use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::json;
 use tests::{
-    AGES, TestServer, arrive, brisk, brisk_client, eventually,
+    AGES, DEADLINE, TestServer, arrive, brisk, brisk_client, eventually,
     scripted::{Answer, Link, Scripted, Upgrade, answer, body, ordinary, reply},
     within,
 };
@@ -18,7 +18,9 @@ use crate::answers::{builder, failure, has};
 
 /// Waits a second for replies.
 fn impatient() -> Config {
-    Config { max_network_delay: Some(Duration::from_secs(1)), ..brisk_client() }
+    let mut config = brisk_client();
+    config.max_network_delay = Some(Duration::from_secs(1));
+    config
 }
 
 #[tokio::test]
@@ -69,6 +71,32 @@ mod a_held_connect_without_an_answer_is_given_up_and_the_session_goes_on {
     async fn over_long_polling() {
         over(LongPolling).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_no_ping_is_noticed_before_anything_is_overdue() {
+    let server = TestServer::start(|_| {}).await;
+    let link = Link::to(server.address).await;
+    let mut network = NetworkConfig::default();
+    network.ping_interval = Some(Duration::from_millis(50));
+    network.ping_timeout = Duration::from_secs(2);
+    let mut config = brisk_client();
+    config.max_network_delay = Some(2 * DEADLINE);
+    let transports = [bayeux_client::api::ConnectionType::WebSocket];
+    let builder = BayeuxClient::builder().url(&link.url()).transports(&transports);
+    let client = builder.config(config).network(network).build().unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    arrive(&client, State::Connected).await;
+    link.silence(true);
+    let publish = client.channel("/a").unwrap().publish(json!(1));
+    let error = failure(within("the publish", publish).await.unwrap_err());
+    assert_eq!(error.kind, FailureKind::Closed, "{error}");
+    assert!(error.reason.contains("no ping within 2s"), "{error}");
+    link.cut();
+    link.silence(false);
+    arrive(&client, State::Connected).await;
+    within("publish", client.channel("/a").unwrap().publish(json!(2))).await.unwrap();
+    assert_eq!(server.server.sessions().len(), 1);
 }
 
 #[tokio::test]
