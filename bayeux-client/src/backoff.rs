@@ -5,6 +5,7 @@ use std::time::Duration;
 /// How the wait grows from one failure to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias = "BackOffStrategy")]
+#[non_exhaustive]
 pub enum Backoff {
     /// Twice as long each time, and then a random part of that ("full jitter"), so that clients that
     /// were cut off together do not come back together.

@@ -20,6 +20,7 @@ pub struct Builder {
     transports: Option<Vec<ConnectionType>>,
     credentials: Option<Arc<dyn Credentials>>,
     in_process: Option<Arc<dyn InProcess>>,
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -61,6 +62,13 @@ impl Builder {
         self
     }
 
+    /// Sets what all that is random of the client's behaviour follows from, so that it can be played again:
+    /// the jitter of its waits. Drawn from the system unless set.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Makes the client, which is disconnected.
     ///
     /// # Errors
@@ -92,7 +100,10 @@ impl Builder {
             urls.push(parse("http://in-process/")?);
         }
         let network = Network::new(self.network)?;
-        let seed = getrandom::u64().map_err(|error| ConfigError::Random(error.to_string()))?;
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(|error| ConfigError::Random(error.to_string()))?,
+        };
         let asks = self.credentials.is_some();
         let machine = Machine::new(self.config, &transports, urls, asks, seed);
         let shared = Shared::new(machine, network, self.in_process, self.credentials, transports);

@@ -8,11 +8,10 @@ use bayeux_api::{
     client::{ClientExtension, ClientSession, ClientSessionChannel, RequestError},
     implement::lock,
 };
-use tokio::sync::watch;
 use url::Url;
 
 use crate::{
-    Builder, Channel, Config, State, TransportListener,
+    Builder, Channel, Config, State, StateChanges, TransportListener,
     reply::Reply,
     shared::{Members, Shared},
 };
@@ -178,8 +177,8 @@ impl BayeuxClient {
     }
 
     /// Returns the state as it changes.
-    pub fn states(&self) -> watch::Receiver<State> {
-        self.shared().state.subscribe()
+    pub fn states(&self) -> StateChanges {
+        StateChanges::new(self.shared().state.subscribe())
     }
 
     /// Waits until the client is in one of `states`, or in a state that [implies](State::implies)

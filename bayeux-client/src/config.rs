@@ -8,7 +8,13 @@ use crate::Backoff;
 
 /// Configuration of a [`BayeuxClient`](crate::BayeuxClient). Its fields have CometD's defaults
 /// unless they say otherwise.
+///
+/// ```
+/// let mut config = bayeux_client::Config::default();
+/// config.acknowledgements = true;
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// How long to wait before trying again; exponential with jitter, where CometD's is linear
     /// (`backoffIncrement`, `maxBackoff`).

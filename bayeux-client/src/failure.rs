@@ -8,6 +8,7 @@ use url::Url;
 /// A failed handshake or connect, and what comes next.
 #[derive(Clone, Debug)]
 #[doc(alias = "ClientTransport.FailureInfo")]
+#[non_exhaustive]
 pub struct FailureInfo {
     /// What failed.
     pub failure: TransportFailure,

@@ -21,6 +21,7 @@
 
 mod backoff;
 mod builder;
+mod changes;
 mod channel;
 mod client;
 mod config;
@@ -39,6 +40,7 @@ pub use bayeux_api as api;
 
 pub use backoff::Backoff;
 pub use builder::{Builder, ConfigError};
+pub use changes::StateChanges;
 pub use channel::{Channel, Messages, Subscribing};
 pub use client::{Batch, BayeuxClient};
 pub use config::Config;

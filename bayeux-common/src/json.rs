@@ -96,6 +96,19 @@ impl From<Value> for Json {
     }
 }
 
+/// Texts, truth values and numbers are JSON values; a number that JSON does not have is `null`.
+macro_rules! from_plain {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Json {
+            fn from(value: $type) -> Self {
+                Self(Form::Value(value.into()))
+            }
+        })*
+    };
+}
+
+from_plain!(&str, String, bool, i32, i64, u32, u64, f64);
+
 /// Two are equal when their values are, whatever the white space and the order of their fields.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
@@ -149,6 +162,16 @@ mod tests {
         let mut json = Json::from_text(r#"{"a":1}"#).unwrap();
         json.value_mut()["b"] = json!(2);
         assert_eq!(json.text(), r#"{"a":1,"b":2}"#);
+    }
+
+    #[test]
+    fn texts_and_numbers_are_json() {
+        let all = [Json::from("a\"b"), "c".to_owned().into(), true.into(), 1.into(), 1.5.into()];
+        assert_eq!(
+            all.map(|json| json.text().into_owned()),
+            ["\"a\\\"b\"", "\"c\"", "true", "1", "1.5"]
+        );
+        assert_eq!(Json::from(f64::NAN).text(), "null");
     }
 
     #[test]

@@ -48,11 +48,10 @@ pub async fn arrive(client: &BayeuxClient, state: State) {
 /// Makes tests brisk: retries follow each other after 20 ms, and only after a failure, since replies are
 /// waited for without end.
 pub fn brisk_client() -> bayeux_client::Config {
-    bayeux_client::Config {
-        backoff: bayeux_client::Backoff::Constant(Duration::from_millis(20)),
-        max_network_delay: Some(AGES),
-        ..bayeux_client::Config::default()
-    }
+    let mut config = bayeux_client::Config::default();
+    config.backoff = bayeux_client::Backoff::Constant(Duration::from_millis(20));
+    config.max_network_delay = Some(AGES);
+    config
 }
 
 /// Makes a test of each of the given functions for each transport that a `BayeuxClient` has.

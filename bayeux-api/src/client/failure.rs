@@ -8,6 +8,7 @@ use bayeux_common::ConnectionType;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{connection_type}: {reason}")]
 #[doc(alias("FailureInfo", "failure"))]
+#[non_exhaustive]
 pub struct TransportFailure {
     /// Over what.
     pub connection_type: ConnectionType,

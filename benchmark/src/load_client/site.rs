@@ -51,11 +51,9 @@ impl Site {
 
     /// Makes a client, which is yet to shake hands.
     pub(crate) fn client(&self) -> Result<BayeuxClient> {
-        let config = Config {
-            acknowledgements: self.acknowledgements,
-            max_network_delay: Some(PATIENCE),
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.acknowledgements = self.acknowledgements;
+        config.max_network_delay = Some(PATIENCE);
         let client = BayeuxClient::builder()
             .url(&self.url)
             .transports(&[self.transport.connection_type()])

@@ -26,7 +26,9 @@ over_every_client_transport!(
 );
 
 fn acknowledging() -> Config {
-    Config { acknowledgements: true, ..brisk_client() }
+    let mut config = brisk_client();
+    config.acknowledgements = true;
+    config
 }
 
 async fn with_acknowledgements_each_message_comes_once_and_in_order(transport: ConnectionType) {

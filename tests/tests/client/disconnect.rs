@@ -119,7 +119,7 @@ async fn a_client_that_nobody_holds_goes(transport: ConnectionType) {
     assert!(clone.is_connected());
     drop(clone);
     // The sender of the states is the client's own.
-    eventually("its task to end", || states.has_changed().is_err()).await;
+    eventually("its task to end", || states.is_over()).await;
     eventually("the server to forget it", || server.server.sessions().is_empty()).await;
 }
 
@@ -133,5 +133,5 @@ async fn a_stream_keeps_its_client(transport: ConnectionType) {
     within("publish", other.channel("/chat").unwrap().publish(json!(1))).await.unwrap();
     within("message", messages.next()).await.unwrap();
     drop(messages);
-    eventually("its task to end", || states.has_changed().is_err()).await;
+    eventually("its task to end", || states.is_over()).await;
 }

@@ -17,6 +17,7 @@ mod network;
 mod outage;
 mod publish;
 mod remote_call;
+mod replay;
 mod runtime;
 mod scene;
 mod session_lost;

@@ -77,11 +77,11 @@ async fn the_states_end_where_the_client_does(transport: ConnectionType) {
     let server = TestServer::start(|_| {}).await;
     let client = server.builder(transport).config(brisk_client()).build().unwrap();
     let mut states = client.states();
-    assert_eq!(*states.borrow_and_update(), State::Disconnected);
+    assert_eq!(states.current(), State::Disconnected);
+    states.mark_unchanged();
     let watching = tokio::spawn(async move {
         let mut seen = Vec::new();
-        while states.changed().await.is_ok() {
-            let state = *states.borrow_and_update();
+        while let Some(state) = states.changed().await {
             seen.push(state);
             if state == State::Disconnected {
                 break;

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_client::{
-    BayeuxClient, Config, FailureInfo, Http2, HttpHook, NetworkConfig, State, TransportListener,
+    BayeuxClient, FailureInfo, Http2, HttpHook, NetworkConfig, State, TransportListener,
     api::{
         ConnectionType, Flow, Message, Reconnect,
         client::{FailureKind, RequestError, TransportFailure},
@@ -205,7 +205,8 @@ async fn a_late_reply_is_waited_for_as_long_as_a_listener_says() {
         let server = TestServer::start(|_| {}).await;
         let mut service = server.server.new_service("slow").await.unwrap();
         service.on_message("/slow", async |_| std::future::pending().await).unwrap();
-        let config = Config { max_network_delay: Some(Duration::from_secs(1)), ..brisk_client() };
+        let mut config = brisk_client();
+        config.max_network_delay = Some(Duration::from_secs(1));
         let client = server.builder(transport).config(config).build().unwrap();
         let log = Log::default();
         let patience = Patience(log.clone());

@@ -148,7 +148,8 @@ async fn with_acknowledgements_cuts_lose_nothing_and_double_nothing() {
     for transport in NETWORKS {
         let server = TestServer::start(|config| config.acknowledgements = true).await;
         let relay = Relay::to(server.address).await;
-        let config = Config { acknowledgements: true, ..brisk_client() };
+        let mut config = brisk_client();
+        config.acknowledgements = true;
         let client = relay.client(transport, config).await;
         let first = client.id();
         let mut messages = within("it", client.channel("/a").unwrap().subscribe()).await.unwrap();

@@ -59,7 +59,8 @@ async fn a_wild_channel_cannot_be_published_on(transport: ConnectionType) {
 
 async fn what_is_too_large_fails_here_and_the_rest_goes_on(transport: ConnectionType) {
     let server = TestServer::start(|_| {}).await;
-    let config = Config { max_send_message_size: 1000, ..Config::default() };
+    let mut config = Config::default();
+    config.max_send_message_size = 1000;
     let client = server.builder(transport).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let chat = client.channel("/chat").unwrap();
@@ -88,7 +89,8 @@ async fn what_the_client_may_send_the_server_takes(transport: ConnectionType) {
         every_transport(config, |transport| transport.max_message_size = most);
     })
     .await;
-    let config = Config { max_send_message_size: most, ..Config::default() };
+    let mut config = Config::default();
+    config.max_send_message_size = most;
     let client = server.builder(transport).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let chat = client.channel("/chat").unwrap();
@@ -121,7 +123,9 @@ async fn what_the_client_may_send_the_server_takes(transport: ConnectionType) {
 
 async fn more_than_the_queue_takes_is_refused_here(transport: ConnectionType) {
     let server = TestServer::start(|_| {}).await;
-    let config = Config { max_requests: 2, max_request_bytes: 100, ..Config::default() };
+    let mut config = Config::default();
+    config.max_requests = 2;
+    config.max_request_bytes = 100;
     let client = server.builder(transport).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let chat = client.channel("/chat").unwrap();

@@ -72,7 +72,8 @@ async fn what_the_server_refuses_fails(transport: ConnectionType) {
 
 async fn what_nobody_answers_times_out(transport: ConnectionType) {
     let server = TestServer::start(|_| {}).await;
-    let config = Config { remote_call_timeout: Duration::from_millis(50), ..Config::default() };
+    let mut config = Config::default();
+    config.remote_call_timeout = Duration::from_millis(50);
     let client = server.builder(transport).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let call = client.remote_call("rpc/nobody", json!({})).unwrap();

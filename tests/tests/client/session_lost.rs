@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bayeux_client::{
-    Config, State,
+    State,
     api::{
         ConnectionType, Message,
         client::{ClientSession as _, FailureKind, RequestError},
@@ -56,7 +56,8 @@ async fn a_forgotten_session_starts_again_and_keeps_its_subscriptions(transport:
 
 async fn without_keep_subscriptions_streams_end_with_the_session(transport: ConnectionType) {
     let server = TestServer::start(patient).await;
-    let config = Config { keep_subscriptions: false, ..brisk_client() };
+    let mut config = brisk_client();
+    config.keep_subscriptions = false;
     let client = server.builder(transport).config(config).build().unwrap();
     let handshake = client.handshake();
     let chat = client.channel("/chat").unwrap();
@@ -88,7 +89,8 @@ async fn a_call_of_a_forgotten_session_fails(transport: ConnectionType) {
 
 async fn a_client_that_may_not_try_again_gives_up(transport: ConnectionType) {
     let server = TestServer::start(patient).await;
-    let config = Config { max_attempts: Some(0), ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_attempts = Some(0);
     let client = server.builder(transport).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let mut messages = within("it", client.channel("/a").unwrap().subscribe()).await.unwrap();

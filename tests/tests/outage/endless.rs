@@ -15,7 +15,9 @@ use crate::answers::{builder, failure, has};
 
 /// Waits 100 ms after each failure.
 fn calm() -> Config {
-    Config { backoff: Backoff::Constant(Duration::from_millis(100)), ..brisk_client() }
+    let mut config = brisk_client();
+    config.backoff = Backoff::Constant(Duration::from_millis(100));
+    config
 }
 
 /// Refuses each connect with this reply, and is otherwise a good server.
@@ -95,7 +97,8 @@ async fn a_server_that_fails_each_connect_is_not_flooded() {
 async fn a_server_that_is_not_there_is_tried_as_often_as_the_client_may() {
     for most in [1, 3] {
         let server = Scripted::start(|_, _| body(503, "")).await;
-        let config = Config { max_attempts: Some(most), ..brisk_client() };
+        let mut config = brisk_client();
+        config.max_attempts = Some(most);
         let client = builder(&server.url()).config(config).build().unwrap();
         let handshake = client.handshake();
         let publish = client.channel("/a").unwrap().publish(json!(1));
@@ -115,7 +118,8 @@ async fn connects_are_tried_as_often_as_the_client_may() {
         false => ordinary(&messages),
     })
     .await;
-    let config = Config { max_attempts: Some(3), ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_attempts = Some(3);
     let client = builder(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     arrive(&client, State::Disconnected).await;
@@ -131,7 +135,8 @@ async fn the_count_of_attempts_starts_anew_after_a_connect_that_succeeds() {
         _ => ordinary(&messages),
     })
     .await;
-    let config = Config { max_attempts: Some(3), ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_attempts = Some(3);
     let client = builder(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     server.until("/meta/connect", 10).await;
@@ -141,7 +146,8 @@ async fn the_count_of_attempts_starts_anew_after_a_connect_that_succeeds() {
 
 /// Returns a client that has a second to come back, and has begun to ask a server for its session.
 fn with_little_time(url: &str) -> (BayeuxClient, Instant) {
-    let config = Config { max_reconnect_time: Some(Duration::from_secs(1)), ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_reconnect_time = Some(Duration::from_secs(1));
     (builder(url).config(config).build().unwrap(), Instant::now())
 }
 

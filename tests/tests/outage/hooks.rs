@@ -8,7 +8,7 @@ use std::{
 };
 
 use bayeux_client::{
-    BayeuxClient, Config, FailureInfo, State, TransportListener,
+    BayeuxClient, FailureInfo, State, TransportListener,
     api::{
         ConnectionType::{LongPolling, WebSocket},
         Message, Reconnect,
@@ -205,7 +205,8 @@ async fn a_listener_grants_more_time_once() {
     })
     .await;
     let delay = Some(Duration::from_secs(1));
-    let config = Config { max_network_delay: delay, ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_network_delay = delay;
     let client = builder(&server.url()).config(config).build().unwrap();
     let listener = Listener::new(|_| {});
     listener.more.lock().unwrap().push_back(Duration::from_millis(400));
@@ -243,7 +244,8 @@ async fn an_answer_that_comes_in_the_time_granted_counts() {
     )
     .await;
     let delay = Some(Duration::from_secs(1));
-    let config = Config { max_network_delay: delay, ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_network_delay = delay;
     let client = BayeuxClient::builder().url(&server.url()).config(config).build().unwrap();
     let listener = Listener::new(|_| {});
     listener.more.lock().unwrap().push_back(tests::AGES);

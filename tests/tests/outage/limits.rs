@@ -1,7 +1,7 @@
 //! What is larger than allowed, and servers with which there is no agreement.
 
 use bayeux_client::{
-    BayeuxClient, Config, NetworkConfig, State,
+    BayeuxClient, NetworkConfig, State,
     api::{
         ConnectionType::{LongPolling, WebSocket},
         client::{FailureKind, RequestError},
@@ -51,7 +51,8 @@ async fn an_answer_that_is_too_large_fails_and_the_session_goes_on() {
 #[tokio::test]
 async fn a_message_that_is_too_large_is_not_sent_and_the_others_are() {
     let server = Scripted::start(|_, messages| ordinary(&messages)).await;
-    let config = Config { max_send_message_size: 1000, ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_send_message_size = 1000;
     let client = builder(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let channel = client.channel("/a").unwrap();
@@ -73,7 +74,8 @@ async fn requests_beyond_what_may_wait_fail_at_once() {
         false => ordinary(&messages),
     })
     .await;
-    let config = Config { max_requests: 2, ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_requests = 2;
     let client = builder(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     let channel = client.channel("/a").unwrap();
@@ -142,7 +144,8 @@ async fn a_server_that_can_do_long_polling_alone_gets_it() {
 #[tokio::test]
 async fn a_fallback_is_no_attempt_of_its_own() {
     let server = Scripted::start(|_, messages| ordinary(&messages)).await;
-    let config = Config { max_attempts: Some(1), ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_attempts = Some(1);
     let client = BayeuxClient::builder().url(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     arrive(&client, State::Connected).await;

@@ -77,7 +77,8 @@ async fn a_silent_connection_is_given_up_and_the_session_goes_on(transport: Conn
     let server = TestServer::start(|_| {}).await;
     let link = Link::to(server.address).await;
     let delay = Some(Duration::from_secs(1));
-    let config = Config { max_network_delay: delay, ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_network_delay = delay;
     let client = over(&link, transport, config).await;
     let channel = client.channel("/a").unwrap();
     let mut messages = within("subscribe", channel.subscribe()).await.unwrap();
@@ -146,7 +147,8 @@ async fn a_publish_that_is_under_way_when_the_server_goes_fails_and_is_not_repea
 async fn nothing_is_lost_or_doubled_wherever_the_connection_is_cut(transport: ConnectionType) {
     let server = TestServer::start(|config| config.acknowledgements = true).await;
     let link = Link::to(server.address).await;
-    let config = Config { acknowledgements: true, ..brisk_client() };
+    let mut config = brisk_client();
+    config.acknowledgements = true;
     let client = over(&link, transport, config).await;
     let channel = client.channel("/a").unwrap();
     let mut messages = within("subscribe", channel.subscribe()).await.unwrap();

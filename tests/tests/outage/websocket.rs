@@ -9,7 +9,7 @@ use std::{
 };
 
 use bayeux_client::{
-    BayeuxClient, Config, NetworkConfig, State,
+    BayeuxClient, NetworkConfig, State,
     api::{
         ConnectionType::{LongPolling, WebSocket},
         client::FailureKind,
@@ -94,7 +94,8 @@ async fn a_refused_upgrade_gives_way_to_long_polling_until_it_is_not_refused_any
             },
         )
         .await;
-        let config = Config { probe_interval: Duration::from_millis(100), ..brisk_client() };
+        let mut config = brisk_client();
+        config.probe_interval = Duration::from_millis(100);
         let client = BayeuxClient::builder().url(&server.url()).config(config).build().unwrap();
         let handshake = within("the handshake", client.handshake()).await;
         handshake.unwrap_or_else(|error| panic!("{status}: {error}"));
@@ -155,7 +156,8 @@ async fn a_websocket_that_says_nothing_gives_way_to_long_polling() {
         },
     )
     .await;
-    let config = Config { max_network_delay: Some(Duration::from_secs(1)), ..brisk_client() };
+    let mut config = brisk_client();
+    config.max_network_delay = Some(Duration::from_secs(1));
     let client = BayeuxClient::builder().url(&server.url()).config(config).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     arrive(&client, State::Connected).await;

@@ -50,8 +50,7 @@ impl Events {
         let mut states = client.states();
         let to = sender.clone();
         tokio::spawn(async move {
-            while states.changed().await.is_ok() {
-                let state = *states.borrow_and_update();
+            while let Some(state) = states.changed().await {
                 let _ = to.send(Event::State(state));
             }
         });

@@ -54,7 +54,11 @@ pub(crate) async fn again(scene: Scene<'_>) -> Result<()> {
 
 /// Messages are acknowledged by the connects, and arrive once and in order.
 pub(crate) async fn acknowledgements(scene: Scene<'_>) -> Result<()> {
-    let client = scene.client(Config { acknowledgements: true, ..Config::default() })?;
+    let client = scene.client({
+        let mut config = Config::default();
+        config.acknowledgements = true;
+        config
+    })?;
     let highest = Arc::new(Acknowledged::default());
     let _listener = client.add_transport_listener(highest.clone());
     let reply = connect(&client).await?;
@@ -83,7 +87,11 @@ pub(crate) async fn acknowledgements(scene: Scene<'_>) -> Result<()> {
 pub(crate) async fn reconnect(scene: Scene<'_>) -> Result<()> {
     const WAIT: Duration = Duration::from_secs(3);
     let backoff = Backoff::Constant(WAIT);
-    let client = scene.client(Config { backoff, ..Config::default() })?;
+    let client = scene.client({
+        let mut config = Config::default();
+        config.backoff = backoff;
+        config
+    })?;
     connect(&client).await?;
     let first = client.id();
     let channel = client.channel(&scene.channel("room"))?;
@@ -92,7 +100,9 @@ pub(crate) async fn reconnect(scene: Scene<'_>) -> Result<()> {
     let mut states = client.states();
     scene.server.kill().await?;
     let is_lost = |state: &State| matches!(state, State::Unconnected | State::Rehandshaking);
-    within("noticing that the server is gone", states.wait_for(is_lost)).await??;
+    within("noticing that the server is gone", states.wait_for(is_lost))
+        .await?
+        .ok_or("the client is gone")?;
     scene.server.start_again().await?;
     let start = Instant::now();
     reaches(&client, State::Connected).await?;
