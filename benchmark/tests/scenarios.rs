@@ -155,14 +155,6 @@ fn a_service_delivers_to_each_subscriber() {
 }
 
 #[test]
-fn a_broadcaster_writes_by_the_task_of_each() {
-    let server = Server::start(&["limit", "--broadcast"], "limit");
-    let size = ["--subscribers=5", "--messages=20", "--in-flight=4", "--warm-up=2", "--sleep"];
-    let report = server.run(&[&["fanout"], &size[..]].concat());
-    assert_eq!(report["deliveries"], 100, "{report}");
-}
-
-#[test]
 fn channels_are_counted_in_bytes() {
     let server = Server::bayeux(&[]);
     let report = server.run(&["channels", "--channels=2000", "--sessions=3", "--settle=0.1"]);

@@ -154,7 +154,7 @@ fn heading(picture: &mut Picture, y: &mut f64, title: &str) {
 fn class(peer: Peer) -> Class {
     match peer {
         Peer::Ours | Peer::Attribute | Peer::Application | Peer::Deliver => Class::Ours,
-        Peer::Limit | Peer::Broadcaster => Class::Limit,
+        Peer::Limit => Class::Limit,
         Peer::Java | Peer::Centrifugo | Peer::Faye | Peer::CometdNodejs => Class::Other,
     }
 }

@@ -65,12 +65,7 @@ fn recipe(peer: Peer) -> Option<Recipe> {
         command: "npm install --no-audit --no-fund",
     };
     match peer {
-        Peer::Ours
-        | Peer::Attribute
-        | Peer::Application
-        | Peer::Deliver
-        | Peer::Limit
-        | Peer::Broadcaster => None,
+        Peer::Ours | Peer::Attribute | Peer::Application | Peer::Deliver | Peer::Limit => None,
         Peer::Java => Some(Recipe {
             folder: "benchmark/peers/java",
             product: "target/lib",

@@ -30,8 +30,6 @@ pub(crate) enum Peer {
     Deliver,
     /// The floor: a program that knows no Bayeux.
     Limit,
-    /// The same, where each WebSocket's own task writes.
-    Broadcaster,
     /// CometD's, in Java, on Jetty.
     Java,
     /// Centrifugo, in Go, by its own protocol.
@@ -53,23 +51,22 @@ pub(crate) struct Launch {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Ours,
         Self::Attribute,
         Self::Application,
         Self::Deliver,
         Self::Limit,
-        Self::Broadcaster,
         Self::Java,
         Self::Centrifugo,
         Self::Faye,
         Self::CometdNodejs,
     ];
 
-    /// Whether it is another peer in other circumstances, which takes part only where it is named.
+    /// Whether it is ours in other circumstances, which takes part only where it is named.
     pub(crate) fn is_variant(self) -> bool {
         match self {
-            Self::Attribute | Self::Application | Self::Deliver | Self::Broadcaster => true,
+            Self::Attribute | Self::Application | Self::Deliver => true,
             Self::Ours
             | Self::Limit
             | Self::Java
@@ -87,7 +84,6 @@ impl Peer {
             Self::Application => "ours with an application",
             Self::Deliver => "ours delivering",
             Self::Limit => "limit",
-            Self::Broadcaster => "broadcaster",
             Self::Java => "CometD 8 (Java)",
             Self::Centrifugo => "Centrifugo 6 (Go)",
             Self::Faye => "faye (Node.js)",
@@ -103,7 +99,6 @@ impl Peer {
             Self::Application => "application",
             Self::Deliver => "deliver",
             Self::Limit => "limit",
-            Self::Broadcaster => "broadcaster",
             Self::Java => "java",
             Self::Centrifugo => "centrifugo",
             Self::Faye => "faye",
@@ -114,7 +109,7 @@ impl Peer {
     /// Returns the generator's name of its protocol.
     pub(crate) fn protocol(self) -> &'static str {
         match self {
-            Self::Limit | Self::Broadcaster => "limit",
+            Self::Limit => "limit",
             Self::Centrifugo => "centrifugo",
             Self::Ours
             | Self::Attribute
@@ -133,7 +128,7 @@ impl Peer {
         match self {
             Self::Ours | Self::Attribute | Self::Application | Self::Deliver | Self::Java => true,
             // It knows no sessions.
-            Self::Limit | Self::Broadcaster => {
+            Self::Limit => {
                 matches!(scenario, Scenario::Fanout | Scenario::Echo)
             }
             Self::Centrifugo => {
@@ -156,12 +151,7 @@ impl Peer {
     /// For how many seconds a load warms it up: until what it runs has been compiled, and longer.
     pub(crate) fn warm_up_seconds(self) -> u64 {
         match self {
-            Self::Ours
-            | Self::Attribute
-            | Self::Application
-            | Self::Deliver
-            | Self::Limit
-            | Self::Broadcaster => 0,
+            Self::Ours | Self::Attribute | Self::Application | Self::Deliver | Self::Limit => 0,
             Self::Java => 25,
             Self::Centrifugo => 2,
             Self::Faye | Self::CometdNodejs => 5,
@@ -176,7 +166,6 @@ impl Peer {
             | Self::Application
             | Self::Deliver
             | Self::Limit
-            | Self::Broadcaster
             | Self::Centrifugo => false,
             Self::Java | Self::Faye | Self::CometdNodejs => true,
         }
@@ -190,10 +179,6 @@ impl Peer {
             Self::Application => ours(measurement, Application::Full),
             Self::Deliver => ours(measurement, Application::Deliver),
             Self::Limit => Launch::new(current_exe()?, ["limit", "--listen", "127.0.0.1:0"]),
-            Self::Broadcaster => {
-                let arguments = ["limit", "--broadcast", "--listen", "127.0.0.1:0"];
-                Launch::new(current_exe()?, arguments)
-            }
             Self::Java => java(&peers.join("java/target"), measurement),
             Self::Centrifugo => centrifugo(&peers),
             Self::Faye => node(&peers.join("faye.js"), measurement),

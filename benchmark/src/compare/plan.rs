@@ -4,7 +4,7 @@ use crate::{
     compare::{
         figure::grouped,
         measurement::{Company, Cores, Group, Measurement, Rounds, Scenario},
-        peer::Peer::{Application, Attribute, Broadcaster, Deliver},
+        peer::Peer::{Application, Attribute, Deliver, Limit},
     },
     load::Transport::{self, LongPolling, WebSocket},
 };
@@ -75,7 +75,7 @@ fn large_fanouts(size: Size) -> Vec<Measurement> {
         let seconds = seconds + subscribers / 2_000;
         let plain =
             measurement(id, Group::Fanout, Scenario::Fanout, title, WebSocket, &arguments, seconds);
-        Measurement { company: Company::Only(&[Broadcaster]), ..plain }
+        Measurement { company: Company::Only(&[Limit]), ..plain }
     };
     let most = one("fanout-websocket-18000", size.pick(18_000, 200));
     vec![

@@ -8,7 +8,6 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
 };
 
 use crate::{
@@ -68,13 +67,7 @@ impl Connection {
             writer.write_all(UPGRADE).await?;
         }
         match purpose {
-            Purpose::Subscribe => {
-                let messages = connection.limit.broadcast.as_ref().map(watch::Sender::subscribe);
-                match messages {
-                    Some(messages) => connection.listen(writer, messages).await,
-                    None => connection.subscribe(writer).await,
-                }
-            }
+            Purpose::Subscribe => connection.subscribe(writer).await,
             Purpose::Hold => connection.hold(writer).await,
             Purpose::Trigger => connection.trigger().await,
             Purpose::Echo => connection.echo(writer).await,
@@ -92,29 +85,6 @@ impl Connection {
         }
         self.limit.crowd.remove(number);
         end.map(drop)
-    }
-
-    /// Writes to a WebSocket what is new, until its end.
-    async fn listen(
-        mut self,
-        mut writer: OwnedWriteHalf,
-        mut messages: watch::Receiver<usize>,
-    ) -> io::Result<()> {
-        let limit = self.limit.clone();
-        let mut written = *messages.borrow_and_update();
-        loop {
-            tokio::select! {
-                read = self.read() => match read? {
-                    0 => return Ok(()),
-                    _ => self.bytes.clear(),
-                },
-                Ok(()) = messages.changed() => {
-                    let now = *messages.borrow_and_update();
-                    answer(&mut writer, &limit.ready.delivery, now - written).await?;
-                    written = now;
-                }
-            }
-        }
     }
 
     async fn hold(mut self, writer: OwnedWriteHalf) -> io::Result<()> {
@@ -139,10 +109,8 @@ impl Connection {
     async fn trigger(mut self) -> io::Result<()> {
         loop {
             let messages = self.frames();
-            match &self.limit.broadcast {
-                _ if messages == 0 => {}
-                Some(broadcast) => broadcast.send_modify(|count| *count += messages),
-                None => self.limit.crowd.deliver(messages, &self.limit.ready),
+            if messages > 0 {
+                self.limit.crowd.deliver(messages, &self.limit.ready);
             }
             if self.read().await? == 0 {
                 return Ok(());

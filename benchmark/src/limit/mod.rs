@@ -3,9 +3,6 @@
 //!
 //! What arrived in one read is answered by one write. That is as little as a server can do that hears
 //! each message as soon as it comes.
-//!
-//! With `--broadcast` it is what one writes first on tokio: each WebSocket has a task, which hears of
-//! messages by a channel and writes those that are new.
 
 mod connection;
 mod crowd;
@@ -15,10 +12,7 @@ mod request;
 use std::{io::ErrorKind, net::SocketAddr, sync::Arc};
 
 use clap::Args;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
     Result,
@@ -41,10 +35,6 @@ pub(crate) struct Arguments {
     /// How many bytes the payload of each message has.
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
     size: usize,
-
-    /// Has each WebSocket's own task write to it, instead of the one that a message comes to.
-    #[arg(long)]
-    broadcast: bool,
 }
 
 /// The paths, of which each does one thing.
@@ -63,14 +53,11 @@ pub(crate) mod path {
 struct Limit {
     ready: Ready,
     crowd: Crowd,
-    /// How many messages there were, where each WebSocket's task looks for them.
-    broadcast: Option<watch::Sender<usize>>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let Arguments { listen, size, broadcast } = arguments;
-    let broadcast = broadcast.then(|| watch::Sender::new(0));
-    let limit = Arc::new(Limit { ready: Ready::new(size)?, crowd: Crowd::default(), broadcast });
+    let Arguments { listen, size } = arguments;
+    let limit = Arc::new(Limit { ready: Ready::new(size)?, crowd: Crowd::default() });
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     say::result(format!("limit on http://{}/", listener.local_addr()?));
