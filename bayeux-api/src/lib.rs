@@ -5,12 +5,14 @@
 //! of `bayeux-common` is re-exported, so that this crate alone is enough for an application's code.
 
 mod attributes;
+mod batch;
 pub mod client;
 pub mod implement;
 mod registration;
 pub mod server;
 
 pub use attributes::{Attribute, Attributes};
+pub use batch::Batch;
 pub use bayeux_common::*;
 pub use registration::Registration;
 

@@ -263,12 +263,9 @@ impl ClientSession for BayeuxClient {
         Ok(Arc::new(Self::channel(self, id)?))
     }
 
-    fn start_batch(&self) {
-        self.shared().input(|machine, _| machine.start_batch());
-    }
-
-    async fn end_batch(&self) -> bool {
-        self.shared().input(|machine, now| machine.end_batch(now))
+    fn start_batch(&self) -> bayeux_api::Batch {
+        let batch = Self::start_batch(self);
+        bayeux_api::Batch::new(move || batch.end())
     }
 
     fn add_extension(&self, extension: Arc<dyn ClientExtension>) -> Registration {

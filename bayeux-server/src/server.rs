@@ -17,8 +17,8 @@ use bayeux_api::{
     implement::Listeners,
     meta,
     server::{
-        BayeuxServer, ChannelListener, Created, Detail, LocalSession, Removal, SecurityPolicy,
-        ServerChannel, ServerExtension, ServerSession, SessionListener, Statistics,
+        BayeuxServer, ChannelListener, Created, Detail, LocalSession, QueueBounds, Removal,
+        SecurityPolicy, ServerChannel, ServerExtension, ServerSession, SessionListener, Statistics,
         SubscriptionListener,
     },
 };
@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     /// The rules of each transport.
     rules: [Arc<Rules>; 3],
+    /// The rules of local sessions.
+    local_rules: Arc<Rules>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
     pub(crate) browsers: Mutex<Browsers>,
@@ -89,10 +91,14 @@ impl Server {
     }
 
     pub(crate) fn from_parts(config: Config, policy: Option<Arc<dyn SecurityPolicy>>) -> Self {
+        let QueueBounds { messages, bytes, overflow, .. } = config.local_queue;
+        let of_transport = rules(config.transport(ConnectionType::InProcess));
+        let local_rules = Rules { bounds: Bounds { messages, bytes }, overflow, ..of_transport };
         let rules = config.each_transport(|transport| Arc::new(rules(transport)));
         let server = Self(Arc::new(Inner {
             config,
             rules,
+            local_rules: Arc::new(local_rules),
             sessions: Sessions::default(),
             channels: Channels::default(),
             browsers: Mutex::default(),
@@ -166,11 +172,12 @@ impl Server {
             true => Delivery::ConnectOnly,
             false => Delivery::Any,
         };
-        let machine = proto::Session::new(
-            config::of(transport, self.0.rules.each_ref()).clone(),
-            delivery,
-            self.0.config.broadcast_to_publisher,
-        );
+        let rules = match origin.transport {
+            Some(transport) => config::of(transport, self.0.rules.each_ref()),
+            None => &self.0.local_rules,
+        };
+        let machine =
+            proto::Session::new(rules.clone(), delivery, self.0.config.broadcast_to_publisher);
         Session::new(self.0.ids.session(hint), Arc::downgrade(&self.0), origin, machine)
     }
 

@@ -1,6 +1,11 @@
 //! Services: the server's own code that answers messages and remote calls.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Weak},
+};
 
 use async_trait::async_trait;
 use bayeux_api::{
@@ -135,7 +140,7 @@ impl Service {
     fn listen(&mut self, channel: &str, answer: Arc<Answerer>) -> Result<(), ChannelIdError> {
         let template = ChannelId::new(channel)?;
         let listened = listened(&template);
-        let own = self.session.id();
+        let own = Arc::downgrade(&self.session);
         let channel = self.server.create_channel_if_absent(&listened, &|_| {})?.channel();
         let listener = Listener { template, own, answer };
         self.registrations.push(channel.add_listener(Arc::new(listener)));
@@ -187,7 +192,7 @@ type Answerer = dyn Fn(Request) -> Answer + Send + Sync;
 struct Listener {
     template: ChannelId,
     /// The service's own session.
-    own: Option<String>,
+    own: Weak<dyn LocalSession>,
     answer: Arc<Answerer>,
 }
 
@@ -199,9 +204,7 @@ impl ServerChannelListener for Listener {
         _channel: &Arc<dyn ServerChannel>,
         message: &mut ServerMessage,
     ) -> Flow {
-        let Some(sender) = from.filter(|from| Some(from.id()) != self.own.as_deref()) else {
-            return Flow::Continue;
-        };
+        let Some(sender) = from.filter(|from| !self.is_own(from)) else { return Flow::Continue };
         let Some(parameters) = self.bind(message) else { return Flow::Continue };
         let request = Request { sender: sender.clone(), message: (**message).clone(), parameters };
         (self.answer)(request).await;
@@ -210,6 +213,11 @@ impl ServerChannelListener for Listener {
 }
 
 impl Listener {
+    fn is_own(&self, session: &Arc<dyn ServerSession>) -> bool {
+        let local = session.local_session();
+        local.is_some_and(|local| Weak::ptr_eq(&Arc::downgrade(&local), &self.own))
+    }
+
     fn bind(&self, message: &Message) -> Option<Vec<(String, String)>> {
         if !self.template.is_template() {
             return Some(Vec::new());

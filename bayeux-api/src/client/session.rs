@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bayeux_common::{ChannelIdError, Json, Message};
 
 use crate::{
-    Attribute, Registration,
+    Attribute, Batch, Registration,
     client::{ClientExtension, ClientSessionChannel, TransportFailure},
 };
 
@@ -24,11 +24,12 @@ pub trait ClientSession: Send + Sync + fmt::Debug {
     fn is_connected(&self) -> bool;
 
     /// Starts the session with a handshake that has the fields of `template` too, and returns the
-    /// server's reply.
+    /// server's reply. After its end it may be started again: the server gives it another id then, and
+    /// its subscriptions are made again.
     ///
     /// # Errors
     ///
-    /// When the session was started before, or the server refuses.
+    /// When the session lives, or the server refuses.
     async fn handshake(&self, template: Message) -> Result<Message, RequestError>;
 
     /// Ends the session and returns the server's reply.
@@ -46,11 +47,10 @@ pub trait ClientSession: Send + Sync + fmt::Debug {
     #[doc(alias = "getChannel")]
     fn channel(&self, id: &str) -> Result<Arc<dyn ClientSessionChannel>, ChannelIdError>;
 
-    /// Holds back what is sent until [`end_batch`](Self::end_batch) has been called as often.
-    fn start_batch(&self);
-
-    /// Ends a batch; the outermost sends what was held back. Returns whether it was the outermost.
-    async fn end_batch(&self) -> bool;
+    /// Holds back what is sent until the guard, and every other one, is dropped; whoever awaits a
+    /// request meanwhile waits until then. A handshake is not held back, and a disconnect sends what is.
+    #[doc(alias("endBatch", "batch"))]
+    fn start_batch(&self) -> Batch;
 
     /// Adds an extension.
     fn add_extension(&self, extension: Arc<dyn ClientExtension>) -> Registration;
@@ -92,8 +92,8 @@ pub enum RequestError {
     /// The session has not been started, or has ended.
     #[error("the session is not handshaken")]
     NotHandshaken,
-    /// The session was started before.
-    #[error("the session was already handshaken and cannot be started again")]
+    /// The session was started, and has not ended.
+    #[error("the session is already handshaken")]
     AlreadyHandshaken,
     /// An extension of this end deleted the request or its reply.
     #[error("an extension deleted the message")]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bayeux_common::{ConnectionType, Message};
 
 use crate::{
-    Attribute, Registration,
+    Attribute, Batch, Registration,
     server::{LocalSession, ServerChannel, ServerSessionListener, SessionExtension},
 };
 
@@ -47,6 +47,12 @@ pub trait ServerSession: Send + Sync + fmt::Debug {
     /// Returns how much waits to be delivered, or was and is not yet acknowledged.
     fn queue_depth(&self) -> Depth;
 
+    /// Returns how much may wait for this session, and what happens to more.
+    fn queue_bounds(&self) -> QueueBounds;
+
+    /// Sets how much may wait for this session, and what happens to more, from the next message on.
+    fn set_queue_bounds(&self, bounds: QueueBounds);
+
     /// Returns how long a `/meta/connect` is held; none for the transport's `timeout`.
     #[doc(alias = "getTimeout")]
     fn timeout(&self) -> Option<Duration>;
@@ -80,11 +86,9 @@ pub trait ServerSession: Send + Sync + fmt::Debug {
     /// Sets whether the session gets what it publishes itself.
     fn set_broadcast_to_publisher(&self, broadcast: bool);
 
-    /// Holds deliveries back until [`end_batch`](Self::end_batch) has been called as often.
-    fn start_batch(&self);
-
-    /// Ends a batch; the outermost delivers what was held back. Returns whether it did.
-    fn end_batch(&self) -> bool;
+    /// Holds deliveries back until the guard, and every other one, is dropped.
+    #[doc(alias("endBatch", "batch"))]
+    fn start_batch(&self) -> Batch;
 
     /// Adds an extension.
     fn add_extension(&self, extension: Arc<dyn SessionExtension>) -> Registration;
@@ -121,6 +125,25 @@ pub struct Depth {
     pub messages: usize,
     /// Bytes of memory, about: their JSON, and what each needs beside it.
     pub bytes: usize,
+}
+
+/// How much may wait for a session, and what happens to what finds no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueBounds {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of memory, about: their JSON, and some 150 bytes beside it for each.
+    pub bytes: usize,
+    /// What happens to more.
+    pub overflow: Overflow,
+}
+
+impl QueueBounds {
+    /// Makes bounds.
+    pub fn new(messages: usize, bytes: usize, overflow: Overflow) -> Self {
+        Self { messages, bytes, overflow }
+    }
 }
 
 /// What happens to a message for which a session's queue has no place.

@@ -6,7 +6,10 @@ mod options;
 
 use std::time::Duration;
 
-use bayeux_api::{ConnectionType, server::Overflow};
+use bayeux_api::{
+    ConnectionType,
+    server::{Overflow, QueueBounds},
+};
 
 pub use options::{ConfigOption, OptionError};
 
@@ -46,6 +49,10 @@ pub struct Config {
     /// `maxSubscriptions`: how many channels one remote session may be subscribed to. 10,000 by
     /// default; each costs some hundred bytes.
     pub max_subscriptions: usize,
+    /// `localMaxQueue`, `localMaxQueueBytes` and `localQueueOverflow`: how much may wait for a local
+    /// session that is behind, which has no heart-beat and does not expire. A million messages and 64 MiB
+    /// by default, and the oldest make place, which is counted and logged. CometD has no limit.
+    pub local_queue: QueueBounds,
     /// The options under `long-polling.json.`.
     pub long_polling: TransportConfig,
     /// The options under `long-polling.jsonp.`.
@@ -80,6 +87,7 @@ impl Default for Config {
             max_messages: 10_000,
             max_depth: 64,
             max_subscriptions: 10_000,
+            local_queue: QueueBounds::new(1_000_000, 64 * 1024 * 1024, Overflow::DropOldest),
             long_polling: TransportConfig::default(),
             callback_polling,
             websocket: TransportConfig::default(),

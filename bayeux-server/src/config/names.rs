@@ -250,6 +250,21 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
         millis(1, |c| &mut c.handshake_limit.period),
         "how long until it may ask for as many again",
     ),
+    server(
+        "localMaxQueue",
+        number("a number of messages", 1, MOST, |c| &mut c.local_queue.messages),
+        "how many messages may wait for a local session",
+    ),
+    server(
+        "localMaxQueueBytes",
+        number("a number of bytes", 1, MOST, |c| &mut c.local_queue.bytes),
+        "how much memory that may be",
+    ),
+    server(
+        "localQueueOverflow",
+        Kind::Overflow(|c| &mut c.local_queue.overflow),
+        "what happens to a message for a local session that finds no place",
+    ),
 ];
 
 const fn each(name: &'static str, kind: Kind<TransportConfig>, doc: &'static str) -> ConfigOption {

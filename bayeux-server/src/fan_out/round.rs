@@ -92,10 +92,10 @@ impl<'a> Round<'a> {
         match delivered {
             Delivered::Queued { dropped, .. } => {
                 self.queued += 1;
-                self.dropped += dropped;
+                self.missed(session, dropped);
                 return true;
             }
-            Delivered::Dropped => self.dropped += 1,
+            Delivered::Dropped => self.missed(session, 1),
             Delivered::Gone => {}
             Delivered::Overflowed => {
                 tracing::warn!(session = session.id(), "queue full, session ended");
@@ -110,6 +110,13 @@ impl<'a> Round<'a> {
 }
 
 impl Round<'_> {
+    fn missed(&mut self, session: &Session, count: usize) {
+        if count > 0 {
+            self.dropped += count;
+            session.missed(count);
+        }
+    }
+
     /// Has what is queued written to the sessions that wait.
     pub(super) fn write_waiting(&mut self) {
         self.server.write_to(std::mem::take(&mut self.waiting));

@@ -118,6 +118,19 @@ impl Session {
         wake(carrier);
     }
 
+    /// Holds deliveries back until the end of as many batches.
+    pub(crate) fn start_batch(&self) {
+        lock(&self.core).machine.start_batch();
+    }
+
+    pub(crate) fn end_batch(&self) {
+        let mut core = lock(&self.core);
+        core.machine.end_batch();
+        let carrier = core.carrier().filter(|_| core.machine.is_waiting());
+        drop(core);
+        wake(carrier);
+    }
+
     pub(crate) fn enable_acknowledgements(&self) {
         lock(&self.core).machine.enable_acknowledgements();
     }

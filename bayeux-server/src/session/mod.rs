@@ -26,15 +26,16 @@ use std::{
 use bayeux_api::{
     Advice, ConnectionType,
     implement::{Members, lock},
-    server::{LocalSession, ServerSession, ServerSessionListener},
+    server::{ServerSession, ServerSessionListener},
 };
 
 use crate::{
     channel::{Channel, Group, Inserted},
     clock,
     driver::Timer,
+    local_session::Local,
     proto::{browsers::BrowserId, session as proto},
-    server::Inner,
+    server::{Inner, Server},
     session::{carriage::Carried, tellings::Tellings},
 };
 
@@ -55,7 +56,7 @@ pub(crate) struct Origin {
     pub(crate) transport: Option<ConnectionType>,
     pub(crate) browser: Option<BrowserId>,
     pub(crate) user_agent: Option<Box<str>>,
-    pub(crate) local: Option<Weak<dyn LocalSession>>,
+    pub(crate) local: Option<Weak<Local>>,
 }
 
 struct Core {
@@ -93,6 +94,10 @@ impl Session {
 
     pub(crate) fn shared_id(&self) -> &Arc<str> {
         &self.id
+    }
+
+    pub(crate) fn server(&self) -> Option<Server> {
+        self.server.upgrade().map(Server)
     }
 
     /// Sees this session as an application does.

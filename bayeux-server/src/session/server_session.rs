@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bayeux_api::{
-    Attribute, ConnectionType, Message, Registration,
+    Attribute, Batch, ConnectionType, Message, Registration,
     implement::lock,
     server::{
-        Depth, LocalSession, ServerChannel, ServerSession, ServerSessionListener, SessionExtension,
+        Depth, LocalSession, QueueBounds, ServerChannel, ServerSession, ServerSessionListener,
+        SessionExtension,
     },
 };
 
@@ -37,7 +38,7 @@ impl ServerSession for Session {
     }
 
     fn local_session(&self) -> Option<Arc<dyn LocalSession>> {
-        self.origin.local.as_ref()?.upgrade()
+        Some(self.origin.local.as_ref()?.upgrade()?)
     }
 
     fn user_agent(&self) -> Option<&str> {
@@ -55,6 +56,14 @@ impl ServerSession for Session {
 
     fn queue_depth(&self) -> Depth {
         lock(&self.core).machine.depth()
+    }
+
+    fn queue_bounds(&self) -> QueueBounds {
+        lock(&self.core).machine.queue_bounds()
+    }
+
+    fn set_queue_bounds(&self, bounds: QueueBounds) {
+        lock(&self.core).machine.set_queue_bounds(bounds);
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -102,17 +111,14 @@ impl ServerSession for Session {
         lock(&self.core).machine.set_broadcast_to_publisher(broadcast);
     }
 
-    fn start_batch(&self) {
-        lock(&self.core).machine.start_batch();
-    }
-
-    fn end_batch(&self) -> bool {
-        let mut core = lock(&self.core);
-        let delivers = core.machine.end_batch();
-        let carrier = core.carrier().filter(|_| core.machine.is_waiting());
-        drop(core);
-        wake(carrier);
-        delivers
+    fn start_batch(&self) -> Batch {
+        Self::start_batch(self);
+        let me = self.me.clone();
+        Batch::new(move || {
+            if let Some(session) = me.upgrade() {
+                session.end_batch();
+            }
+        })
     }
 
     fn add_extension(&self, extension: Arc<dyn SessionExtension>) -> Registration {

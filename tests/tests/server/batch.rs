@@ -10,6 +10,7 @@ over_every_transport!(
     a_single_message_needs_no_array,
     the_servers_batch_holds_deliveries_back,
     batches_may_be_nested,
+    a_panic_ends_a_batch_too,
     a_refused_message_does_not_disturb_the_others,
 );
 
@@ -62,7 +63,7 @@ async fn the_servers_batch_holds_deliveries_back(transport: Transport) {
     let mut client = server.connected(transport).await;
     client.hold().await;
     let session = server.session(&client);
-    session.start_batch();
+    let batch = session.start_batch();
     for data in [1, 2] {
         assert!(session.deliver(None, Message::with_data("/a", json!(data))).await);
     }
@@ -74,7 +75,7 @@ async fn the_servers_batch_holds_deliveries_back(transport: Transport) {
     }
     assert_eq!(server.server.statistics().held_connects, 1);
     assert_eq!(session.queue_depth().messages, 2);
-    assert!(session.end_batch());
+    batch.end();
     let arrived = client.messages().await;
     if !transport.pushes() {
         assert_eq!(arrived.len(), 3);
@@ -87,14 +88,27 @@ async fn batches_may_be_nested(transport: Transport) {
     let mut client = server.connected(transport).await;
     client.hold().await;
     let session = server.session(&client);
-    session.start_batch();
-    session.start_batch();
+    let (outer, inner) = (session.start_batch(), session.start_batch());
     session.deliver(None, Message::with_data("/a", json!(1))).await;
-    assert!(!session.end_batch());
+    inner.end();
     assert_eq!(session.queue_depth().messages, 1);
-    assert!(session.end_batch());
+    outer.end();
     assert_eq!(client.message_on("/a").await["data"], 1);
-    assert!(!session.end_batch());
+}
+
+async fn a_panic_ends_a_batch_too(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    client.hold().await;
+    let session = server.session(&client);
+    let batched = session.clone();
+    let work = tokio::spawn(async move {
+        let _batch = batched.start_batch();
+        batched.deliver(None, Message::with_data("/a", json!(1))).await;
+        assert!(batched.queue_depth().messages == 0, "the application fails");
+    });
+    assert!(work.await.unwrap_err().is_panic());
+    assert_eq!(client.message_on("/a").await["data"], 1);
 }
 
 async fn a_refused_message_does_not_disturb_the_others(transport: Transport) {

@@ -279,11 +279,11 @@ impl Scene {
         if is_taken {
             assert_eq!(self.subscriber.message_on("/a").await["data"], "delivered");
         }
-        session.start_batch();
+        let batch = session.start_batch();
         for number in 1..=4 {
             session.deliver(None, Message::with_data("/queue", json!(number))).await;
         }
-        session.end_batch();
+        batch.end();
         let mut queue = Vec::new();
         while queue.last() != Some(&json!(4)) {
             queue.push(self.subscriber.message_on("/queue").await["data"].clone());

@@ -28,6 +28,8 @@ mod http;
 mod lazy;
 mod limits;
 mod listener;
+mod local_overflow;
+mod local_requests;
 mod local_session;
 mod malformed;
 mod mapping;

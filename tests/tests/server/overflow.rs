@@ -4,7 +4,7 @@ use bayeux_server::{
     Config,
     api::{
         Message,
-        server::{BayeuxServer as _, Overflow},
+        server::{BayeuxServer as _, Overflow, QueueBounds},
     },
 };
 use futures_util::SinkExt as _;
@@ -22,6 +22,7 @@ over_every_transport!(
     the_last_of_each_channel_stays,
     bytes_count_too,
     queues_have_a_bound_by_default,
+    a_session_may_have_bounds_of_its_own,
 );
 
 fn bounded(config: &mut Config, overflow: Overflow) {
@@ -46,6 +47,25 @@ async fn arriving(overflow: Overflow, transport: Transport) -> Vec<Value> {
     assert_eq!(session.queue_depth().messages, 3);
     client.connect().await;
     client.received().into_iter().map(|mut message| message["data"].take()).collect()
+}
+
+async fn a_session_may_have_bounds_of_its_own(transport: Transport) {
+    let server = TestServer::start(|config| bounded(config, Overflow::DropNewest)).await;
+    let (mut wide, other) = (server.connected(transport).await, server.connected(transport).await);
+    let sessions = [server.session(&wide), server.session(&other)];
+    let bounds = QueueBounds::new(2, 1 << 20, Overflow::DropOldest);
+    sessions[0].set_queue_bounds(bounds);
+    assert_eq!(sessions[0].queue_bounds(), bounds);
+    assert_eq!(sessions[1].queue_bounds().messages, 3);
+    for session in &sessions {
+        for data in 0..5 {
+            session.deliver(None, Message::with_data("/a", json!(data))).await;
+        }
+    }
+    assert_eq!(sessions.map(|session| session.queue_depth().messages), [2, 3]);
+    wide.connect().await;
+    let arrived: Vec<_> = wide.received().iter().map(|message| message["data"].clone()).collect();
+    assert_eq!(arrived, [3, 4]);
 }
 
 async fn by_default_the_session_is_ended_and_may_handshake_again(transport: Transport) {

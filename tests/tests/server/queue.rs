@@ -237,11 +237,11 @@ async fn a_listener_may_thin_out_lazy_messages_too(transport: Transport) {
     let session = server.session(&client);
     session.add_listener(Arc::new(Thins)).keep();
     client.hold().await;
-    session.start_batch();
+    let batch = session.start_batch();
     for data in 0..5 {
         channel.publish(None, Message::with_data("", json!(data))).await.unwrap();
     }
-    session.end_batch();
+    batch.end();
     let mut sent = Vec::new();
     while sent.last() != Some(&json!(4)) {
         sent.push(client.message_on("/a").await["data"].take());

@@ -135,9 +135,9 @@ async fn a_peer_that_takes_nothing_is_given_up_however_busy_its_session_is() {
     within("the connection to be given up", async {
         while server.server.statistics().websockets > 1 {
             // The end of a batch wakes the connection, since there is something to send.
-            session.start_batch();
+            let batch = session.start_batch();
             session.deliver(None, Message::with_data("/a", json!(1))).await;
-            session.end_batch();
+            batch.end();
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })
@@ -316,9 +316,9 @@ async fn a_farewell_is_said_in_a_batch_too(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
-    session.start_batch();
+    let batch = session.start_batch();
     session.disconnect().await;
-    session.end_batch();
+    batch.end();
     assert_eq!(client.messages().await[0]["channel"], "/meta/disconnect");
 }
 

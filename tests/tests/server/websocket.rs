@@ -32,11 +32,11 @@ async fn frames(server: &TestServer, transport: Transport) -> Vec<usize> {
     // So that the connection carries the session.
     client.publish("/b", json!(1)).await;
     let session = server.session(&client);
-    session.start_batch();
+    let batch = session.start_batch();
     for data in 0..3 {
         session.deliver(None, Message::with_data("/a", json!(data))).await;
     }
-    session.end_batch();
+    batch.end();
     let mut sizes = Vec::new();
     while sizes.iter().sum::<usize>() < 3 {
         sizes.push(client.messages().await.len());

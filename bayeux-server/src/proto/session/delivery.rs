@@ -7,12 +7,12 @@ use std::{
 
 use bayeux_api::{
     Frozen,
-    server::{Depth, Overflow},
+    server::{Depth, Overflow, QueueBounds},
 };
 
 use crate::proto::{
     after,
-    queue::Pushed,
+    queue::{Bounds, Pushed},
     session::{Cycle, Delivered, Delivery, Phase, Session},
 };
 
@@ -150,6 +150,18 @@ impl Session {
 
     pub(crate) fn depth(&self) -> Depth {
         self.queue.depth()
+    }
+
+    pub(crate) fn queue_bounds(&self) -> QueueBounds {
+        let Bounds { messages, bytes } = self.rules.bounds;
+        QueueBounds::new(messages, bytes, self.rules.overflow)
+    }
+
+    /// Sets bounds for this session alone, which then has rules of its own.
+    pub(crate) fn set_queue_bounds(&mut self, bounds: QueueBounds) {
+        let rules = Arc::make_mut(&mut self.rules);
+        rules.bounds = Bounds { messages: bounds.messages, bytes: bounds.bytes };
+        rules.overflow = bounds.overflow;
     }
 
     pub(crate) fn start_batch(&mut self) {

@@ -1,0 +1,114 @@
+//! A local session that is behind, or was ended, is not deaf for good.
+
+use std::sync::Arc;
+
+use bayeux_server::{
+    Config, Request, Server,
+    api::{
+        Message,
+        client::RequestError,
+        server::{BayeuxServer as _, LocalSession, Overflow, QueueBounds, ServerChannel},
+    },
+};
+use serde_json::json;
+use tests::{eventually, hooks::Log};
+
+async fn handshaken(server: &Server) -> Arc<dyn LocalSession> {
+    let local = server.new_local_session("local");
+    local.handshake(Message::default()).await.unwrap();
+    local
+}
+
+async fn subscribed(server: &Server) -> (Arc<dyn LocalSession>, Arc<dyn ServerChannel>, Log) {
+    let (local, log) = (handshaken(server).await, Log::default());
+    local.channel("/a").unwrap().subscribe(Arc::new(log.clone())).await.unwrap().keep();
+    (local, server.channel("/a").unwrap(), log)
+}
+
+async fn publish(channel: &Arc<dyn ServerChannel>, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        channel.publish(None, Message::with_data("", json!(number))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn it_hears_all_that_is_published_without_a_pause() {
+    let server = Server::new();
+    let (_local, channel, log) = subscribed(&server).await;
+    publish(&channel, 0..20_000).await;
+    log.until("/a 19999").await;
+    assert_eq!(log.entries().len(), 20_000);
+}
+
+fn bounded(bounds: QueueBounds) -> Server {
+    let mut config = Config::default();
+    config.local_queue = bounds;
+    Server::builder().config(config).build()
+}
+
+#[tokio::test]
+async fn one_that_is_behind_loses_the_oldest_which_are_counted_and_hears_what_comes_later() {
+    let server = bounded(QueueBounds::new(10, 1 << 20, Overflow::DropOldest));
+    let (local, channel, log) = subscribed(&server).await;
+    publish(&channel, 0..25).await;
+    log.until("/a 24").await;
+    assert_eq!(log.entries().len(), 10);
+    assert_eq!(server.statistics().messages_dropped, 15);
+    assert!(local.is_handshook());
+    publish(&channel, 25..26).await;
+    log.until("/a 25").await;
+}
+
+#[tokio::test]
+async fn one_that_is_ended_when_it_is_behind_may_handshake_again() {
+    let server = bounded(QueueBounds::new(10, 1 << 20, Overflow::Disconnect));
+    let (local, channel, log) = subscribed(&server).await;
+    publish(&channel, 0..11).await;
+    eventually("the session to end", || server.sessions().is_empty()).await;
+    assert!(!local.is_handshook());
+    local.handshake(Message::default()).await.unwrap();
+    publish(&channel, 11..12).await;
+    log.until("/a 11").await;
+}
+
+#[tokio::test]
+async fn a_service_knows_its_own_messages_after_another_handshake() {
+    let server = Server::new();
+    let mut service = server.new_service("chat").await.unwrap();
+    let (log, own) = (Log::default(), service.session().clone());
+    let heard = log.clone();
+    let hear = move |request: Request| {
+        heard.add(request.message.data.unwrap().text());
+        async { None }
+    };
+    service.on_message("/a", hear).unwrap();
+    own.disconnect().await.unwrap();
+    own.handshake(Message::default()).await.unwrap();
+    let other = handshaken(&server).await;
+    for (number, local) in [own, other].iter().enumerate() {
+        let message = Message::with_data("", json!(number));
+        local.channel("/a").unwrap().publish(message).await.unwrap();
+    }
+    assert_eq!(log.entries(), ["1"]);
+}
+
+#[tokio::test]
+async fn one_that_was_ended_may_handshake_again_and_has_its_subscriptions() {
+    let server = Server::new();
+    let (local, channel, log) = subscribed(&server).await;
+    let id = local.id().unwrap();
+    server.remove_session(&id).await;
+    assert!(!local.is_handshook() && channel.subscribers().is_empty());
+    assert!(local.handshake(Message::default()).await.unwrap().is_successful());
+    assert_ne!(local.id().unwrap(), id);
+    assert_eq!(local.handshake(Message::default()).await, Err(RequestError::AlreadyHandshaken));
+    assert_eq!(channel.subscribers().len(), 1);
+    publish(&channel, 0..1).await;
+    log.until("/a 0").await;
+    local.disconnect().await.unwrap();
+    local.handshake(Message::default()).await.unwrap();
+    publish(&channel, 1..2).await;
+    log.until("/a 1").await;
+    assert_eq!(log.entries(), ["/a 0", "/a 1"]);
+    eventually("one session to be left", || server.sessions().len() == 1).await;
+}
