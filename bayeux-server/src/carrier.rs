@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use bayeux_api::Frozen;
 use tokio::sync::{Notify, futures::Notified};
 
+use crate::proto::carriage::Means;
+
 /// What delivers to a session. It is told when there is something to do; and a connection may lend its
 /// socket `D` while it has nothing else to do, so that whoever has a message for it writes it there
 /// without waking it. In one piece with the socket, since a fan-out comes by here for each session.
@@ -69,6 +71,11 @@ impl Carrier {
         self.direct.is_there().then_some(&self.direct)
     }
 
+    /// Returns how this one delivers what needs no reply.
+    pub(crate) fn means(&self) -> Means {
+        if self.direct.is_there() { Means::Lend } else { Means::Push }
+    }
+
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
     }
@@ -76,5 +83,12 @@ impl Carrier {
     /// Waits until it is [woken](Self::wake), or returns at once if it was since the last time.
     pub(crate) fn woken(&self) -> Notified<'_> {
         self.wake.notified()
+    }
+}
+
+/// A carrier is like itself only.
+impl PartialEq for Carrier {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(self, other)
     }
 }

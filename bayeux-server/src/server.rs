@@ -214,7 +214,7 @@ impl Server {
 
     fn end(&self, session: &Arc<Session>, removal: Removal, farewell: Option<Message>) -> Noted {
         let mut ended: Ended = session.end(removal, farewell.map(Message::freeze));
-        ended.wake();
+        self.0.counters.messages_dropped.add(ended.dropped);
         ended.subscriptions.retain(|channel| channel.remove_subscriber(session));
         match self.hears_of_end(session, &ended.subscriptions) {
             true => session.note_end(removal, ended.subscriptions),
@@ -244,7 +244,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         for session in self.sessions.all() {
-            session.end(Removal::Removed, None).wake();
+            session.end(Removal::Removed, None);
         }
         self.channels.end();
         self.timers.end();

@@ -90,7 +90,7 @@ impl<'a> Round<'a> {
             Tell::Write => self.waiting.push(session.clone()),
         }
         match delivered {
-            Delivered::Queued { dropped, .. } => {
+            Delivered::Queued { dropped } => {
                 self.queued += 1;
                 self.missed(session, dropped);
                 return true;

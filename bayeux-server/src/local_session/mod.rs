@@ -30,7 +30,7 @@ use crate::{
     complete::complete,
     local_session::{batch::Held, calls::Calls, channel::LocalChannel},
     server::{Inner, Server},
-    session::{Origin, Session, Turn},
+    session::{Origin, Session},
 };
 
 /// The client's end of a local session.
@@ -136,7 +136,7 @@ impl Local {
             *own = Some(session.clone());
         }
         let carrier = Carrier::without_socket();
-        session.attach(&carrier, Turn::Anybody);
+        session.bind_waiting(&carrier);
         let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
         let reply = self.send(&session, message).await;
         if reply.is_err() {

@@ -101,12 +101,17 @@ impl Local {
     }
 
     /// Takes what is due, and tells when to look again.
-    async fn take(&self, session: &Session, inbox: &Inbox) -> Option<Instant> {
+    async fn take(
+        &self,
+        session: &Session,
+        carrier: &Arc<Carrier>,
+        inbox: &Inbox,
+    ) -> Option<Instant> {
         let has_room = inbox.has_room(|| self.calls.are_waiting().then(|| session.queue_bounds()));
         if !has_room && session.removal().is_none() {
             return None;
         }
-        let (due, again) = session.push(clock::now());
+        let (due, again) = session.push(carrier, clock::now());
         self.count_missed();
         for message in due.into_iter().flatten() {
             if let Some(arrived) = self.arrived(message).await {
@@ -202,7 +207,7 @@ async fn take(local: Weak<Local>, session: Arc<Session>, carrier: Arc<Carrier>, 
         // What was queued by then goes out after the end, too.
         let has_ended = session.removal().is_some();
         let again = match local.upgrade() {
-            Some(local) => local.take(&session, &inbox).await,
+            Some(local) => local.take(&session, &carrier, &inbox).await,
             None => break,
         };
         if has_ended {

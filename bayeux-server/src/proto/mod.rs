@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub(crate) mod browsers;
+pub(crate) mod carriage;
 pub(crate) mod limiter;
 pub(crate) mod queue;
 pub(crate) mod session;

@@ -5,16 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_api::{
-    Frozen,
-    implement::lock,
-    server::{Overflow, Removal},
-};
+use bayeux_api::{Frozen, implement::lock, server::Overflow};
 
 use crate::{
-    carrier::Written,
-    proto::session::{Cycle, Delivered},
-    session::{Core, Session, Tell, Turn, carriage::wake},
+    carrier::{Carrier, Written},
+    proto::{
+        carriage::Lent,
+        session::{Cycle, Delivered},
+    },
+    session::{Session, Tell},
 };
 
 impl Session {
@@ -26,19 +25,7 @@ impl Session {
         overflow: Option<Overflow>,
         now: Instant,
     ) -> (Delivered, Tell) {
-        let mut core = lock(&self.core);
-        let delivered = core.machine.deliver(message, lazy_timeout, overflow, now);
-        let tell = match &delivered {
-            Delivered::Queued { wake: true, .. } => core.tell(),
-            Delivered::Queued { wake: false, .. } | Delivered::Dropped | Delivered::Gone => {
-                Tell::Nobody
-            }
-            Delivered::Overflowed => {
-                core.machine.remove(Removal::Overflowed);
-                Tell::Nobody
-            }
-        };
-        (delivered, tell)
+        lock(&self.core).machine.deliver(message, lazy_timeout, overflow, now)
     }
 
     /// Writes what is queued to the session's connection if that waits, and wakes it if it cannot be
@@ -46,30 +33,29 @@ impl Session {
     pub(crate) fn write(&self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
         let has_listeners = self.hooks().is_some_and(|hooks| !hooks.listeners.is_empty());
         let mut core = lock(&self.core);
-        let Core { machine, carried: Some(carried), .. } = &mut *core else { return 0 };
-        if carried.turn != Turn::Anybody {
-            carried.turn = Turn::CarrierAgain;
-            return 0;
-        }
-        let is_plain = !has_listeners && machine.removal().is_none();
-        let direct = carried.carrier.direct().filter(|_| is_plain);
-        let mut whole = 0;
-        if let Some(direct) = direct.filter(|_| machine.push_into(messages, now)) {
-            let count = messages.len();
-            match direct.write(messages) {
-                Written::All => {
-                    carried.written = Some(now);
-                    return count;
-                }
-                Written::Part(count) => whole = count,
-                Written::Nothing => {
-                    machine.put_back(std::mem::take(messages));
-                }
+        let machine = &mut core.machine;
+        let socket = match machine.lend(!has_listeners, messages, now) {
+            Lent::No => return 0,
+            Lent::Wake(carrier) => {
+                carrier.wake();
+                return 0;
             }
-            // Nobody else may write before the connection has written the rest.
-            carried.turn = Turn::CarrierAgain;
+            Lent::Socket(carrier) => carrier,
+        };
+        let count = messages.len();
+        let mut whole = 0;
+        match socket.direct().map_or(Written::Nothing, |direct| direct.write(messages)) {
+            Written::All => {
+                machine.written(now);
+                return count;
+            }
+            Written::Part(count) => whole = count,
+            Written::Nothing => drop(machine.put_back(std::mem::take(messages))),
         }
-        carried.carrier.wake();
+        // Nobody else may write before the connection has written the rest.
+        if let Some(carrier) = machine.call_back() {
+            carrier.wake();
+        }
         whole
     }
 
@@ -77,13 +63,15 @@ impl Session {
         lock(&self.core).machine.is_full_for(message)
     }
 
-    /// Takes what a connection has to send now, and tells when it has to look again.
-    pub(crate) fn push(&self, now: Instant) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
+    /// Takes what `carrier` has to send now, and tells when it has to look again. Nothing when another
+    /// carries the session.
+    pub(crate) fn push(
+        &self,
+        carrier: &Arc<Carrier>,
+        now: Instant,
+    ) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
         let mut core = lock(&self.core);
-        let due = core.machine.push(now);
-        let again = core.machine.push_deadline();
-        core.has_looked();
-        (due, again)
+        (core.machine.push(carrier, now), core.machine.push_deadline(carrier))
     }
 
     pub(crate) fn drain_with_response(&self) -> Vec<Arc<Frozen>> {
@@ -108,14 +96,13 @@ impl Session {
         if core.machine.is_acknowledged() {
             return;
         }
-        let dropped = core.machine.put_back(messages);
-        let carrier = core.carrier();
+        let (dropped, tell) = core.machine.put_back(messages);
         drop(core);
         if let Some(server) = self.server.upgrade() {
             server.counters.messages_requeued.add(count - dropped.min(count));
             server.counters.messages_dropped.add(dropped);
         }
-        wake(carrier);
+        tell.wake();
     }
 
     /// Holds deliveries back until the end of as many batches.
@@ -124,11 +111,8 @@ impl Session {
     }
 
     pub(crate) fn end_batch(&self) {
-        let mut core = lock(&self.core);
-        core.machine.end_batch();
-        let carrier = core.carrier().filter(|_| core.machine.is_waiting());
-        drop(core);
-        wake(carrier);
+        let (_, tell) = lock(&self.core).machine.end_batch();
+        tell.wake();
     }
 
     pub(crate) fn enable_acknowledgements(&self) {

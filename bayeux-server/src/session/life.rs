@@ -1,37 +1,32 @@
 //! How a session lives: from its handshake to its end.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use bayeux_api::{
-    Advice, ConnectionType, Frozen,
-    implement::lock,
-    server::{Overflow, Removal},
-};
+use bayeux_api::{Advice, ConnectionType, Frozen, implement::lock, server::Removal};
 
 use crate::{
-    carrier::Carrier,
     channel::Channel,
     clock,
     driver::Timers,
-    proto::session::{Accepted, Cycle, Held},
-    session::{Core, Session, carriage::wake},
+    proto::session::{Accepted, Cycle},
+    session::{Core, Session},
 };
 
 /// What is left to do when a session has ended.
 pub(crate) struct Ended {
     pub(crate) subscriptions: Vec<Arc<Channel>>,
-    carrier: Option<Arc<Carrier>>,
+    /// How many messages will not be delivered.
+    pub(crate) dropped: usize,
 }
 
 impl Session {
+    /// Notes that the handshake succeeded; false when this session is not a new one.
     pub(crate) fn handshaken(&self) -> bool {
         let now = clock::now();
         self.with_timer(|core| core.machine.handshaken(now))
     }
 
+    /// Notes that the client was heard of.
     pub(crate) fn touch(&self) {
         lock(&self.core).machine.touch(clock::now());
     }
@@ -39,52 +34,36 @@ impl Session {
     /// Accepts a connect; one that is held is overtaken and woken to see it.
     pub(crate) fn connect(&self, advice: Option<&Advice>, ack: Option<u64>) -> Option<Accepted> {
         let now = clock::now();
-        let (accepted, carrier) = self.with_timer(|core| {
+        let (accepted, tell) = self.with_timer(|core| {
             let accepted = core.machine.connect(advice, now);
             if let Some(batch) = ack.filter(|_| core.machine.is_acknowledged()) {
                 core.machine.acknowledge(batch);
             }
-            (accepted, core.carrier())
-        });
-        wake(carrier);
-        accepted
+            accepted
+        })?;
+        tell.wake();
+        Some(accepted)
     }
 
-    pub(crate) fn hold(&self, accepted: Accepted, pushes: bool) -> Option<Duration> {
-        lock(&self.core).machine.hold(accepted, pushes, clock::now())
-    }
-
-    /// Asks what a held connect does now.
-    pub(crate) fn held(&self, cycle: Cycle, pushes: bool, now: Instant) -> Held {
-        lock(&self.core).machine.held(cycle, pushes, now)
-    }
-
-    /// Takes back that a connect is held.
-    pub(crate) fn let_go(&self, cycle: Cycle) {
-        lock(&self.core).machine.let_go(cycle, clock::now());
-    }
-
+    /// Notes that the reply to the handshake or a connect was written, or never will be.
     pub(crate) fn replied(&self, cycle: Cycle) {
         let now = clock::now();
         self.with_timer(|core| core.machine.replied(cycle, now));
     }
 
-    /// Ends the session, with a last message to its client.
+    /// Ends the session, with a last message to its client: from here on it takes nothing more, and all
+    /// who carry it see that.
     pub(crate) fn end(&self, removal: Removal, farewell: Option<Arc<Frozen>>) -> Ended {
         let server = self.server.upgrade();
         let mut core = lock(&self.core);
-        if let Some(farewell) = farewell {
-            let now = clock::now();
-            core.machine.deliver(farewell, None, Some(Overflow::DropOldest), now);
-        }
-        core.machine.remove(removal);
+        let dropped = core.machine.end(removal, farewell, clock::now());
         if let (Some(timer), Some(server)) = (core.timer.take(), &server) {
             server.timers.disarm(timer);
         }
-        if removal != Removal::Disconnected && removal != Removal::Removed {
-            core.machine.clear();
-        }
-        Ended { subscriptions: core.subscriptions.take().to_vec(), carrier: core.carrier() }
+        let subscriptions = core.subscriptions.take().to_vec();
+        drop(core);
+        self.wake();
+        Ended { subscriptions, dropped }
     }
 
     /// Tells whether the session's time is over; if not, the timers get to know when it will be.
@@ -102,7 +81,7 @@ impl Session {
         false
     }
 
-    fn with_timer<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
+    pub(super) fn with_timer<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
         // Not dropped under the lock: the last handle of a server ends its sessions.
         let server = self.server.upgrade();
         let mut core = lock(&self.core);
@@ -128,12 +107,5 @@ impl Session {
 
     pub(crate) fn removal(&self) -> Option<Removal> {
         lock(&self.core).machine.removal()
-    }
-}
-
-impl Ended {
-    /// Wakes the carrier of the session that ended.
-    pub(crate) fn wake(&self) {
-        wake(self.carrier.clone());
     }
 }

@@ -12,7 +12,7 @@ mod register;
 mod server_session;
 mod tellings;
 
-pub(crate) use carriage::{Tell, Turn};
+pub(crate) use carriage::Tell;
 pub(crate) use hooks::Hooks;
 pub(crate) use life::Ended;
 pub(crate) use register::Sessions;
@@ -30,13 +30,14 @@ use bayeux_api::{
 };
 
 use crate::{
+    carrier::Carrier,
     channel::{Channel, Group, Inserted},
     clock,
     driver::Timer,
     local_session::Local,
     proto::{browsers::BrowserId, session as proto},
     server::{Inner, Server},
-    session::{carriage::Carried, tellings::Tellings},
+    session::tellings::Tellings,
 };
 
 /// A session of a [`Server`].
@@ -60,8 +61,7 @@ pub(crate) struct Origin {
 }
 
 struct Core {
-    machine: proto::Session,
-    carried: Option<Carried>,
+    machine: proto::Session<Arc<Carrier>>,
     subscriptions: Group<Channel>,
     /// When the driver next looks at this session.
     timer: Option<Timer>,
@@ -73,15 +73,9 @@ impl Session {
         id: Arc<str>,
         server: Weak<Inner>,
         origin: Origin,
-        machine: proto::Session,
+        machine: proto::Session<Arc<Carrier>>,
     ) -> Arc<Self> {
-        let core = Core {
-            machine,
-            carried: None,
-            subscriptions: Group::default(),
-            timer: None,
-            tellings: None,
-        };
+        let core = Core { machine, subscriptions: Group::default(), timer: None, tellings: None };
         Arc::new_cyclic(|me| Self {
             id,
             server,

@@ -12,12 +12,7 @@ use bayeux_api::{
     },
 };
 
-use crate::{
-    channel::Channel,
-    proto::session::Delivery,
-    server::Server,
-    session::{Session, carriage::wake},
-};
+use crate::{channel::Channel, proto::session::Delivery, server::Server, session::Session};
 
 #[async_trait]
 impl ServerSession for Session {
@@ -87,7 +82,7 @@ impl ServerSession for Session {
     }
 
     fn set_max_interval(&self, max_interval: Option<Duration>) {
-        lock(&self.core).machine.set_max_interval(max_interval);
+        self.with_timer(|core| core.machine.set_max_interval(max_interval));
     }
 
     fn is_meta_connect_delivery_only(&self) -> bool {
@@ -96,11 +91,8 @@ impl ServerSession for Session {
 
     fn set_meta_connect_delivery_only(&self, only: bool) {
         let delivery = if only { Delivery::ConnectOnly } else { Delivery::Any };
-        let mut core = lock(&self.core);
-        core.machine.set_delivery(delivery);
-        let carrier = core.carrier();
-        drop(core);
-        wake(carrier);
+        let tell = lock(&self.core).machine.set_delivery(delivery);
+        tell.wake();
     }
 
     fn is_broadcast_to_publisher(&self) -> bool {

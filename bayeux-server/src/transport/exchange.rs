@@ -17,10 +17,11 @@ use crate::{
     fan_out::Together,
     proto::{
         browsers::BrowserId,
-        session::{Accepted, Cycle, Held},
+        carriage::Means,
+        session::{Accepted, Cycle, Held, Parked},
     },
     server::Server,
-    session::{Origin, Session, Turn},
+    session::{Origin, Session},
     transport::{
         parcel::{Parcel, Receipt},
         shown::show_queue,
@@ -86,7 +87,9 @@ impl Exchange {
         if let (Some((index, accepted)), Some(session)) =
             (processed.connect, processed.session.clone())
         {
-            if is_alone && let Some(reply) = processed.take_only_reply() {
+            if !is_alone {
+                session.answer(accepted.cycle);
+            } else if let Some(reply) = processed.take_only_reply() {
                 let hold = Hold { exchange: &self, session: &session };
                 match hold.wait(accepted).await {
                     Waited::Answer => processed.replies.push(Some(reply.into())),
@@ -131,7 +134,8 @@ impl Exchange {
         };
         let opens_batch = !messages.first().is_some_and(Message::is_connect);
         let batch = session.clone().filter(|_| handshake.is_none() && opens_batch).map(Batch::new);
-        let receipt = Receipt::new(&self.server, session.clone());
+        let mut receipt = Receipt::new(&self.server, session.clone());
+        receipt.cycle = handshake.map(|_| Cycle::HANDSHAKE);
         let replies = Vec::with_capacity(messages.len());
         let mut processed =
             Processed { session, handshake: None, replies, connect: None, batch, receipt };
@@ -282,18 +286,20 @@ impl From<Held> for Waited {
 
 impl Hold<'_> {
     async fn wait(&self, accepted: Accepted) -> Waited {
-        let carrier = Carrier::without_socket();
-        self.session.attach(&carrier, Turn::Anybody);
-        let Some(timeout) = self.session.hold(accepted, false) else {
-            return Waited::from(self.session.held(accepted.cycle, false, clock::now()));
+        let Accepted { cycle, .. } = accepted;
+        let carrier = Carrying { session: self.session, carrier: Carrier::without_socket() };
+        let timeout = match self.session.hold(accepted, &carrier.carrier, Means::Reply) {
+            Parked::For(timeout) => timeout,
+            Parked::Not => return Waited::Answer,
+            Parked::Overtaken => return Waited::Overtaken,
         };
-        let Some(_place) = Place::take(self.exchange, self.session, accepted.cycle) else {
-            self.session.let_go(accepted.cycle);
+        let Some(_place) = Place::take(self.exchange, self.session, cycle) else {
+            self.session.let_go(cycle, &carrier.carrier);
             return Waited::Refused;
         };
         let suspension = Suspension::new(&self.exchange.server, self.session, timeout);
-        let held = self.wait_for(accepted.cycle, &carrier).await;
-        self.session.detach(&carrier);
+        let held = self.wait_for(cycle, &carrier.carrier).await;
+        drop(carrier);
         suspension.resume(held == Held::TimedOut);
         held.into()
     }
@@ -302,7 +308,7 @@ impl Hold<'_> {
         let server = &self.exchange.server;
         loop {
             let now = clock::now();
-            let until = match self.session.held(cycle, false, now) {
+            let until = match self.session.held(cycle, Means::Reply, now) {
                 Held::Wait(_) if server.0.is_stopped() => return Held::Resume,
                 Held::Wait(until) => until,
                 held @ (Held::TimedOut | Held::Resume | Held::Overtaken) => return held,
@@ -331,6 +337,18 @@ impl Hold<'_> {
             advice.interval = i64::try_from(interval.as_millis()).ok();
         }
         reply
+    }
+}
+
+/// A request that carries the session while it is held.
+struct Carrying<'a> {
+    session: &'a Session,
+    carrier: Arc<Carrier>,
+}
+
+impl Drop for Carrying<'_> {
+    fn drop(&mut self) {
+        self.session.leave(&self.carrier);
     }
 }
 

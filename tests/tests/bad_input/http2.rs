@@ -239,7 +239,6 @@ async fn a_window_that_never_opens_keeps_no_messages() {
     for _ in 0..60 {
         scene.bystander.publish("/flood", &data).await;
     }
-    scene.hurry(&visitor.id);
     // SETTINGS_INITIAL_WINDOW_SIZE is 0.
     let mut frames = Frames::open(&scene, &[0, 4, 0, 0, 0, 0]).await;
     let connect = visitor.text(&[json!({ "channel": "/meta/connect" })]);
@@ -250,6 +249,7 @@ async fn a_window_that_never_opens_keeps_no_messages() {
     let head = [POST, &[0x1f, 17, length], cookie.as_bytes()].concat();
     frames.write(frame(HEADERS, END_HEADERS, 1, head)).await;
     frames.write(frame(DATA, END_STREAM, 1, connect)).await;
+    scene.hurry(&visitor.id).await;
     assert_eq!(frames.until(HEADERS).await.map(|frame| frame.stream), Some(1));
     let statistics = || scene.server.statistics();
     eventually("the session to end", || statistics().sessions_expired == 1).await;

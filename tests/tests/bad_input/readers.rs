@@ -83,10 +83,10 @@ async fn a_response_that_is_not_read_goes_back_to_the_queue_and_ends_with_its_se
     let visitor = scene.visitor().await;
     visitor.ask(json!({ "channel": "/meta/subscribe", "subscription": "/flood" })).await;
     flood(&mut scene, 200).await;
-    scene.hurry(&visitor.id);
     let connect = visitor.text(&[json!({ "channel": "/meta/connect" })]);
     let mut raw = Raw::narrow(scene.address).await;
     raw.post(&visitor.cookie(), connect).await;
+    scene.hurry(&visitor.id).await;
     let statistics = || scene.server.statistics();
     eventually("the response to be given up", || statistics().messages_requeued > 0).await;
     eventually("the session to end", || statistics().sessions_expired == 1).await;

@@ -116,9 +116,10 @@ impl Scene {
         eventually("the channels to go", || self.server.statistics().channels <= CHANNELS).await;
     }
 
-    /// Lets a session end after a short silence, from its next connect on.
-    pub(crate) fn hurry(&self, id: &str) {
+    /// Lets a session end after a short silence, once its first connect is here.
+    pub(crate) async fn hurry(&self, id: &str) {
         let session = self.server.session(id).expect("the session lives");
+        eventually("the connect to be here", || session.is_connected()).await;
         session.set_max_interval(Some(Duration::from_millis(100)));
     }
 }

@@ -16,6 +16,8 @@ use tests::{
 };
 use tokio::{net::TcpSocket, sync::Notify};
 
+use crate::regression::takes_over;
+
 over_every_transport!(
     a_held_connect_that_is_cut_is_not_held_any_more,
     a_session_whose_connect_was_cut_expires,
@@ -159,12 +161,12 @@ async fn messages_that_a_broken_websocket_did_not_take_come_again(transport: Tra
     )
     .await;
     raw.read_until("\r\n\r\n").await;
-    let message = json!([{ "channel": "/b", "clientId": client.id(), "data": 1 }]).to_string();
+    let message = takes_over(client.id());
     // A masked frame, with a mask of zeros.
     let mut frame = vec![0x81, 0x80 | u8::try_from(message.len()).unwrap(), 0, 0, 0, 0];
     frame.extend_from_slice(message.as_bytes());
     raw.write(frame).await;
-    raw.read_until("/b").await;
+    raw.read_until("\"successful\":true").await;
     client.abort().await;
     deliver_much(&session).await;
     raw.read_until("\"number\":0").await;

@@ -19,6 +19,7 @@ over_every_transport!(
     a_held_connect_keeps_the_session,
     an_expired_session_is_told_to_handshake_and_never_to_stay_away,
     a_session_may_have_its_own_max_interval,
+    what_is_dropped_with_an_expired_session_is_counted,
     nothing_is_delivered_to_an_expired_session,
     reconnecting_in_time_keeps_the_session_and_its_messages,
 );
@@ -103,6 +104,21 @@ async fn a_session_may_have_its_own_max_interval(transport: Transport) {
     assert_eq!(session.max_interval(), Some(Duration::from_millis(100)));
     client.connect().await;
     eventually("the session to expire", || !session.is_handshook()).await;
+}
+
+async fn what_is_dropped_with_an_expired_session_is_counted(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let client = server.connected(transport).await;
+    let session = server.session(&client);
+    session.set_meta_connect_delivery_only(true);
+    for number in 0..3 {
+        assert!(session.deliver(None, Message::with_data("/a", json!(number))).await);
+    }
+    // Of a silence that has begun already.
+    session.set_max_interval(Some(Duration::ZERO));
+    let statistics = || server.server.statistics();
+    eventually("the session to expire", || statistics().messages_dropped == 3).await;
+    assert_eq!((statistics().sessions_expired, session.queue_depth().messages), (1, 0));
 }
 
 async fn nothing_is_delivered_to_an_expired_session(transport: Transport) {

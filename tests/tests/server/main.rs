@@ -9,6 +9,7 @@ mod authorizer;
 mod batch;
 mod broadcast_to_publisher;
 mod browsers;
+mod carrier;
 mod channel;
 mod charset;
 mod configuration;

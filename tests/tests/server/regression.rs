@@ -101,8 +101,7 @@ async fn what_is_written_in_part_is_finished_first() {
     let session = server.session(&client);
     let request = upgrade_request(server.address, Version::HTTP_11, "/");
     let (mut slow, _) = open_websocket(server.address, request).await.unwrap();
-    let hello = json!([{ "channel": "/b", "clientId": client.id(), "data": 1 }]).to_string();
-    slow.send(hello.into()).await.unwrap();
+    slow.send(takes_over(client.id()).into()).await.unwrap();
     slow.next().await.unwrap().unwrap();
     for number in 0..COUNT {
         let filler = "x".repeat(if number % 2 == 0 { 3_000 } else { 9_000 });
@@ -148,12 +147,18 @@ async fn a_peer_that_takes_nothing_is_given_up_however_busy_its_session_is() {
 async fn carrier(server: &TestServer, id: &str) -> Raw {
     let mut raw = narrow(server.address).await;
     upgrade(&mut raw).await;
-    let message = json!([{ "channel": "/b", "clientId": id, "data": 1 }]).to_string();
+    let message = takes_over(id);
     let mut frame = vec![0x81, 0x80 | u8::try_from(message.len()).unwrap(), 0, 0, 0, 0];
     frame.extend_from_slice(message.as_bytes());
     raw.write(frame).await;
-    raw.read_until("/b").await;
+    raw.read_until("\"successful\":true").await;
     raw
+}
+
+/// A connect, which is answered at once; from then on its connection carries the session.
+pub(crate) fn takes_over(id: &str) -> String {
+    let advice = json!({ "timeout": 0 });
+    json!([{ "channel": "/meta/connect", "clientId": id, "advice": advice }]).to_string()
 }
 
 async fn roomy() -> TestServer {

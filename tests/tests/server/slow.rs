@@ -7,7 +7,10 @@ use bayeux_server::{
     Config, ServeConfig, Server,
     api::{
         Flow, Message, meta,
-        server::{BayeuxServer as _, ServerExtension, ServerSession},
+        server::{
+            BayeuxServer as _, Removal, ServerExtension, ServerMessage, ServerSession,
+            SessionListener,
+        },
     },
     serve,
 };
@@ -18,7 +21,7 @@ use tests::{
 };
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, SemaphorePermit},
+    sync::{Notify, Semaphore, SemaphorePermit},
 };
 
 use crate::aborted::{deliver_much, narrow};
@@ -27,6 +30,8 @@ over_every_transport!(
     answering_a_connect_may_take_longer_than_max_interval,
     answering_a_connect_for_too_long_ends_the_session,
     a_slow_listener_keeps_nobody_else_waiting,
+    the_silence_of_a_session_counts_from_the_reply_to_its_handshake,
+    a_session_is_over_before_its_end_is_told,
 );
 
 /// Does not let the replies to connects out before it is told to.
@@ -103,6 +108,72 @@ async fn answering_a_connect_for_too_long_ends_the_session(transport: Transport)
     // Whatever it says, it does not tell the client to stay away.
     let reply = client.reply_to("c").await;
     assert_ne!(reply["advice"]["reconnect"], "none", "{reply}");
+}
+
+/// Does not let the beginnings and ends of sessions pass before it is told to.
+#[derive(Debug, Default)]
+struct Doorkeeper {
+    reached: Notify,
+    open: Notify,
+}
+
+#[async_trait]
+impl SessionListener for Doorkeeper {
+    async fn session_added(&self, _session: &Arc<dyn ServerSession>, _message: &ServerMessage) {
+        self.reached.notify_one();
+        self.open.notified().await;
+    }
+
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
+        self.reached.notify_one();
+        self.open.notified().await;
+    }
+}
+
+async fn the_silence_of_a_session_counts_from_the_reply_to_its_handshake(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| t.max_interval = Duration::from_secs(1));
+    })
+    .await;
+    server.handshaken(transport).await;
+    let doorkeeper = Arc::new(Doorkeeper::default());
+    let registration = server.server.add_session_listener(doorkeeper.clone());
+    let mut client = server.client(transport).await;
+    let handshake = client.message("/meta/handshake", &json!({ "id": "h" }));
+    client.send(&[handshake]);
+    within("the listener to be told", doorkeeper.reached.notified()).await;
+    drop(registration);
+    // That of before goes, and so does one that came later.
+    server.handshaken(transport).await;
+    let statistics = || server.server.statistics();
+    eventually("the others to expire", || statistics().sessions_expired == 2).await;
+    doorkeeper.open.notify_one();
+    let reply = client.reply_to("h").await;
+    client.set_id(reply["clientId"].as_str().unwrap());
+    client.connect().await;
+}
+
+async fn a_session_is_over_before_its_end_is_told(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    let (session, channel) = (server.session(&client), server.server.channel("/a").unwrap());
+    let doorkeeper = Arc::new(Doorkeeper::default());
+    server.server.add_session_listener(doorkeeper.clone()).keep();
+    let remove = server.server.remove_session(client.id());
+    let look = async {
+        within("the listener to be told", doorkeeper.reached.notified()).await;
+        assert!(!session.is_handshook());
+        assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
+        let published = channel.publish(None, Message::with_data("/a", json!(2))).await;
+        assert!(!published.unwrap());
+        assert_eq!(session.queue_depth().messages, 0);
+        assert_eq!(session.subscriptions().len(), 1, "listeners may see what it had");
+        doorkeeper.open.notify_one();
+    };
+    let (was_there, ()) = tokio::join!(remove, look);
+    assert!(was_there);
+    assert_eq!(session.subscriptions().len(), 0);
 }
 
 async fn a_slow_listener_keeps_nobody_else_waiting(transport: Transport) {

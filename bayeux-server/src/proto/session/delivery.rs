@@ -7,38 +7,44 @@ use std::{
 
 use bayeux_api::{
     Frozen,
-    server::{Depth, Overflow, QueueBounds},
+    server::{Depth, Overflow, QueueBounds, Removal},
 };
 
 use crate::proto::{
     after,
+    carriage::{Lent, Means, Tell, Turn},
     queue::{Bounds, Pushed},
     session::{Cycle, Delivered, Delivery, Phase, Session},
 };
 
-impl Session {
-    /// Queues a message; `lazy_timeout` is its channel's, if it has one.
+impl<C: Clone + PartialEq> Session<C> {
+    /// Queues a message, and says who is to be told; `lazy_timeout` is its channel's, if it has one.
     pub(crate) fn deliver(
         &mut self,
         message: Arc<Frozen>,
         lazy_timeout: Option<Duration>,
         overflow: Option<Overflow>,
         now: Instant,
-    ) -> Delivered {
+    ) -> (Delivered, Tell<C>) {
         if let Phase::Gone(_) = self.phase {
-            return Delivered::Gone;
+            return (Delivered::Gone, Tell::Nobody);
         }
         let is_lazy = message.is_lazy();
-        // Then somebody was woken before, and has not looked yet.
+        // Then somebody was told before, and has not looked yet.
         let was_due = self.is_due(now);
         let overflow = overflow.unwrap_or(self.rules.overflow);
         let dropped = match self.queue.push(message, self.rules.bounds, overflow) {
             Pushed::Queued { dropped } => dropped,
-            Pushed::Dropped => return Delivered::Dropped,
-            Pushed::Overflowed => return Delivered::Overflowed,
+            Pushed::Dropped => return (Delivered::Dropped, Tell::Nobody),
+            Pushed::Overflowed => {
+                self.remove(Removal::Overflowed);
+                return (Delivered::Overflowed, Tell::Nobody);
+            }
         };
         let is_earlier = is_lazy && self.lazy_by(now, lazy_timeout);
-        Delivered::Queued { wake: self.batch == 0 && !was_due && (!is_lazy || is_earlier), dropped }
+        let is_news = self.batch == 0 && !was_due && (!is_lazy || is_earlier);
+        let tell = if is_news { self.carriage.tell() } else { Tell::Nobody };
+        (Delivered::Queued { dropped }, tell)
     }
 
     /// Sets when lazy messages go out, if that is earlier than it was.
@@ -49,11 +55,6 @@ impl Session {
             self.lazy_until = Some(until);
         }
         is_earlier
-    }
-
-    /// Whether anything waits to be delivered, lazy or not.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.queue.is_waiting()
     }
 
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
@@ -68,16 +69,23 @@ impl Session {
                 || self.queue.is_waiting() && self.lazy_until.is_some_and(|until| until <= now))
     }
 
-    /// Takes what a connection that delivers without connects has to send now, if anything.
-    pub(crate) fn push(&mut self, now: Instant) -> Option<Vec<Arc<Frozen>>> {
-        let mut messages = Vec::new();
-        self.push_into(&mut messages, now).then_some(messages)
+    /// Whether messages need no reply to go with. What is acknowledged goes with the number that the
+    /// client is to acknowledge.
+    pub(super) fn goes_alone(&self) -> bool {
+        self.delivery == Delivery::Any && !self.queue.is_acknowledged()
     }
 
-    /// Moves what such a connection has to send now to the end of `messages`; true when it has to send
-    /// anything.
-    pub(crate) fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> bool {
-        let is_due = self.delivery == Delivery::Any && self.is_due(now);
+    /// Takes what `carrier` has to send now without a connect, if anything; it has looked at all there
+    /// is then.
+    pub(crate) fn push(&mut self, carrier: &C, now: Instant) -> Option<Vec<Arc<Frozen>>> {
+        self.carriage.has_looked(carrier);
+        let mut messages = Vec::new();
+        (self.carriage.is_by(carrier) && self.push_into(&mut messages, now)).then_some(messages)
+    }
+
+    /// Moves what goes out now without a connect to the end of `messages`; true when there is anything.
+    fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> bool {
+        let is_due = self.goes_alone() && self.is_due(now);
         if is_due {
             self.lazy_until = None;
             self.queue.drain_into(messages);
@@ -85,19 +93,49 @@ impl Session {
         is_due
     }
 
-    /// When a connection that delivers without connects has to look again.
-    pub(crate) fn push_deadline(&self) -> Option<Instant> {
+    /// When `carrier`, which delivers without connects, has to look again.
+    pub(crate) fn push_deadline(&self, carrier: &C) -> Option<Instant> {
         self.lazy_until.filter(|_| {
-            self.delivery == Delivery::Any && self.batch == 0 && self.queue.is_waiting()
+            self.goes_alone()
+                && self.batch == 0
+                && self.queue.is_waiting()
+                && self.carriage.is_by(carrier)
         })
+    }
+
+    /// Comes to write what is due to the socket of the carrier, which it moves to the end of `messages`
+    /// if that socket is to be had. `is_plain` is false when only the carrier itself may.
+    pub(crate) fn lend(
+        &mut self,
+        is_plain: bool,
+        messages: &mut Vec<Arc<Frozen>>,
+        now: Instant,
+    ) -> Lent<'_, C> {
+        let Some(means) = self.carriage.come() else { return Lent::No };
+        let is_lent = means == Means::Lend
+            && is_plain
+            && !matches!(self.phase, Phase::Gone(_))
+            && self.push_into(messages, now);
+        match self.carriage.carrier() {
+            None => Lent::No,
+            Some(carrier) if is_lent => Lent::Socket(carrier),
+            Some(carrier) => Lent::Wake(carrier),
+        }
+    }
+
+    /// Notes that all was written to the lent socket.
+    pub(crate) fn written(&mut self, now: Instant) {
+        self.carriage.written(now);
+    }
+
+    /// Notes that something is left to write, and returns the carrier, which has to be woken for it.
+    pub(crate) fn call_back(&mut self) -> Option<&C> {
+        self.carriage.call_back()
     }
 
     /// Takes what goes with the response to something other than a connect.
     pub(crate) fn drain_with_response(&mut self) -> Vec<Arc<Frozen>> {
-        match self.delivery {
-            Delivery::Any => self.drain(),
-            Delivery::ConnectOnly => Vec::new(),
-        }
+        if self.goes_alone() { self.drain() } else { Vec::new() }
     }
 
     /// Takes what goes with the reply to the connect of `cycle`, and the number to acknowledge.
@@ -117,13 +155,14 @@ impl Session {
         self.queue.drain()
     }
 
-    /// Puts back what could not be delivered; returns how many messages that pushed out.
-    pub(crate) fn put_back(&mut self, messages: Vec<Arc<Frozen>>) -> usize {
+    /// Puts back what could not be delivered; returns how many messages that pushed out, and who is to
+    /// be told.
+    pub(crate) fn put_back(&mut self, messages: Vec<Arc<Frozen>>) -> (usize, Tell<C>) {
         if let Phase::Gone(_) = self.phase {
-            return messages.len();
+            return (messages.len(), Tell::Nobody);
         }
         self.queue.put_back(messages);
-        self.queue.trim(self.rules.bounds)
+        (self.queue.trim(self.rules.bounds), self.carriage.call())
     }
 
     pub(crate) fn enable_acknowledgements(&mut self) {
@@ -168,9 +207,44 @@ impl Session {
         self.batch += 1;
     }
 
-    /// Ends a batch; true when it was the outermost and messages that are not lazy wait.
-    pub(crate) fn end_batch(&mut self) -> bool {
+    /// Ends a batch, and says who is to be told; true when it was the outermost and messages that are not
+    /// lazy wait.
+    pub(crate) fn end_batch(&mut self) -> (bool, Tell<C>) {
         self.batch = self.batch.saturating_sub(1);
-        self.batch == 0 && self.queue.is_urgent()
+        let is_last = self.batch == 0;
+        let is_news = is_last && self.queue.is_waiting();
+        let tell = if is_news { self.carriage.call() } else { Tell::Nobody };
+        (is_last && self.queue.is_urgent(), tell)
+    }
+
+    // --- the carrier ---
+
+    /// Has `carrier` carry the session if nobody does; true when it carries.
+    pub(crate) fn bind(&mut self, carrier: &C, means: Means, turn: Turn) -> bool {
+        self.carriage.bind(carrier, means, turn)
+    }
+
+    /// Notes that `carrier` is gone, or done.
+    pub(crate) fn leave(&mut self, carrier: &C) {
+        self.carriage.leave(carrier);
+    }
+
+    pub(crate) fn is_carried_by(&self, carrier: &C) -> bool {
+        self.carriage.is_by(carrier)
+    }
+
+    /// Notes that `carrier` is awake; tells when somebody else last wrote to it.
+    pub(crate) fn wake_up(&mut self, carrier: &C) -> Option<Instant> {
+        self.carriage.wake_up(carrier)
+    }
+
+    /// Has `carrier` wait; false when it has to look again before.
+    pub(crate) fn wait(&mut self, carrier: &C) -> bool {
+        self.carriage.wait(carrier)
+    }
+
+    /// Returns all who have to see what has changed for good.
+    pub(crate) fn everybody(&self) -> Vec<C> {
+        self.carriage.everybody()
     }
 }

@@ -1,34 +1,42 @@
 //! How a session lives: its connects, and when it ends.
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Instant};
 
-use bayeux_api::{Advice, server::Removal};
+use bayeux_api::{
+    Advice, Frozen,
+    server::{Overflow, Removal},
+};
 
 use crate::proto::{
     after,
-    session::{Accepted, Cycle, Delivery, Held, Phase, Presence, Session, Stage},
+    carriage::{Means, Tell, Turn},
+    session::{Accepted, Cycle, Delivered, Held, Parked, Phase, Presence, Session, Stage},
 };
 
-impl Session {
+impl<C: Clone + PartialEq> Session<C> {
     /// The handshake succeeded; false when the session is not a new one.
     pub(crate) fn handshaken(&mut self, now: Instant) -> bool {
         if self.phase != Phase::New {
             return false;
         }
-        self.phase = Phase::Live(Stage::Handshaken, Presence::Away(after(now, self.silence())));
+        self.phase = Phase::Live(Stage::Handshaken, self.busy(now));
         true
     }
 
     /// A message arrived that is not a connect: the session lives at least for another while.
     pub(crate) fn touch(&mut self, now: Instant) {
-        let at_least = after(now, self.max_interval());
-        if let Phase::Live(_, Presence::Away(until)) = &mut self.phase {
-            *until = at_least.max(*until);
+        if let Phase::Live(_, Presence::Away(since)) = &mut self.phase {
+            *since = now.max(*since);
         }
     }
 
-    /// A connect arrived, with its advice. None when the session does not live.
-    pub(crate) fn connect(&mut self, advice: Option<&Advice>, now: Instant) -> Option<Accepted> {
+    /// A connect arrived, with its advice; one that is held is overtaken, and its carrier is to be told.
+    /// None when the session does not live.
+    pub(crate) fn connect(
+        &mut self,
+        advice: Option<&Advice>,
+        now: Instant,
+    ) -> Option<(Accepted, Tell<C>)> {
         let Phase::Live(stage, _) = self.phase else { return None };
         self.cycle = self.cycle.next();
         self.phase = Phase::Live(Stage::Connected, self.busy(now));
@@ -42,39 +50,56 @@ impl Session {
         if advice.is_some() {
             self.advised = None;
         }
-        Some(Accepted { cycle: self.cycle, was_connected: stage == Stage::Connected })
+        let accepted = Accepted { cycle: self.cycle, was_connected: stage == Stage::Connected };
+        Some((accepted, self.carriage.call()))
     }
 
-    /// Holds the connect unless it has to be answered at once, and returns for how long. `pushes`
-    /// tells whether its carrier can deliver messages without it.
+    /// Holds the connect unless it has to be answered at once. If it is the newest, the session is
+    /// carried by `carrier` from now on, or, if that is a request which is answered, by nobody; the
+    /// carrier before is to be told.
     pub(crate) fn hold(
         &mut self,
         accepted: Accepted,
-        pushes: bool,
+        carrier: &C,
+        means: Means,
         now: Instant,
-    ) -> Option<Duration> {
-        let Phase::Live(stage, Presence::Busy(_)) = self.phase else { return None };
+    ) -> (Parked, Tell<C>) {
+        if accepted.cycle != self.cycle {
+            return (Parked::Overtaken, Tell::Nobody);
+        }
+        let Phase::Live(stage, Presence::Busy(_)) = self.phase else {
+            return (Parked::Not, Tell::Nobody);
+        };
         let timeout =
             self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout());
-        let has_reason = !self.pushes(pushes) && self.is_due(now);
-        let is_held = accepted.was_connected
-            && accepted.cycle == self.cycle
-            && !timeout.is_zero()
-            && !has_reason;
-        if !is_held {
-            return None;
+        let has_reason = !self.pushes(means) && self.is_due(now);
+        let is_held = accepted.was_connected && !timeout.is_zero() && !has_reason;
+        if is_held {
+            self.phase = Phase::Live(stage, Presence::Parked(after(now, timeout)));
         }
-        self.phase = Phase::Live(stage, Presence::Parked(after(now, timeout)));
-        Some(timeout)
+        let before = match means {
+            // It has looked just now.
+            Means::Reply if is_held => self.carriage.take(carrier, means, Turn::Waits),
+            Means::Reply => self.carriage.release(),
+            Means::Push | Means::Lend => self.carriage.take(carrier, means, Turn::Again),
+        };
+        (if is_held { Parked::For(timeout) } else { Parked::Not }, Tell::from(before))
+    }
+
+    /// Answers the connect of `cycle` with a request that cannot hold it; the carrier before is to be
+    /// told.
+    pub(crate) fn answer(&mut self, cycle: Cycle) -> Tell<C> {
+        let is_newest = cycle == self.cycle && self.is_handshook();
+        Tell::from(if is_newest { self.carriage.release() } else { None })
     }
 
     /// Asks what a held connect does now.
-    pub(crate) fn held(&mut self, cycle: Cycle, pushes: bool, now: Instant) -> Held {
+    pub(crate) fn held(&mut self, cycle: Cycle, means: Means, now: Instant) -> Held {
         if cycle != self.cycle {
             return Held::Overtaken;
         }
         let Phase::Live(stage, Presence::Parked(until)) = self.phase else { return Held::Resume };
-        let pushes = self.pushes(pushes);
+        let pushes = self.pushes(means);
         let is_due = !pushes && self.is_due(now);
         if !is_due && now < until {
             let lazy = self.lazy_until.filter(|_| !pushes && self.batch == 0);
@@ -85,7 +110,8 @@ impl Session {
     }
 
     /// Takes back that the connect of `cycle` is held: it is answered at once after all.
-    pub(crate) fn let_go(&mut self, cycle: Cycle, now: Instant) {
+    pub(crate) fn let_go(&mut self, cycle: Cycle, carrier: &C, now: Instant) {
+        self.carriage.leave(carrier);
         if let Phase::Live(stage, Presence::Parked(_)) = self.phase
             && cycle == self.cycle
         {
@@ -93,23 +119,44 @@ impl Session {
         }
     }
 
-    /// The reply to the connect of `cycle` was written, or never will be.
+    /// The reply to the connect or handshake of `cycle` was written, or never will be. The client may
+    /// be away for as long as it was told, and some more.
     pub(crate) fn replied(&mut self, cycle: Cycle, now: Instant) {
         if cycle != self.cycle {
             return;
         }
         if let Phase::Live(stage, Presence::Busy(_) | Presence::Parked(_)) = self.phase {
-            self.phase = Phase::Live(stage, Presence::Away(after(now, self.silence())));
+            let since = after(now, self.current_interval());
+            self.phase = Phase::Live(stage, Presence::Away(since));
         }
     }
 
-    /// Ends the session; false when it had ended before.
-    pub(crate) fn remove(&mut self, removal: Removal) -> bool {
-        let is_first = !matches!(self.phase, Phase::Gone(_));
-        if is_first {
+    /// Ends the session, with a last message to its client; returns how many messages were dropped.
+    /// [Everybody](Self::everybody) has to see it.
+    pub(crate) fn end(
+        &mut self,
+        removal: Removal,
+        farewell: Option<Arc<Frozen>>,
+        now: Instant,
+    ) -> usize {
+        let mut dropped = 0;
+        if let Some(farewell) = farewell
+            && let (Delivered::Queued { dropped: others }, _) =
+                self.deliver(farewell, None, Some(Overflow::DropOldest), now)
+        {
+            dropped = others;
+        }
+        self.remove(removal);
+        match removal {
+            Removal::Disconnected | Removal::Removed => dropped,
+            Removal::Expired | Removal::Overflowed => dropped + self.clear(),
+        }
+    }
+
+    pub(super) fn remove(&mut self, removal: Removal) {
+        if !matches!(self.phase, Phase::Gone(_)) {
             self.phase = Phase::Gone(removal);
         }
-        is_first
     }
 
     /// Tells whether the session's time is over.
@@ -121,7 +168,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::New | Phase::Gone(_) => None,
-            Phase::Live(_, Presence::Away(until) | Presence::Busy(until)) => Some(until),
+            Phase::Live(_, Presence::Away(since)) => Some(after(since, self.max_interval())),
+            Phase::Live(_, Presence::Busy(until)) => Some(until),
             // Whoever holds the connect answers it in time; this is for when nobody does.
             Phase::Live(_, Presence::Parked(until)) => {
                 Some(after(until, self.rules.max_processing))
@@ -157,17 +205,13 @@ impl Session {
         }
     }
 
-    /// Whether messages go out without waking the held connect, over a carrier that can do that.
-    pub(super) fn pushes(&self, carrier_can: bool) -> bool {
-        carrier_can && self.delivery == Delivery::Any
+    /// Whether messages go out over a carrier without the reply to its held connect. What is
+    /// acknowledged cannot.
+    fn pushes(&self, means: Means) -> bool {
+        means != Means::Reply && self.goes_alone()
     }
 
     pub(super) fn busy(&self, now: Instant) -> Presence {
         Presence::Busy(after(now, self.rules.max_processing))
-    }
-
-    /// How long the client may be away after a reply.
-    pub(super) fn silence(&self) -> Duration {
-        self.current_interval().saturating_add(self.max_interval())
     }
 }

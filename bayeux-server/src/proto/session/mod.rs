@@ -1,14 +1,14 @@
 //! One session: its life, its heart-beat and its queue.
 //!
 //! ```text
-//!          handshaken                 connect               hold
-//!   New ──────────────▶ Away(until) ─────────▶ Busy(until) ──────▶ Parked(until)
-//!    │                     ▲  │                  │   ▲                │  │
-//!    │                     │  │ tick: expired    │   └── resume ──────┘  │
-//!    │                     └──┼──── replied ─────┘                       │
-//!    │                     └──┼──── replied (the carrier broke) ─────────┘
-//!    ▼                        ▼
-//!   Gone ◀──────────── remove, from anywhere
+//!        handshaken              hold
+//!   New ────────────▶ Busy(until) ────────▶ Parked(until)
+//!    │                  │  ▲  ▲                 │  │
+//!    │         replied  │  │  └──── resume ──────┘  │ replied (the carrier broke)
+//!    │                  ▼  │ connect                ▼
+//!    │                 Away(since) ◀─────────────────┘
+//!    ▼                  │
+//!   Gone ◀──────────────┴─ end, from anywhere
 //! ```
 //!
 //! A session that lives is in exactly one of the three middle states, and each of them carries the
@@ -17,6 +17,9 @@
 //! Each `/meta/connect` gets a [`Cycle`]. Only the newest counts: an older one that is still held is
 //! overtaken, and whatever happens to it later changes nothing (Bayeux 1.0, section 5.2; CometD's
 //! "meta connect cycle").
+//!
+//! Who delivers is a machine of its own, [`carriage`](crate::proto::carriage), which is asked together
+//! with this one: that a connect is parked and that its request carries the session is one step.
 
 mod delivery;
 mod life;
@@ -35,6 +38,7 @@ use bayeux_api::{
 };
 
 use crate::proto::{
+    carriage::Carriage,
     queue::{Bounds, Queue},
     session::timing::Timing,
 };
@@ -58,7 +62,7 @@ pub(crate) struct Rules {
 }
 
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Session<C> {
     rules: Arc<Rules>,
     phase: Phase,
     cycle: Cycle,
@@ -72,6 +76,7 @@ pub(crate) struct Session {
     advised: Option<ConnectionType>,
     delivery: Delivery,
     broadcast_to_publisher: bool,
+    carriage: Carriage<C>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,19 +95,22 @@ enum Stage {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
-    /// No connect is here; the session ends at the instant if none comes.
+    /// No connect is here since the instant, and the session ends if none comes in time.
     Away(Instant),
-    /// A connect is being processed or its reply written, which has to be done by the instant.
+    /// A handshake or connect is being processed or its reply written, which has to be done by the
+    /// instant.
     Busy(Instant),
     /// A connect is held; it is answered at the instant or for a message.
     Parked(Instant),
 }
 
-/// The number of a connect within its session.
+/// The number of a connect within its session; the handshake is the one before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cycle(u64);
 
 impl Cycle {
+    pub(crate) const HANDSHAKE: Self = Self(0);
+
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -125,6 +133,17 @@ pub(crate) struct Accepted {
     pub(crate) was_connected: bool,
 }
 
+/// What becomes of a connect that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parked {
+    /// It is held for at most so long.
+    For(Duration),
+    /// It is answered at once.
+    Not,
+    /// It is not answered: a newer one took its place.
+    Overtaken,
+}
+
 /// What a held connect does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
@@ -141,17 +160,17 @@ pub(crate) enum Held {
 /// What a message did to the session.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Delivered {
-    /// It was queued, others were dropped for it, and the carrier has to look or not.
-    Queued { wake: bool, dropped: usize },
+    /// It was queued, and others were dropped for it.
+    Queued { dropped: usize },
     /// It was not.
     Dropped,
     /// The session ended before.
     Gone,
-    /// The queue is full and the session has to be ended.
+    /// The queue is full, which has ended the session.
     Overflowed,
 }
 
-impl Session {
+impl<C: Clone + PartialEq> Session<C> {
     pub(crate) fn new(rules: Arc<Rules>, delivery: Delivery, broadcast_to_publisher: bool) -> Self {
         Self {
             rules,
@@ -164,6 +183,7 @@ impl Session {
             advised: None,
             delivery,
             broadcast_to_publisher,
+            carriage: Carriage::default(),
         }
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bayeux_api::{Advice, ConnectionType, Reconnect};
 
-use crate::proto::session::{Delivery, Session};
+use crate::proto::{
+    carriage::Tell,
+    session::{Delivery, Session},
+};
 
 /// What application and client set, over the transport's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub(super) struct Timing {
     pub(super) advised_interval: Option<Duration>,
 }
 
-impl Session {
+impl<C: Clone + PartialEq> Session<C> {
     /// Returns the advice for a reply over `transport`, if the client does not have it yet.
     pub(crate) fn take_advice(&mut self, transport: Option<ConnectionType>) -> Option<Advice> {
         if transport.is_some() && self.advised == transport {
@@ -69,8 +72,10 @@ impl Session {
         self.delivery
     }
 
-    pub(crate) fn set_delivery(&mut self, delivery: Delivery) {
+    /// Sets when messages go out, and says who is to be told.
+    pub(crate) fn set_delivery(&mut self, delivery: Delivery) -> Tell<C> {
         self.delivery = delivery;
+        self.carriage.call()
     }
 
     pub(crate) fn is_broadcast_to_publisher(&self) -> bool {

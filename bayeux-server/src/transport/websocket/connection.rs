@@ -25,10 +25,10 @@ use crate::{
     fan_out::Together,
     proto::{
         after,
-        session::{Cycle, Held},
+        session::{Cycle, Held, Parked},
     },
     server::Server,
-    session::{Origin, Session, Turn},
+    session::{Origin, Session},
     transport::{
         exchange::drain_with_handshake,
         parcel::Receipt,
@@ -178,7 +178,7 @@ impl Connection {
     fn give_turn(&mut self) -> bool {
         self.outbox.shrink();
         match &self.session {
-            Some(session) if !self.is_quiet => session.give_turn(&self.carrier),
+            Some(session) if !self.is_quiet => session.wait(&self.carrier),
             Some(_) | None => true,
         }
     }
@@ -186,7 +186,7 @@ impl Connection {
     /// Takes the socket back, with what others left to be written.
     fn take_turn(&mut self) {
         let Some(session) = &self.session else { return };
-        if let Some(written) = session.take_turn(&self.carrier) {
+        if let Some(written) = session.wake_up(&self.carrier) {
             self.alive = self.alive.max(written);
         }
         if let Some(rest) = self.socket.take_rest() {
@@ -200,15 +200,12 @@ impl Connection {
         let mut until = after(self.alive, self.server.0.config.ws.idle_timeout);
         let session = self.session.clone();
         if let Some(session) = &session {
-            if !session.is_carried_by(&self.carrier) {
-                // Another connection has taken the session over, and waits for what this one holds.
-                if !self.outbox.is_empty() {
-                    return Err(End::Gone);
-                }
-                self.unbind();
-                return Ok(until);
+            if self.outbox.has_messages() && !session.is_carried_by(&self.carrier) {
+                // Another has taken the session over, and waits for what this one holds.
+                return Err(End::Gone);
             }
-            let (due, again) = if self.is_quiet { (None, None) } else { session.push(now) };
+            let (due, again) =
+                if self.is_quiet { (None, None) } else { session.push(&self.carrier, now) };
             if let Some(messages) = due {
                 self.send(session, messages, Vec::new());
             }
@@ -239,7 +236,7 @@ impl Connection {
     /// Asks what the held connect does now.
     fn ask_held(&mut self, session: &Arc<Session>, now: Instant) -> Asked {
         let Some(cycle) = self.held.as_ref().map(|held| held.0.cycle) else { return Asked::None };
-        let timed_out = match session.held(cycle, true, now) {
+        let timed_out = match session.held(cycle, self.carrier.means(), now) {
             Held::Wait(_) if self.server.0.is_stopped() => false,
             Held::Wait(until) => return Asked::Waits(until),
             Held::Overtaken => {
@@ -328,14 +325,14 @@ impl Connection {
         self.respond(replies, connect).await
     }
 
-    /// Finds the session of the first message of a new connection, or of one whose session ended. It
-    /// may have begun over another transport, as it does with Faye's clients and aiocometd.
+    /// Finds the session of the first message of a new connection, or of one whose session ended, and
+    /// carries it if nobody does. It may have begun over another transport, as it does with Faye's clients and aiocometd.
     async fn bind(&mut self, message: &Message) -> Result<(), End> {
-        let is_bound = self
-            .session
-            .as_ref()
-            .is_some_and(|own| own.is_handshook() && own.is_carried_by(&self.carrier));
-        if is_bound || self.server.0.config.ws.require_handshake_per_connection {
+        if let Some(own) = self.session.as_ref().filter(|own| own.is_handshook()) {
+            own.bind(&self.carrier);
+            return Ok(());
+        }
+        if self.server.0.config.ws.require_handshake_per_connection {
             return Ok(());
         }
         let Some(id) = message.client_id.as_deref() else { return Ok(()) };
@@ -344,7 +341,7 @@ impl Connection {
             // What is in the outbox is of the one before.
             self.flush(clock::now()).await?;
             self.unbind();
-            session.attach(&self.carrier, Turn::Carrier);
+            session.bind(&self.carrier);
             self.session = Some(session);
         }
         Ok(())
@@ -358,6 +355,8 @@ impl Connection {
             local: None,
         };
         let session = self.server.new_session(None, origin);
+        let mut receipt = Receipt::new(&self.server, Some(session.clone()));
+        receipt.cycle = Some(Cycle::HANDSHAKE);
         let server = self.server.clone();
         let work = async {
             server.handle(Some(&session), &mut message).await;
@@ -383,8 +382,9 @@ impl Connection {
             self.outbox.put_replies(&replies);
         }
         if self.session.as_ref().is_some_and(|own| Arc::ptr_eq(own, &session)) {
-            session.attach(&self.carrier, Turn::Carrier);
+            session.bind(&self.carrier);
             self.is_quiet = true;
+            self.receipts.push(receipt);
         }
         self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
         Ok(())
@@ -418,15 +418,14 @@ impl Connection {
         receipt.cycle = Some(accepted.cycle);
         let reply = message.into_reply().into();
         let connect = HeldConnect { cycle: accepted.cycle, reply, receipt };
-        Ok(match session.hold(accepted, true) {
-            Some(timeout) => {
+        Ok(match session.hold(accepted, &self.carrier, self.carrier.means()) {
+            Parked::For(timeout) => {
                 let suspension = Suspension::new(&self.server, &session, timeout);
                 self.held = Some(Box::new((connect, suspension)));
                 None
             }
-            // Over another connection a newer connect came meanwhile.
-            None if session.held(connect.cycle, true, clock::now()) == Held::Overtaken => None,
-            None => Some(connect),
+            Parked::Not => Some(connect),
+            Parked::Overtaken => None,
         })
     }
 
@@ -478,7 +477,7 @@ impl Connection {
                         Box::pin(replied).await?;
                     }
                 }
-                let due = session.push(clock::now()).0.unwrap_or_default();
+                let due = session.push(&self.carrier, clock::now()).0.unwrap_or_default();
                 self.send(&session, due, replies);
             }
             (None, _) if !replies.is_empty() => self.outbox.put_replies(&replies),
@@ -529,6 +528,7 @@ impl Connection {
     /// Writes what is in the outbox. Messages that the kernel did not take go back to the queue.
     async fn flush(&mut self, now: Instant) -> Result<(), End> {
         if self.outbox.is_empty() {
+            self.receipts = Vec::new();
             return Ok(());
         }
         // Mostly the kernel takes it at once, and no timer is needed.
@@ -582,8 +582,9 @@ impl Connection {
             }
             let Some(session) = &self.session else { continue };
             let is_over = matches!(session.removal(), Some(Removal::Expired | Removal::Overflowed));
-            // Another connection has taken the session over, and waits for what this one holds.
-            if is_over || is_woken && !session.is_carried_by(&carrier) {
+            // Another has taken the session over, and waits for what this one holds.
+            let is_waited_for = is_woken && self.outbox.has_messages();
+            if is_over || is_waited_for && !session.is_carried_by(&carrier) {
                 return Err(SocketError::Stuck);
             }
         }
@@ -615,7 +616,7 @@ impl Connection {
         self.give_back();
         self.held = None;
         if let Some(session) = self.session.take() {
-            session.detach(&self.carrier);
+            session.leave(&self.carrier);
         }
     }
 }

@@ -27,6 +27,11 @@ impl Outbox {
         self.put == self.written
     }
 
+    /// Whether any message is not written whole.
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     /// Returns how many bytes are to be written.
     pub(crate) fn len(&self) -> usize {
         self.put - self.written

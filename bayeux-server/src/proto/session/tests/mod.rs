@@ -6,6 +6,7 @@ use bayeux_api::{Advice, Frozen, Message};
 use serde_json::json;
 
 use super::*;
+use crate::proto::carriage::{Means, Tell, Turn};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,21 +24,31 @@ fn rules() -> Rules {
     }
 }
 
-fn session() -> (Session, Instant) {
+/// A request that may be held.
+const POLL: u8 = 1;
+/// A connection.
+const LINK: u8 = 2;
+
+fn new_session() -> (Session<u8>, Instant) {
     #[expect(clippy::disallowed_methods, reason = "a test has to start somewhere")]
     let now = Instant::now();
-    let mut session = Session::new(Arc::new(rules()), Delivery::Any, true);
+    (Session::new(Arc::new(rules()), Delivery::Any, true), now)
+}
+
+fn session() -> (Session<u8>, Instant) {
+    let (mut session, now) = new_session();
     assert!(session.handshaken(now));
+    session.replied(Cycle::HANDSHAKE, now);
     (session, now)
 }
 
 /// A session whose second connect is held.
-fn parked() -> (Session, Instant, Cycle) {
+fn parked() -> (Session<u8>, Instant, Cycle) {
     let (mut session, now) = session();
-    let first = session.connect(None, now).unwrap();
+    let first = connect(&mut session, now);
     session.replied(first.cycle, now);
-    let second = session.connect(None, now).unwrap();
-    assert_eq!(session.hold(second, false, now), Some(20 * SECOND));
+    let second = connect(&mut session, now);
+    assert_eq!(hold(&mut session, second, now), Parked::For(20 * SECOND));
     (session, now, second.cycle)
 }
 
@@ -51,13 +62,28 @@ fn lazy() -> Arc<Frozen> {
     message.freeze()
 }
 
-fn deliver(session: &mut Session, message: Arc<Frozen>, now: Instant) -> bool {
-    match session.deliver(message, None, None, now) {
-        Delivered::Queued { wake, .. } => wake,
-        Delivered::Dropped | Delivered::Gone | Delivered::Overflowed => {
-            panic!("the message was not queued")
-        }
-    }
+/// A session whose connect is held by a connection, which is awake.
+fn linked() -> (Session<u8>, Instant, Cycle) {
+    let (mut session, now, _) = parked();
+    let accepted = connect(&mut session, now);
+    let (parked, _) = session.hold(accepted, &LINK, Means::Lend, now);
+    assert_eq!(parked, Parked::For(20 * SECOND));
+    (session, now, accepted.cycle)
+}
+
+fn connect(session: &mut Session<u8>, now: Instant) -> Accepted {
+    session.connect(None, now).unwrap().0
+}
+
+fn hold(session: &mut Session<u8>, accepted: Accepted, now: Instant) -> Parked {
+    session.hold(accepted, &POLL, Means::Reply, now).0
+}
+
+/// Queues a message; true when somebody is told.
+fn deliver(session: &mut Session<u8>, message: Arc<Frozen>, now: Instant) -> bool {
+    let (delivered, tell) = session.deliver(message, None, None, now);
+    assert!(matches!(delivered, Delivered::Queued { .. }), "{delivered:?}");
+    tell != Tell::Nobody
 }
 
 #[test]
@@ -70,16 +96,16 @@ fn handshake_without_connect_expires() {
 #[test]
 fn first_connect_is_answered_at_once() {
     let (mut session, now) = session();
-    let accepted = session.connect(None, now).unwrap();
-    assert_eq!(session.hold(accepted, false, now), None);
+    let accepted = connect(&mut session, now);
+    assert_eq!(hold(&mut session, accepted, now), Parked::Not);
 }
 
 #[test]
 fn parked_connect_is_answered_by_the_first_delivery() {
     let (mut session, now, cycle) = parked();
-    assert_eq!(session.held(cycle, false, now), Held::Wait(now + 20 * SECOND));
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
     assert!(deliver(&mut session, message(1), now));
-    assert_eq!(session.held(cycle, false, now), Held::Resume);
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Resume);
     assert_eq!(session.drain_with_reply().1.len(), 1);
 }
 
@@ -87,7 +113,7 @@ fn parked_connect_is_answered_by_the_first_delivery() {
 fn parked_connect_is_answered_when_its_time_is_over() {
     let (mut session, now, cycle) = parked();
     let later = now + 20 * SECOND;
-    assert_eq!(session.held(cycle, false, later), Held::TimedOut);
+    assert_eq!(session.held(cycle, Means::Reply, later), Held::TimedOut);
     session.replied(cycle, later);
     assert!(!session.is_over(later + 9 * SECOND));
     assert!(session.is_over(later + 10 * SECOND));
@@ -95,26 +121,85 @@ fn parked_connect_is_answered_when_its_time_is_over() {
 
 #[test]
 fn a_connection_that_pushes_keeps_its_connect_parked() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = linked();
+    assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Nobody);
+    assert!(!session.wait(&LINK), "it has to look");
+    assert_eq!(session.held(cycle, Means::Lend, now), Held::Wait(now + 20 * SECOND));
+    assert_eq!(session.push(&LINK, now).unwrap().len(), 1);
+    assert!(session.push(&LINK, now).is_none() && session.wait(&LINK));
+    assert_eq!(session.deliver(message(2), None, None, now).1, Tell::Write);
+}
+
+#[test]
+fn what_is_acknowledged_answers_the_held_connect_of_a_connection_too() {
+    let (mut session, now, cycle) = linked();
+    session.enable_acknowledgements();
+    session.set_delivery(Delivery::Any);
     deliver(&mut session, message(1), now);
-    assert_eq!(session.held(cycle, true, now), Held::Wait(now + 20 * SECOND));
-    assert_eq!(session.push(now).unwrap().len(), 1);
-    assert!(session.push(now).is_none());
+    assert!(session.push(&LINK, now).is_none());
+    assert_eq!(session.held(cycle, Means::Lend, now), Held::Resume);
+}
+
+#[test]
+fn a_late_connect_that_was_overtaken_takes_nothing_over() {
+    let (mut session, now, _) = parked();
+    let (late, newest) = (connect(&mut session, now), connect(&mut session, now));
+    let (parked, tell) = session.hold(newest, &7, Means::Reply, now);
+    assert_eq!((parked, tell), (Parked::For(20 * SECOND), Tell::Wake(POLL)));
+    assert_eq!(session.hold(late, &8, Means::Reply, now), (Parked::Overtaken, Tell::Nobody));
+    session.leave(&8);
+    assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Wake(7));
+}
+
+#[test]
+fn a_connection_that_speaks_for_a_session_and_goes_leaves_the_held_connect_its_carrier() {
+    let (mut session, now, _) = parked();
+    assert!(!session.bind(&LINK, Means::Lend, Turn::Again));
+    assert!(session.wait(&LINK) && session.push(&LINK, now).is_none());
+    session.leave(&LINK);
+    assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Wake(POLL));
+}
+
+#[test]
+fn everybody_sees_the_end() {
+    let (mut session, now, _) = parked();
+    session.bind(&LINK, Means::Lend, Turn::Again);
+    assert_eq!(session.end(Removal::Expired, None, now), 0);
+    assert_eq!(session.everybody(), [POLL, LINK]);
+}
+
+#[test]
+fn the_silence_counts_from_the_reply_to_the_handshake() {
+    let (mut session, now) = new_session();
+    assert!(session.handshaken(now));
+    let later = now + 50 * SECOND;
+    assert!(!session.is_over(later) && session.is_over(now + 60 * SECOND));
+    session.replied(Cycle::HANDSHAKE, later);
+    assert_eq!(session.deadline(), Some(later + 10 * SECOND));
+}
+
+#[test]
+fn a_new_max_interval_moves_the_deadline_of_a_silence_that_runs() {
+    let (mut session, now) = session();
+    session.set_max_interval(Some(3 * SECOND));
+    assert_eq!(session.deadline(), Some(now + 3 * SECOND));
+    session.set_max_interval(None);
+    assert_eq!(session.deadline(), Some(now + 10 * SECOND));
 }
 
 #[test]
 fn an_older_connect_is_overtaken_and_changes_nothing_any_more() {
     let (mut session, now, old) = parked();
-    let new = session.connect(None, now).unwrap();
-    assert_eq!(session.held(old, false, now), Held::Overtaken);
+    let new = connect(&mut session, now);
+    assert_eq!(session.held(old, Means::Reply, now), Held::Overtaken);
     session.replied(old, now);
-    assert_eq!(session.hold(new, false, now), Some(20 * SECOND));
+    assert_eq!(hold(&mut session, new, now), Parked::For(20 * SECOND));
 }
 
 #[test]
 fn nothing_is_delivered_with_an_overtaken_connect() {
     let (mut session, now, old) = parked();
-    let new = session.connect(None, now).unwrap();
+    let new = connect(&mut session, now);
     deliver(&mut session, message(1), now);
     assert!(session.drain_with_connect(old).1.is_empty());
     assert_eq!(session.drain_with_connect(new.cycle).1.len(), 1);
@@ -140,15 +225,15 @@ fn messages_extend_the_life_and_never_shorten_it() {
 fn advised_timeout_and_interval_are_for_one_connect() {
     let (mut session, now, _) = parked();
     let advice = Advice { timeout: Some(0), interval: Some(5000), ..Advice::default() };
-    let accepted = session.connect(Some(&advice), now).unwrap();
-    assert_eq!(session.hold(accepted, false, now), None);
+    let (accepted, _) = session.connect(Some(&advice), now).unwrap();
+    assert_eq!(hold(&mut session, accepted, now), Parked::Not);
     let advised = session.take_advice(Some(ConnectionType::LongPolling)).unwrap();
     assert_eq!((advised.timeout, advised.interval), (Some(20_000), Some(5000)));
     session.replied(accepted.cycle, now);
     assert_eq!(session.deadline(), Some(now + 15 * SECOND));
 
-    let accepted = session.connect(None, now).unwrap();
-    assert_eq!(session.hold(accepted, false, now), Some(20 * SECOND));
+    let accepted = connect(&mut session, now);
+    assert_eq!(hold(&mut session, accepted, now), Parked::For(20 * SECOND));
     session.replied(accepted.cycle, now);
     assert_eq!(session.deadline(), Some(now + 10 * SECOND));
 }
@@ -157,8 +242,8 @@ fn advised_timeout_and_interval_are_for_one_connect() {
 fn a_client_cannot_ask_for_eternity() {
     let (mut session, now, _) = parked();
     let advice = Advice { timeout: Some(i64::MAX), interval: Some(i64::MAX), ..Advice::default() };
-    let accepted = session.connect(Some(&advice), now).unwrap();
-    assert_eq!(session.hold(accepted, false, now), Some(600 * SECOND));
+    let (accepted, _) = session.connect(Some(&advice), now).unwrap();
+    assert_eq!(hold(&mut session, accepted, now), Parked::For(600 * SECOND));
     session.replied(accepted.cycle, now);
     assert_eq!(session.deadline(), Some(now + 610 * SECOND));
 }
@@ -181,10 +266,10 @@ fn a_batch_holds_deliveries_back() {
     let (mut session, now, cycle) = parked();
     session.start_batch();
     assert!(!deliver(&mut session, message(1), now));
-    assert_eq!(session.held(cycle, false, now), Held::Wait(now + 20 * SECOND));
-    assert!(session.end_batch());
-    assert_eq!(session.held(cycle, false, now), Held::Resume);
-    assert!(!session.end_batch() || session.is_due(now));
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
+    assert_eq!(session.end_batch(), (true, Tell::Wake(POLL)));
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Resume);
+    assert!(session.is_due(now));
 }
 
 #[test]
@@ -194,18 +279,18 @@ fn a_lazy_time_goes_with_its_message() {
     deliver(&mut session, lazy(), now);
     // It was never sent.
     session.acknowledge(1_000_000);
-    assert_eq!(session.held(cycle, false, now), Held::Wait(now + 20 * SECOND));
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
 }
 
 #[test]
 fn the_earlier_of_two_lazy_times_counts() {
     let (mut session, now, cycle) = parked();
     assert!(deliver(&mut session, lazy(), now));
-    assert_eq!(session.held(cycle, false, now), Held::Wait(now + 5 * SECOND));
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 5 * SECOND));
     session.deliver(lazy(), Some(SECOND), None, now);
     assert!(!deliver(&mut session, lazy(), now));
-    assert_eq!(session.held(cycle, false, now), Held::Wait(now + SECOND));
-    assert_eq!(session.held(cycle, false, now + SECOND), Held::Resume);
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + SECOND));
+    assert_eq!(session.held(cycle, Means::Reply, now + SECOND), Held::Resume);
     assert_eq!(session.drain_with_reply().1.len(), 3);
 }
 
@@ -214,10 +299,10 @@ fn a_lazy_message_whose_time_came_while_away_is_due_at_the_next_connect() {
     let (mut session, now, cycle) = parked();
     session.replied(cycle, now);
     deliver(&mut session, lazy(), now);
-    let early = session.connect(None, now + SECOND).unwrap();
-    assert!(session.hold(early, false, now + SECOND).is_some());
-    let late = session.connect(None, now + 6 * SECOND).unwrap();
-    assert_eq!(session.hold(late, false, now + 6 * SECOND), None);
+    let early = connect(&mut session, now + SECOND);
+    assert_ne!(hold(&mut session, early, now + SECOND), Parked::Not);
+    let late = connect(&mut session, now + 6 * SECOND);
+    assert_eq!(hold(&mut session, late, now + 6 * SECOND), Parked::Not);
 }
 
 #[test]
@@ -225,16 +310,16 @@ fn an_unacknowledged_message_answers_the_next_connect() {
     let (mut session, now, cycle) = parked();
     session.enable_acknowledgements();
     deliver(&mut session, message(1), now);
-    assert!(session.push(now).is_none());
-    assert_eq!(session.held(cycle, true, now), Held::Resume);
+    assert!(session.push(&POLL, now).is_none());
+    assert_eq!(session.held(cycle, Means::Lend, now), Held::Resume);
     assert_eq!(session.drain_with_reply().0, Some(1));
 
-    let again = session.connect(None, now).unwrap();
+    let again = connect(&mut session, now);
     session.acknowledge(0);
-    assert_eq!(session.hold(again, false, now), None);
-    let last = session.connect(None, now).unwrap();
+    assert_eq!(hold(&mut session, again, now), Parked::Not);
+    let last = connect(&mut session, now);
     session.acknowledge(1);
-    assert_eq!(session.hold(last, false, now), Some(20 * SECOND));
+    assert_eq!(hold(&mut session, last, now), Parked::For(20 * SECOND));
 }
 
 #[test]
@@ -243,10 +328,10 @@ fn a_full_queue_ends_the_session_and_an_ended_one_takes_nothing() {
     for n in 0..3 {
         deliver(&mut session, message(n), now);
     }
-    assert_eq!(session.deliver(message(3), None, None, now), Delivered::Overflowed);
-    assert!(session.remove(Removal::Overflowed) && !session.remove(Removal::Expired));
-    assert_eq!(session.deliver(message(4), None, None, now), Delivered::Gone);
-    assert_eq!(session.held(cycle, false, now), Held::Resume);
+    assert_eq!(session.deliver(message(3), None, None, now).0, Delivered::Overflowed);
+    assert_eq!(session.end(Removal::Expired, None, now), 3);
+    assert_eq!(session.deliver(message(4), None, None, now).0, Delivered::Gone);
+    assert_eq!(session.held(cycle, Means::Reply, now), Held::Resume);
     assert!(session.connect(None, now).is_none());
     assert_eq!(session.removal(), Some(Removal::Overflowed));
 }
