@@ -16,6 +16,7 @@ use crate::{
 pub struct Builder {
     config: Config,
     policy: Option<Arc<dyn SecurityPolicy>>,
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -31,13 +32,22 @@ impl Builder {
         self
     }
 
+    /// Sets what all that is random of the server follows from, so that it can be played again: the same
+    /// messages at the same times of the runtime's clock get the same ids and answers. For simulations and
+    /// tests alone, since session ids can be guessed then. Drawn from the system's secure source unless
+    /// set.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Makes the server. What is out of bounds in the configuration is brought within, or back to its
     /// default, and logged; [`try_build`](Self::try_build) refuses it.
     pub fn build(mut self) -> Server {
         for error in self.config.mend() {
             tracing::warn!(%error, "the nearest value that is taken is used");
         }
-        Server::from_parts(self.config, self.policy)
+        Server::from_parts(self.config, self.policy, self.seed)
     }
 
     /// Makes the server if [`Config::validate`] has nothing against the configuration.
@@ -53,6 +63,10 @@ impl Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { config: Config::default(), policy: Some(Arc::new(DefaultSecurityPolicy)) }
+        Self {
+            config: Config::default(),
+            policy: Some(Arc::new(DefaultSecurityPolicy)),
+            seed: None,
+        }
     }
 }

@@ -2,22 +2,37 @@
 
 use std::{
     fmt::Write as _,
-    hash::{BuildHasher, Hasher, RandomState},
-    sync::Arc,
+    hash::{BuildHasher, DefaultHasher, Hasher, RandomState},
+    sync::{Arc, Mutex},
 };
 
-/// Makes ids from the system's secure random source.
+use bayeux_api::implement::lock;
+
+/// Makes ids from the system's secure random source, or, for simulations, from a seed.
 ///
 /// A session id is 128 random bits and 32 bits that only this process can compute from them, so
 /// that a reply to an unknown id can tell "expired" from "never seen" without remembering any.
-#[derive(Debug, Default)]
-pub(crate) struct Ids {
-    secret: RandomState,
+#[derive(Debug)]
+pub(crate) struct Ids(Source);
+
+#[derive(Debug)]
+enum Source {
+    /// The system's, and what this process seals ids with.
+    System(RandomState),
+    /// What is left of a seed.
+    Seed(Mutex<u64>),
 }
 
 impl Ids {
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        Self(match seed {
+            Some(seed) => Source::Seed(Mutex::new(seed)),
+            None => Source::System(RandomState::new()),
+        })
+    }
+
     pub(crate) fn session(&self, hint: Option<&str>) -> Arc<str> {
-        let random = random::<16>();
+        let random = self.random::<16>();
         let mut id = String::with_capacity(40);
         if let Some(hint) = hint {
             id.push_str(hint);
@@ -41,23 +56,45 @@ impl Ids {
     /// A browser id: 16 characters, as in CometD's cookie, of 64 random bits.
     pub(crate) fn browser(&self) -> Arc<str> {
         let mut id = String::with_capacity(16);
-        hex(&random::<8>(), &mut id);
+        hex(&self.random::<8>(), &mut id);
         id.into()
     }
 
     fn seal(&self, random: &[u8]) -> [u8; 4] {
-        let mut hasher = self.secret.build_hasher();
+        let mut hasher = match &self.0 {
+            Source::System(secret) => secret.build_hasher(),
+            Source::Seed(_) => DefaultHasher::new(),
+        };
         hasher.write(random);
         let [a, b, c, d, ..] = hasher.finish().to_be_bytes();
         [a, b, c, d]
     }
+
+    /// Draws random bytes, which are secure unless there is a seed.
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        match &self.0 {
+            Source::System(_) => {
+                getrandom::fill(&mut bytes).expect("the system has a secure random source");
+            }
+            Source::Seed(left) => {
+                let mut left = lock(left);
+                for part in bytes.chunks_mut(8) {
+                    part.copy_from_slice(&draw(&mut left).to_be_bytes()[..part.len()]);
+                }
+            }
+        }
+        bytes
+    }
 }
 
-/// Draws secure random bytes.
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the system has a secure random source");
-    bytes
+/// Draws from what is left of a seed (SplitMix64).
+fn draw(left: &mut u64) -> u64 {
+    *left = left.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *left;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 fn hex(bytes: &[u8], text: &mut String) {
@@ -83,7 +120,7 @@ mod tests {
 
     #[test]
     fn own_ids_are_recognised_and_others_are_not() {
-        let ids = Ids::default();
+        let ids = Ids::new(None);
         let (plain, hinted) = (ids.session(None), ids.session(Some("chat_1")));
         assert_eq!(plain.len(), 40);
         assert!(hinted.starts_with("chat_1_"));
@@ -92,6 +129,18 @@ mod tests {
         for other in others {
             assert!(!ids.is_own(other), "{other}");
         }
-        assert!(!ids.is_own(&Ids::default().session(None)));
+        assert!(!ids.is_own(&Ids::new(None).session(None)));
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_ids_again_and_another_seed_others() {
+        let draw = |seed| {
+            let ids = Ids::new(Some(seed));
+            let drawn = [ids.session(None), ids.session(Some("hint")), ids.browser()];
+            assert!(ids.is_own(&drawn[0]) && ids.is_own(&drawn[1]));
+            drawn
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
     }
 }

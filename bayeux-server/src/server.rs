@@ -90,7 +90,11 @@ impl Server {
         Builder::default()
     }
 
-    pub(crate) fn from_parts(config: Config, policy: Option<Arc<dyn SecurityPolicy>>) -> Self {
+    pub(crate) fn from_parts(
+        config: Config,
+        policy: Option<Arc<dyn SecurityPolicy>>,
+        seed: Option<u64>,
+    ) -> Self {
         let QueueBounds { messages, bytes, overflow, .. } = config.local_queue;
         let of_transport = rules(config.transport(ConnectionType::InProcess));
         let local_rules = Rules { bounds: Bounds { messages, bytes }, overflow, ..of_transport };
@@ -109,7 +113,7 @@ impl Server {
             session_listeners: Listeners::default(),
             subscription_listeners: Listeners::default(),
             counters: Counters::default(),
-            ids: Ids::default(),
+            ids: Ids::new(seed),
             timers: Timers::new(),
             is_driven: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),

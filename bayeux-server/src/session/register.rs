@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    hash::{BuildHasherDefault, DefaultHasher},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -11,8 +12,12 @@ use crate::session::Session;
 /// All sessions by id, in parts that are locked apart.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    shards: [RwLock<HashMap<Arc<str>, Arc<Session>>>; 16],
+    shards: [RwLock<Shard>; 16],
 }
+
+/// Hashed by no secret, so that the order of all sessions follows from their ids, which nobody else can
+/// choose.
+type Shard = HashMap<Arc<str>, Arc<Session>, BuildHasherDefault<DefaultHasher>>;
 
 impl Sessions {
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {
@@ -31,7 +36,7 @@ impl Sessions {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        let read = |shard: &RwLock<HashMap<_, Arc<Session>>>| -> Vec<_> {
+        let read = |shard: &RwLock<Shard>| -> Vec<_> {
             shard.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
         };
         self.shards.iter().flat_map(read).collect()
@@ -45,7 +50,7 @@ impl Sessions {
     }
 
     /// By the end of the id, which is random.
-    fn shard(&self, id: &str) -> &RwLock<HashMap<Arc<str>, Arc<Session>>> {
+    fn shard(&self, id: &str) -> &RwLock<Shard> {
         let end = id.bytes().rev().take(4);
         let sum = end.fold(0, |sum: usize, byte| 31 * sum + usize::from(byte));
         &self.shards[sum % self.shards.len()]

@@ -314,6 +314,7 @@ impl Hold<'_> {
                 held @ (Held::TimedOut | Held::Resume | Held::Overtaken) => return held,
             };
             tokio::select! {
+                biased;
                 () = carrier.woken() => {}
                 () = tokio::time::sleep_until(server.0.timers.round(until, now).into()) => {}
             }

@@ -12,4 +12,5 @@ mod link;
 mod reading;
 mod servers;
 mod silence;
+mod simulation;
 mod websocket;
