@@ -1,44 +1,50 @@
-//! From one message to all who get it: who that is, their queues, and the writing.
+//! From one message to all who get it, as one story: *who* gets it, which is here, what happens with each
+//! of them ([`round`]), and how what was queued is *written*, in portions ([`write`]).
+//!
+//! ```text
+//!   publish ─▶ fan_out ─▶ for each subscriber: hooks ─▶ queue ─┬─▶ woken: takes it itself
+//!                 ▲                                            └─▶ lends its socket: gathered
+//!                 │ others run                                                        │
+//!                 └──────────────── portion is over ◀─────────────────────────────────┤
+//!                                                                                     ▼
+//!                                        the work is done, or waits ──────────────▶ written
+//! ```
+//!
+//! As much as possible is gathered, since a write costs far more than what it carries, and as long as
+//! nobody has to pay for that: a queue that is full or long is written there and then, and after a
+//! [portion](write::PORTION) of time all that was gathered is written before others run.
 
 mod round;
 mod write;
 
 use std::{collections::HashSet, sync::Arc};
 
-use bayeux_api::{
-    ChannelId, Flow, Frozen, Message,
-    server::{ServerChannel, ServerSession},
-};
+use bayeux_api::{ChannelId, Flow, Frozen, Message, server::ServerSession};
 
 use crate::{channel::Channel, fan_out::round::Round, server::Server, session::Session};
 
-pub(crate) use write::Together;
-
-/// After so many deliveries a fan-out lets others run. Most are cheap: what costs is writing, which is
-/// done apart.
-const YIELD_AFTER: usize = 4096;
+pub(crate) use write::{Together, Writing};
 
 impl Server {
-    /// Queues `message` for every subscriber, once for each however many of its channels match;
-    /// true when at least one took it.
+    /// Queues `message` for every subscriber of `channels`, which are all that match its own, the last of
+    /// them; once for each however many it has subscribed to. True when at least one took it.
     pub(crate) async fn fan_out(
         &self,
         from: Option<&Arc<Session>>,
-        channel: &Arc<Channel>,
-        message: Arc<Frozen>,
+        channels: &[Arc<Channel>],
+        message: &Arc<Frozen>,
+        writing: Writing,
     ) -> bool {
-        let mut channels = self.0.channels.matching(channel.id());
-        // A channel that was swept still reaches the subscribers of the wild ones.
-        channels.retain(|channel| !channel.is_without_subscribers());
-        let mut round = Round::new(self, channel.settings().lazy_timeout());
-        let is_once = channels.len() < 2;
+        let lazy_timeout = channels.last().and_then(|own| own.settings().lazy_timeout());
+        let mut round = Round::begin(self, lazy_timeout, writing).await;
+        let has_any = |channel: &&Arc<Channel>| !channel.is_without_subscribers();
+        let is_once = channels.iter().filter(has_any).count() < 2;
         let (mut taken, mut took) = (HashSet::new(), false);
-        for channel in &channels {
+        for channel in channels.iter().filter(has_any) {
             let skips_sender = !channel.settings().is_broadcast_to_publisher();
-            for (count, session) in channel.snapshot().iter().enumerate() {
-                if count % YIELD_AFTER == YIELD_AFTER - 1 {
-                    round.write_waiting();
-                    tokio::task::yield_now().await;
+            for session in channel.snapshot().iter() {
+                if round.is_over() {
+                    round.let_others_run().await;
                 }
                 let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
                 if is_sender && (skips_sender || !session.is_broadcast_to_publisher()) {
@@ -47,7 +53,7 @@ impl Server {
                 if !is_once && taken.contains(session.id()) {
                     continue;
                 }
-                if round.deliver(from, session, &message).await {
+                if round.deliver(from, session, message).await {
                     took = true;
                     if !is_once {
                         taken.insert(session.shared_id().clone());
@@ -55,6 +61,7 @@ impl Server {
                 }
             }
         }
+        round.finish().await;
         took
     }
 
@@ -75,6 +82,9 @@ impl Server {
         let id = ChannelId::new(message.channel()).ok();
         let channel = id.filter(|_| message.lazy).and_then(|id| self.0.channels.get(id.as_str()));
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
-        Round::new(self, lazy_timeout).deliver(sender, session, &message.freeze()).await
+        let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce).await;
+        let took = round.deliver(sender, session, &message.freeze()).await;
+        round.finish().await;
+        took
     }
 }

@@ -1,28 +1,50 @@
-//! What is published together is written together.
+//! The writing: to the sockets that connections lend while they wait, for many sessions in one task.
 //!
-//! A round of deliveries ends with sessions whose connections wait for somebody to write to them. Tasks
-//! that write begin at once if a thread of the runtime is idle, and each would find one message. So while
-//! a request or the frames of a connection are worked on, the sessions are gathered, and written to when
-//! that is done, or waits.
+//! What is published together is written together: while a request or the frames of a connection are
+//! worked on, the sessions are gathered, and written to when that is done or waits. Tasks that write
+//! begin at once if a thread of the runtime is idle, and each would find one message.
+//!
+//! What the application's own code publishes and delivers is written before its call returns, since
+//! nobody knows what that code does next: it may block its thread until it gets an answer.
 
 use std::{
     cell::RefCell,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{clock, server::Server, session::Session};
+
+/// How long work goes on without letting others run; what it has gathered by then is written before.
+pub(super) const PORTION: Duration = Duration::from_millis(10);
 
 /// To so many sessions one task writes.
 const WRITE_TOGETHER: usize = 64;
 
+/// When what is delivered is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// Together with what else the same request or connection leads to.
+    Gathered,
+    /// Before whoever delivers goes on.
+    AtOnce,
+}
+
 thread_local! {
-    /// The sessions to write to when the work that this thread does now is done; none when they are not
-    /// gathered.
-    static GATHERED: RefCell<Option<Vec<Arc<Session>>>> = const { RefCell::new(None) };
+    /// What the work that this thread does now has gathered; none when nothing is gathered.
+    static GATHERED: RefCell<Option<Gathered>> = const { RefCell::new(None) };
+}
+
+/// The sessions to write to, and since when this work has gone on without letting others run, if it
+/// has published anything.
+#[derive(Debug, Default)]
+struct Gathered {
+    sessions: Vec<Arc<Session>>,
+    since: Option<Instant>,
 }
 
 /// Work whose deliveries are written when it is done, or waits.
@@ -42,58 +64,112 @@ impl<F: Future + Unpin> Future for Together<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Self { server, work } = self.get_mut();
-        let _gathering = Gathering::begin(server);
-        Pin::new(work).poll(context)
+        let gathering = Gathering::begin(server);
+        let polled = Pin::new(work).poll(context);
+        let gathered = gathering.end();
+        if !gathered.is_empty() {
+            server.write_soon(gathered);
+        }
+        polled
     }
 }
 
-/// Writes what was gathered when it ends, even by a panic.
+/// The time of one poll in which sessions are gathered.
 struct Gathering<'a> {
     server: &'a Server,
-    outer: Option<Vec<Arc<Session>>>,
+    outer: Option<Gathered>,
+    is_over: bool,
 }
 
 impl<'a> Gathering<'a> {
     fn begin(server: &'a Server) -> Self {
-        Self { server, outer: GATHERED.replace(Some(Vec::new())) }
+        let outer = GATHERED.replace(Some(Gathered::default()));
+        Self { server, outer, is_over: false }
+    }
+
+    /// Returns the sessions that were gathered.
+    fn end(mut self) -> Vec<Arc<Session>> {
+        self.is_over = true;
+        self.restore()
+    }
+
+    fn restore(&mut self) -> Vec<Arc<Session>> {
+        GATHERED.replace(self.outer.take()).unwrap_or_default().sessions
     }
 }
 
+/// What was gathered before a panic is written all the same.
 impl Drop for Gathering<'_> {
     fn drop(&mut self) {
-        let gathered = GATHERED.replace(self.outer.take());
-        self.server.write_soon(gathered.unwrap_or_default());
+        if !self.is_over {
+            let sessions = self.restore();
+            self.server.write_soon(sessions);
+        }
     }
+}
+
+/// Returns since when the work of this thread has gone on, which is `now` if it has just begun to publish;
+/// none when nothing is gathered.
+pub(super) fn working_since(now: Instant) -> Option<Instant> {
+    GATHERED.with_borrow_mut(|gathered| {
+        gathered.as_mut().map(|gathered| *gathered.since.get_or_insert(now))
+    })
+}
+
+/// Leaves the sessions to the work of this thread, to be written to when it is done; false, and they
+/// stay, when nothing is gathered.
+pub(super) fn gather(sessions: &mut Vec<Arc<Session>>) -> bool {
+    GATHERED.with_borrow_mut(|gathered| match gathered {
+        Some(gathered) => {
+            gathered.sessions.append(sessions);
+            true
+        }
+        None => false,
+    })
+}
+
+/// Takes what was gathered so far.
+pub(super) fn take_gathered() -> Vec<Arc<Session>> {
+    GATHERED.with_borrow_mut(|gathered| match gathered {
+        Some(gathered) => std::mem::take(&mut gathered.sessions),
+        None => Vec::new(),
+    })
 }
 
 impl Server {
-    /// Has what is queued for these sessions written: when the work that gathers them is done, or else at
-    /// once, in tasks of their own.
-    pub(super) fn write_to(&self, sessions: Vec<Arc<Session>>) {
-        let left = GATHERED.with_borrow_mut(|gathered| match gathered {
-            Some(gathered) => {
-                gathered.extend(sessions);
-                Vec::new()
-            }
-            None => sessions,
-        });
-        self.write_soon(left);
+    /// Writes what is queued for these sessions, and is done when all of it is written.
+    pub(super) async fn write_all(&self, sessions: Vec<Arc<Session>>) {
+        if sessions.len() <= WRITE_TOGETHER {
+            self.write(&sessions);
+            return;
+        }
+        for task in self.write_soon(sessions) {
+            // One that was cancelled ends together with the runtime.
+            let _ = task.await;
+        }
     }
 
-    fn write_soon(&self, sessions: Vec<Arc<Session>>) {
+    /// Has what is queued for these sessions written in tasks of their own, as many at once as there are
+    /// threads.
+    pub(super) fn write_soon(&self, sessions: Vec<Arc<Session>>) -> Vec<JoinHandle<()>> {
         let mut sessions = sessions.into_iter();
+        let mut tasks = Vec::with_capacity(sessions.len().div_ceil(WRITE_TOGETHER));
         while sessions.len() > 0 {
             let some: Vec<_> = sessions.by_ref().take(WRITE_TOGETHER).collect();
             let server = self.clone();
             match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(async move { server.write(&some) })),
+                Ok(runtime) => tasks.push(runtime.spawn(async move { server.write(&some) })),
                 Err(_) => server.write(&some),
             }
         }
+        tasks
     }
 
     /// Writes what is queued for sessions whose connections wait.
-    fn write(&self, sessions: &[Arc<Session>]) {
+    pub(super) fn write(&self, sessions: &[Arc<Session>]) {
+        if sessions.is_empty() {
+            return;
+        }
         let (now, mut messages) = (clock::now(), Vec::new());
         let sent = sessions.iter().map(|session| session.write(&mut messages, now)).sum();
         self.0.counters.messages_sent.add(sent);
@@ -108,7 +184,7 @@ mod tests {
     use crate::session::Origin;
 
     fn gathered() -> Option<usize> {
-        GATHERED.with_borrow(|gathered| gathered.as_ref().map(Vec::len))
+        GATHERED.with_borrow(|gathered| gathered.as_ref().map(|gathered| gathered.sessions.len()))
     }
 
     #[tokio::test]
@@ -116,18 +192,18 @@ mod tests {
         let server = Server::builder().build();
         let session = server.new_session(None, Origin::default());
         let work = Box::pin(async {
-            server.write_to(vec![session.clone()]);
-            server.write_to(vec![session.clone()]);
+            assert!(gather(&mut vec![session.clone()]));
+            assert!(gather(&mut vec![session.clone()]));
             assert_eq!(gathered(), Some(2));
             tokio::task::yield_now().await;
             assert_eq!(gathered(), Some(0));
-            let inner = Box::pin(async { server.write_to(vec![session.clone()]) });
+            let inner = Box::pin(async { assert!(gather(&mut vec![session.clone()])) });
             Together::new(&server, inner).await;
             assert_eq!(gathered(), Some(0));
         });
         Together::new(&server, work).await;
         assert_eq!(gathered(), None);
-        server.write_to(vec![session.clone()]);
+        assert!(!gather(&mut vec![session.clone()]));
         assert_eq!(gathered(), None);
     }
 

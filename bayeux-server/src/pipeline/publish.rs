@@ -10,6 +10,7 @@ use bayeux_api::{
 
 use crate::{
     channel::Channel,
+    fan_out::Writing,
     pipeline::{Refusal, extend::proceed},
     server::Server,
     session::Session,
@@ -35,7 +36,8 @@ impl Server {
         self.notify(Some(from), &channels, message).await?;
         self.0.counters.messages_published.increment();
         if id.is_broadcast() {
-            self.broadcast(Some(from), &channel, message).await.map_err(|_| Refusal::Deleted)?;
+            let taken = self.broadcast(Some(from), &channels, message, Writing::Gathered).await;
+            taken.map_err(|_| Refusal::Deleted)?;
         }
         Ok(())
     }
@@ -55,7 +57,7 @@ impl Server {
         let channels = self.0.channels.matching(channel.id());
         let notified = self.notify(from, &channels, &mut message).await;
         notified.map_err(|_| PublishError::Deleted)?;
-        self.broadcast(from, channel, &mut message).await
+        self.broadcast(from, &channels, &mut message, Writing::AtOnce).await
     }
 
     /// Shows a message to the listeners of the channels that match its own, from `/**` down to that
@@ -85,8 +87,9 @@ impl Server {
     async fn broadcast(
         &self,
         from: Option<&Arc<Session>>,
-        channel: &Arc<Channel>,
+        channels: &[Arc<Channel>],
         message: &mut Message,
+        writing: Writing,
     ) -> Result<bool, PublishError> {
         if !self.0.extensions.is_empty() {
             let from = from.map(Session::as_dyn);
@@ -95,6 +98,6 @@ impl Server {
             }
         }
         let message = std::mem::take(message).freeze();
-        Ok(self.fan_out(from, channel, message).await)
+        Ok(self.fan_out(from, channels, &message, writing).await)
     }
 }

@@ -199,6 +199,12 @@ impl<C: Clone + PartialEq> Carriage<C> {
         None
     }
 
+    /// Whether the carrier waits, and others may write to its socket.
+    pub(crate) fn lends(&self) -> bool {
+        let own = self.carried.as_ref();
+        own.is_some_and(|own| own.turn == Turn::Waits && own.means == Means::Lend)
+    }
+
     pub(crate) fn carrier(&self) -> Option<&C> {
         self.carried.as_ref().map(|own| &own.by)
     }

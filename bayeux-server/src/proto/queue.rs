@@ -29,6 +29,9 @@ pub(crate) struct Bounds {
 /// For how many messages an empty queue keeps its memory, so that the next ones need none.
 const KEPT: usize = 8;
 
+/// So many messages or bytes are long: in one write, what each of them costs beside its bytes is nothing.
+const LONG: Bounds = Bounds { messages: 64, bytes: 64 * 1024 };
+
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
@@ -89,6 +92,11 @@ impl Queue {
     /// Whether `message` needs place that the queue does not have.
     pub(crate) fn is_full_for(&self, message: &Frozen, bounds: Bounds) -> bool {
         self.entries.len() >= bounds.messages || self.bytes + message.weight() > bounds.bytes
+    }
+
+    /// Whether so much waits that it is better written than gathered further.
+    pub(crate) fn is_long(&self) -> bool {
+        self.entries.len() >= LONG.messages || self.bytes >= LONG.bytes
     }
 
     /// Keeps what is delivered from now on until it is acknowledged, what waits now included.

@@ -13,11 +13,12 @@ use crate::{
         carriage::Lent,
         session::{Cycle, Delivered},
     },
-    session::{Session, Tell},
+    session::{Core, Session, Tell},
 };
 
 impl Session {
-    /// Queues a message, and says who is to be told.
+    /// Queues a message, and says who is to be told. What waits for a connection that lends its socket is
+    /// written before the queue is full, or long.
     pub(crate) fn enqueue(
         &self,
         message: Arc<Frozen>,
@@ -25,16 +26,25 @@ impl Session {
         overflow: Option<Overflow>,
         now: Instant,
     ) -> (Delivered, Tell) {
-        lock(&self.core).machine.deliver(message, lazy_timeout, overflow, now)
+        let mut core = lock(&self.core);
+        if core.machine.is_long_for(&message, now) && !self.has_listeners() {
+            let count = self.write_lent(&mut core, &mut Vec::new(), now);
+            if let Some(server) = self.server.upgrade() {
+                server.counters.messages_sent.add(count);
+            }
+        }
+        core.machine.deliver(message, lazy_timeout, overflow, now)
     }
 
     /// Writes what is queued to the session's connection if that waits, and wakes it if it cannot be
     /// written whole; returns how many messages were. `messages` is empty, before and after.
     pub(crate) fn write(&self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
-        let has_listeners = self.hooks().is_some_and(|hooks| !hooks.listeners.is_empty());
-        let mut core = lock(&self.core);
+        self.write_lent(&mut lock(&self.core), messages, now)
+    }
+
+    fn write_lent(&self, core: &mut Core, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
         let machine = &mut core.machine;
-        let socket = match machine.lend(!has_listeners, messages, now) {
+        let socket = match machine.lend(!self.has_listeners(), messages, now) {
             Lent::No => return 0,
             Lent::Wake(carrier) => {
                 carrier.wake();
@@ -57,6 +67,10 @@ impl Session {
             carrier.wake();
         }
         whole
+    }
+
+    fn has_listeners(&self) -> bool {
+        self.hooks().is_some_and(|hooks| !hooks.listeners.is_empty())
     }
 
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {

@@ -22,6 +22,7 @@ mod dump;
 mod expiry;
 mod extension;
 mod failing;
+mod fan_out;
 mod filter;
 mod handles;
 mod handshake;

@@ -57,6 +57,15 @@ impl<C: Clone + PartialEq> Session<C> {
         is_earlier
     }
 
+    /// Whether so much waits for a carrier which lends its socket that it is better written before
+    /// `message` is queued.
+    pub(crate) fn is_long_for(&self, message: &Frozen, now: Instant) -> bool {
+        self.carriage.lends()
+            && (self.queue.is_long() || self.is_full_for(message))
+            && self.goes_alone()
+            && self.is_due(now)
+    }
+
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
         self.queue.is_full_for(message, self.rules.bounds)
     }
@@ -112,6 +121,10 @@ impl<C: Clone + PartialEq> Session<C> {
         now: Instant,
     ) -> Lent<'_, C> {
         let Some(means) = self.carriage.come() else { return Lent::No };
+        if !self.queue.is_waiting() {
+            // Somebody else has written it.
+            return Lent::No;
+        }
         let is_lent = means == Means::Lend
             && is_plain
             && !matches!(self.phase, Phase::Gone(_))
