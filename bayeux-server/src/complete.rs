@@ -19,7 +19,7 @@ pub(crate) fn complete<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Option<T>> + Send {
     // Outside, so that the future of a request that is held for long has no place for it.
-    let mut work = Box::pin(Hook("a request", "").wait(|| work));
+    let mut work = Box::pin(Hook("a request", "").caught(work));
     async {
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         match first {

@@ -167,7 +167,7 @@ where
     let answer = Hook(name, &channel).ask(|| answer(request));
     async move {
         let answer = answer?;
-        Hook(name, &channel).wait(|| answer).await
+        Hook(name, &channel).caught(answer).await
     }
 }
 

@@ -19,14 +19,19 @@ impl<'a> Hook<'a> {
         catch_unwind(AssertUnwindSafe(call)).map_err(|panic| self.log(&*panic)).ok()
     }
 
-    /// Calls what may wait; none when it panics, be it after a wait.
+    /// Calls what may wait; none when it panics, be it at once or after a wait.
     pub fn wait<T, F>(self, call: impl FnOnce() -> F) -> impl Future<Output = Option<T>>
     where
         F: Future<Output = T>,
     {
-        // The call is made inside, since it may panic before there is a future.
-        let work = AssertUnwindSafe(async move { call().await }).catch_unwind();
-        async move { work.await.map_err(|panic| self.log(&*panic)).ok() }
+        let work = self.ask(call).map(|work| self.caught(work));
+        async move { work?.await }
+    }
+
+    /// Waits for `work`; none when it panics. In one piece with it, as large as it is.
+    pub fn caught<T>(self, work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        work.map(move |done| done.map_err(|panic| self.log(&*panic)).ok())
     }
 
     #[cold]

@@ -73,7 +73,7 @@ impl Processed {
 
 impl Exchange {
     pub(crate) async fn run(self, messages: Vec<Message>) -> Outcome {
-        Hook("an exchange", "").wait(|| self.exchange(messages)).await.unwrap_or(Outcome::Failed)
+        Hook("an exchange", "").caught(self.exchange(messages)).await.unwrap_or(Outcome::Failed)
     }
 
     async fn exchange(mut self, messages: Vec<Message>) -> Outcome {

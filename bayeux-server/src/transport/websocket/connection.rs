@@ -116,7 +116,7 @@ impl Connection {
 
     pub(crate) async fn run(mut self: Box<Self>) {
         let failure = || End::Close(Code::Error, "the server failed".to_owned());
-        let end = Hook("a websocket", "").wait(|| self.serve()).await.unwrap_or_else(failure);
+        let end = Hook("a websocket", "").caught(self.serve()).await.unwrap_or_else(failure);
         Box::pin(self.finish(end)).await;
     }
 
