@@ -80,6 +80,11 @@ pub(crate) enum Inserted {
     TooMany,
 }
 
+/// Returns the channel of this very name out of those that match it, which are in order.
+pub(crate) fn own(channels: &[Arc<Channel>], id: &ChannelId) -> Option<Arc<Channel>> {
+    channels.last().filter(|channel| channel.id == *id).cloned()
+}
+
 /// What a channel had that was removed.
 struct Left {
     members: Group<Session>,

@@ -25,14 +25,17 @@ pub(crate) struct Channels {
     sweeps: AtomicU32,
 }
 
-/// Each channel, and with it each name, is here once. The wild ones that match a name are looked for
-/// while that is hashed: `/chat/**` has the hash of what was read up to the second `/`, and of `/**`.
+/// Each channel, and with it each name, is here once, and the wild ones once more. Those of them that match
+/// a name are looked for while that is hashed segment by segment: `/chat/**` has the hash of what was read up
+/// to the second `/`, and of `**`.
 #[derive(Default)]
 struct Register {
-    by_name: IndexMap<Arc<Channel>, (), RandomState>,
-    /// How many of them are wild.
-    wild: usize,
+    by_name: Table,
+    /// By the hashes of their segments.
+    wild: Table,
 }
+
+type Table = IndexMap<Arc<Channel>, (), RandomState>;
 
 /// One sweep: a walk through all channels, in portions, from the last to the first. What is added
 /// meanwhile comes behind it; what is removed has the last one take its place, which was looked at.
@@ -46,7 +49,7 @@ pub(super) struct Walk {
 impl Channels {
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Channel>> {
         let register = self.read();
-        register.find(register.hash(name), |own| own == name).cloned()
+        register.find(name).cloned()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -69,13 +72,18 @@ impl Channels {
     pub(super) fn insert(&self, channel: &Arc<Channel>) -> Result<(), Arc<Channel>> {
         let mut register = self.write();
         let hash = register.hash(channel.id.as_str());
-        match register.entry(hash, channel.id.as_str()) {
+        match entry(&mut register.by_name, hash, channel) {
             RawEntryMut::Occupied(existing) => return Err(existing.key().clone()),
             RawEntryMut::Vacant(place) => {
                 place.insert_hashed_nocheck(hash, channel.clone(), ());
             }
         }
-        register.wild += usize::from(channel.id.is_wild());
+        if channel.id.is_wild() {
+            let hash = register.wild_hash(&channel.id);
+            if let RawEntryMut::Vacant(place) = entry(&mut register.wild, hash, channel) {
+                place.insert_hashed_nocheck(hash, channel.clone(), ());
+            }
+        }
         channel.enter();
         Ok(())
     }
@@ -85,7 +93,7 @@ impl Channels {
     pub(super) fn remove(&self, channel: &Arc<Channel>, unused_since: Option<u32>) -> bool {
         let mut register = self.write();
         let hash = register.hash(channel.id.as_str());
-        let RawEntryMut::Occupied(place) = register.entry(hash, channel.id.as_str()) else {
+        let RawEntryMut::Occupied(place) = entry(&mut register.by_name, hash, channel) else {
             return false;
         };
         if !Arc::ptr_eq(place.key(), channel) {
@@ -93,7 +101,12 @@ impl Channels {
         }
         let Some(left) = channel.leave(unused_since) else { return false };
         place.swap_remove();
-        register.wild -= usize::from(channel.id.is_wild());
+        if channel.id.is_wild() {
+            let hash = register.wild_hash(&channel.id);
+            if let RawEntryMut::Occupied(place) = entry(&mut register.wild, hash, channel) {
+                place.swap_remove();
+            }
+        }
         drop(register);
         left.forget(channel);
         true
@@ -130,62 +143,71 @@ impl Channels {
     }
 }
 
-type Entry<'a> = RawEntryMut<'a, Arc<Channel>, (), RandomState>;
-
 impl Register {
     fn matching(&self, id: &ChannelId) -> Vec<Arc<Channel>> {
-        let (name, mut found) = (id.as_str(), Vec::new());
-        let mut state = self.by_name.hasher().build_hasher();
-        let mut prefix = 0;
-        while prefix < name.len() {
-            let end = segment_end(name, prefix);
-            let is_last = end == name.len();
-            if self.wild > 0 {
-                let mut look = |wild: &str| {
-                    let mut state = state.clone();
-                    state.write(wild.as_bytes());
-                    let is_it = |own: &str| own.strip_suffix(wild) == Some(&name[..prefix]);
-                    found.extend(self.find(state.finish(), is_it).cloned());
-                };
-                if !(is_last && id.is_deep_wild()) {
-                    look("/**");
-                }
-                if is_last && !id.is_wild() {
-                    look("/*");
-                }
-            }
-            state.write(&name.as_bytes()[prefix..end]);
-            prefix = end;
+        let own = self.find(id.as_str());
+        if self.wild.is_empty() {
+            return own.into_iter().cloned().collect();
         }
-        found.extend(self.find(state.finish(), |own| own == name).cloned());
+        let mut found = Vec::new();
+        let mut state = self.wild.hasher().build_hasher();
+        let (name, mut prefix) = (id.as_str(), "");
+        for segment in id.segments() {
+            let mut look = |wild: &str| {
+                let mut state = state.clone();
+                state.write(wild.as_bytes());
+                let is_it = |own: &Arc<Channel>| {
+                    own.id.as_str().strip_suffix(wild).and_then(|own| own.strip_suffix('/'))
+                        == Some(prefix)
+                };
+                let one = self.wild.raw_entry_v1().from_hash(state.finish(), is_it);
+                found.extend(one.map(|(channel, ())| channel.clone()));
+            };
+            let end = prefix.len() + 1 + segment.len();
+            let is_last = end == name.len();
+            if !(is_last && id.is_deep_wild()) {
+                look("**");
+            }
+            if is_last && !id.is_wild() {
+                look("*");
+            }
+            state.write(segment.as_bytes());
+            state.write_u8(b'/');
+            prefix = &name[..end];
+        }
+        found.extend(own.cloned());
         found
     }
 
-    fn find(&self, hash: u64, is_it: impl Fn(&str) -> bool) -> Option<&Arc<Channel>> {
-        let found = self.by_name.raw_entry_v1().from_hash(hash, |own| is_it(own.id.as_str()));
+    fn find(&self, name: &str) -> Option<&Arc<Channel>> {
+        let is_it = |own: &Arc<Channel>| own.id.as_str() == name;
+        let found = self.by_name.raw_entry_v1().from_hash(self.hash(name), is_it);
         found.map(|(channel, ())| channel)
     }
 
-    fn entry(&mut self, hash: u64, name: &str) -> Entry<'_> {
-        self.by_name.raw_entry_mut_v1().from_hash(hash, |own| own.id.as_str() == name)
+    fn hash(&self, name: &str) -> u64 {
+        self.by_name.hasher().hash_one(name)
     }
 
-    /// Hashes a name segment by segment.
-    fn hash(&self, name: &str) -> u64 {
-        let mut state = self.by_name.hasher().build_hasher();
-        let mut start = 0;
-        while start < name.len() {
-            let end = segment_end(name, start);
-            state.write(&name.as_bytes()[start..end]);
-            start = end;
+    /// Hashes the segments of a wild channel, as [`matching`](Self::matching) does.
+    fn wild_hash(&self, id: &ChannelId) -> u64 {
+        let mut state = self.wild.hasher().build_hasher();
+        for (index, segment) in id.segments().enumerate() {
+            if index > 0 {
+                state.write_u8(b'/');
+            }
+            state.write(segment.as_bytes());
         }
         state.finish()
     }
 }
 
-/// Where the segment ends whose `/` is at `start`.
-fn segment_end(name: &str, start: usize) -> usize {
-    name[start + 1..].find('/').map_or(name.len(), |length| start + 1 + length)
+fn entry<'a>(
+    table: &'a mut Table,
+    hash: u64,
+    channel: &Channel,
+) -> RawEntryMut<'a, Arc<Channel>, (), RandomState> {
+    table.raw_entry_mut_v1().from_hash(hash, |own| own.id == channel.id)
 }
 
 impl fmt::Debug for Register {

@@ -8,7 +8,11 @@ use bayeux_api::{
     server::{Authorization, Operation, ServerMessage},
 };
 
-use crate::{channel::Channel, server::Server, session::Session};
+use crate::{
+    channel::{Channel, own},
+    server::Server,
+    session::Session,
+};
 
 /// Makes the error out of the reason.
 type Denial = fn(String) -> BayeuxError;
@@ -31,6 +35,22 @@ impl Server {
             Some(channel) => Ok(channel),
             None => self.create_for(session, id, message, denial).await,
         }
+    }
+
+    /// Finds the channel, or makes it if `session` may, and all that match it, in order.
+    pub(super) async fn find_all_or_create_for(
+        &self,
+        session: &Arc<Session>,
+        id: &ChannelId,
+        message: &mut ServerMessage,
+    ) -> Result<(Arc<Channel>, Vec<Arc<Channel>>), BayeuxError> {
+        let channels = self.0.channels.matching(id);
+        if let Some(channel) = own(&channels, id) {
+            return Ok((channel, channels));
+        }
+        let create = BayeuxError::ChannelCreateDenied;
+        let channel = self.create_for(session, id, message, create).await?;
+        Ok((channel, self.0.channels.matching(id)))
     }
 
     /// Makes the channel if `session` may.

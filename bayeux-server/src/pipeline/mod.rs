@@ -93,10 +93,8 @@ impl Server {
             self.publish(session, &id, message).await?;
             return Ok(None);
         }
-        if self.0.channels.get(id.as_str()).is_none() {
-            self.create_for(session, &id, message, BayeuxError::ChannelCreateDenied).await?;
-        }
-        self.notify(Some(session), &self.0.channels.matching(&id), message).await?;
+        let (_, channels) = self.find_all_or_create_for(session, &id, message).await?;
+        self.notify(Some(session), &channels, message).await?;
         match id.as_str() {
             meta::CONNECT => return self.connect(session, message).map(Some),
             meta::SUBSCRIBE => self.subscribe(session, message).await?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, ChannelId, Flow, Message,
+    ChannelId, Flow, Message,
     implement::Hook,
     server::{PublishError, ServerChannel, ServerMessage},
 };
@@ -24,9 +24,7 @@ impl Server {
         id: &ChannelId,
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
-        let create = BayeuxError::ChannelCreateDenied;
-        let channel = self.find_or_create_for(from, id, message, create).await?;
-        let channels = self.0.channels.matching(id);
+        let (channel, channels) = self.find_all_or_create_for(from, id, message).await?;
         self.may_publish(from, &channel, &channels, id, message).await?;
         message.reply_mut().successful = Some(true);
         if id.is_broadcast() {
