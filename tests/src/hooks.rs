@@ -11,8 +11,9 @@ use bayeux_server::api::{
     Flow, Frozen, Message,
     client::{ClientSessionChannel, MessageListener},
     server::{
-        ChannelListener, Removal, ServerChannel, ServerChannelListener, ServerExtension,
-        ServerMessage, ServerSession, ServerSessionListener, SessionListener, SubscriptionListener,
+        ChannelListener, DeQueueListener, Removal, ServerChannel, ServerChannelListener,
+        ServerExtension, ServerMessage, ServerSession, ServerSessionListener, SessionListener,
+        SubscriptionListener,
     },
 };
 
@@ -151,6 +152,16 @@ impl ServerSessionListener for Log {
         self.add(format!("queued {}", message.channel()));
     }
 
+    fn suspended(&self, _session: &Arc<dyn ServerSession>, timeout: Duration) {
+        self.add(format!("suspended for {} ms", timeout.as_millis()));
+    }
+
+    fn resumed(&self, _session: &Arc<dyn ServerSession>, timed_out: bool) {
+        self.add(format!("resumed, timed out: {timed_out}"));
+    }
+}
+
+impl DeQueueListener for Log {
     fn de_queue(
         &self,
         _session: &Arc<dyn ServerSession>,
@@ -158,14 +169,6 @@ impl ServerSessionListener for Log {
         replies: &mut Vec<Message>,
     ) {
         self.add(format!("sends {} messages, {} replies", queue.len(), replies.len()));
-    }
-
-    fn suspended(&self, _session: &Arc<dyn ServerSession>, timeout: Duration) {
-        self.add(format!("suspended for {} ms", timeout.as_millis()));
-    }
-
-    fn resumed(&self, _session: &Arc<dyn ServerSession>, timed_out: bool) {
-        self.add(format!("resumed, timed out: {timed_out}"));
     }
 }
 

@@ -110,7 +110,7 @@ pub trait ServerChannelListener: Send + Sync + fmt::Debug {
 /// Hears of one session.
 #[async_trait]
 #[doc(alias("AddedListener", "RemovedListener", "QueueListener", "QueueMaxedListener"))]
-#[doc(alias("DeQueueListener", "HeartBeatListener", "ServerSession.MessageListener"))]
+#[doc(alias("HeartBeatListener", "ServerSession.MessageListener"))]
 pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     /// The session was removed.
     async fn removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {}
@@ -140,16 +140,6 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
         None
     }
 
-    /// The queue is about to be sent together with `replies`; both may be changed. Called for each
-    /// delivery, an empty one too. When this panics both are as they were before it.
-    fn de_queue(
-        &self,
-        _session: &Arc<dyn ServerSession>,
-        _queue: &mut Vec<Arc<Frozen>>,
-        _replies: &mut Vec<Message>,
-    ) {
-    }
-
     /// A `/meta/connect` is held, for `timeout` at the most.
     #[doc(alias = "onSuspended")]
     fn suspended(&self, _session: &Arc<dyn ServerSession>, _timeout: Duration) {}
@@ -157,4 +147,18 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     /// The held `/meta/connect` goes on, because its time ran out or for another reason.
     #[doc(alias = "onResumed")]
     fn resumed(&self, _session: &Arc<dyn ServerSession>, _timed_out: bool) {}
+}
+
+/// Sees and changes what is about to be sent to one session. One of its own, since only the session's
+/// connection may send what has to be shown first: others may otherwise write to it while it waits.
+pub trait DeQueueListener: Send + Sync + fmt::Debug {
+    /// The queue is about to be sent together with `replies`; both may be changed. Called for each
+    /// delivery, an empty one too. When this panics both are as they were before it.
+    #[doc(alias = "deQueue")]
+    fn de_queue(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        queue: &mut Vec<Arc<Frozen>>,
+        replies: &mut Vec<Message>,
+    );
 }

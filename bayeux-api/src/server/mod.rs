@@ -18,8 +18,8 @@ pub use channel::{PublishError, ServerChannel};
 pub use context::{BayeuxContext, Principal};
 pub use extension::{ServerExtension, SessionExtension};
 pub use listener::{
-    ChannelListener, ServerChannelListener, ServerSessionListener, SessionListener,
-    SubscriptionListener,
+    ChannelListener, DeQueueListener, ServerChannelListener, ServerSessionListener,
+    SessionListener, SubscriptionListener,
 };
 pub use local_session::LocalSession;
 pub use message::ServerMessage;

@@ -3,11 +3,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bayeux_common::{ConnectionType, Message};
+use bayeux_common::{ConnectionType, Frozen, Message};
 
 use crate::{
     Attribute, Batch, Registration,
-    server::{LocalSession, ServerChannel, ServerSessionListener, SessionExtension},
+    server::{
+        DeQueueListener, LocalSession, ServerChannel, ServerSessionListener, SessionExtension,
+    },
 };
 
 /// A session of a server.
@@ -96,9 +98,21 @@ pub trait ServerSession: Send + Sync + fmt::Debug {
     /// Adds a listener.
     fn add_listener(&self, listener: Arc<dyn ServerSessionListener>) -> Registration;
 
+    /// Adds a listener to what is about to be sent.
+    #[doc(alias = "addListener")]
+    fn add_de_queue_listener(&self, listener: Arc<dyn DeQueueListener>) -> Registration;
+
     /// Delivers `message` to this session alone, subscribed or not, and returns whether the
     /// session took it.
     async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool;
+
+    /// Delivers a message that is encoded already, as [`deliver`](Self::deliver) does: one that goes to
+    /// many sessions is encoded once, by [`Message::freeze`].
+    async fn deliver_frozen(
+        &self,
+        sender: Option<&Arc<dyn ServerSession>>,
+        message: &Arc<Frozen>,
+    ) -> bool;
 
     /// Ends the session and tells its client.
     async fn disconnect(&self);

@@ -39,7 +39,7 @@ impl Server {
         let mut round = Round::begin(self, lazy_timeout, writing).await;
         let has_any = |channel: &&Arc<Channel>| !channel.is_without_subscribers();
         let is_once = channels.iter().filter(has_any).count() < 2;
-        let (mut taken, mut took) = (HashSet::new(), false);
+        let mut taken = HashSet::new();
         for channel in channels.iter().filter(has_any) {
             let skips_sender = !channel.settings().is_broadcast_to_publisher();
             for session in channel.snapshot().iter() {
@@ -53,16 +53,12 @@ impl Server {
                 if !is_once && taken.contains(session.id()) {
                     continue;
                 }
-                if round.deliver(from, session, message).await {
-                    took = true;
-                    if !is_once {
-                        taken.insert(session.shared_id().clone());
-                    }
+                if round.deliver(from, session, message).await && !is_once {
+                    taken.insert(session.shared_id().clone());
                 }
             }
         }
-        round.finish().await;
-        took
+        round.finish().await
     }
 
     /// Delivers on behalf of the server's own code, to one session.
@@ -79,12 +75,35 @@ impl Server {
                 return false;
             }
         }
-        let id = ChannelId::new(message.channel()).ok();
-        let channel = id.filter(|_| message.lazy).and_then(|id| self.0.channels.get(id.as_str()));
+        self.deliver_alone(sender, session, &message.freeze()).await
+    }
+
+    /// Delivers what is encoded already on behalf of the server's own code, to one session. Only an
+    /// extension, which may change it, has it encoded again.
+    pub(crate) async fn deliver_frozen_from_server(
+        &self,
+        sender: Option<&Arc<Session>>,
+        session: &Arc<Session>,
+        message: &Arc<Frozen>,
+    ) -> bool {
+        if self.0.extensions.is_empty() {
+            self.deliver_alone(sender, session, message).await
+        } else {
+            self.deliver_from_server(sender, session, message.to_message()).await
+        }
+    }
+
+    async fn deliver_alone(
+        &self,
+        sender: Option<&Arc<Session>>,
+        session: &Arc<Session>,
+        message: &Arc<Frozen>,
+    ) -> bool {
+        let id = message.is_lazy().then(|| ChannelId::new(message.channel()).ok()).flatten();
+        let channel = id.and_then(|id| self.0.channels.get(id.as_str()));
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
         let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce).await;
-        let took = round.deliver(sender, session, &message.freeze()).await;
-        round.finish().await;
-        took
+        round.deliver(sender, session, message).await;
+        round.finish().await
     }
 }

@@ -12,8 +12,8 @@ use bayeux_api::{
     implement::Hook,
     server::{Overflow, Removal, ServerSession, ServerSessionListener},
 };
-use futures_util::poll;
-use tokio::task::JoinHandle;
+use futures_util::{future::join_all, poll};
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     clock,
@@ -34,6 +34,9 @@ pub(super) struct Round<'a> {
     steps: usize,
     queued: usize,
     dropped: usize,
+    took: bool,
+    /// The sessions whose queues were full, with what they are to get.
+    late: Vec<(Arc<Session>, Arc<Frozen>)>,
     /// The sessions that are to be written to, and what writes to others.
     waiting: Vec<Arc<Session>>,
     tasks: Vec<JoinHandle<()>>,
@@ -41,6 +44,10 @@ pub(super) struct Round<'a> {
 
 /// A look at the clock after so many deliveries.
 const STEPS: usize = 256;
+
+/// How long a round waits for those who are about to take what is in a full queue. They come as soon as
+/// they run; one that is held up by what it does itself has to cope with it.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl<'a> Round<'a> {
     /// Begins a round, and lets others run before if the same work has gone on for long.
@@ -54,7 +61,6 @@ impl<'a> Round<'a> {
             Writing::Gathered => write::working_since(now).unwrap_or(now),
             Writing::AtOnce => now,
         };
-        let (waiting, tasks) = (Vec::new(), Vec::new());
         let mut round = Self {
             server,
             lazy_timeout,
@@ -64,8 +70,10 @@ impl<'a> Round<'a> {
             steps: 0,
             queued: 0,
             dropped: 0,
-            waiting,
-            tasks,
+            took: false,
+            late: Vec::new(),
+            waiting: Vec::new(),
+            tasks: Vec::new(),
         };
         if since + PORTION <= now {
             round.let_others_run().await;
@@ -92,8 +100,13 @@ impl<'a> Round<'a> {
         self.since = self.now;
     }
 
-    /// Ends the round: what it leaves to write is gathered, or written.
-    pub(super) async fn finish(&mut self) {
+    /// Ends the round: those whose queues were full get it, and what is left to write is gathered, or
+    /// written. True when at least one session took the message.
+    pub(super) async fn finish(&mut self) -> bool {
+        if !self.late.is_empty() {
+            // Boxed, as it is rare.
+            Box::pin(self.deliver_late()).await;
+        }
         self.count();
         match self.writing {
             Writing::Gathered if write::gather(&mut self.waiting) => {}
@@ -103,6 +116,28 @@ impl<'a> Round<'a> {
                 // Who publishes in a loop lets others run, too.
                 tokio::task::coop::consume_budget().await;
             }
+        }
+        self.took
+    }
+
+    /// Delivers to those whose queues were full. Who was told of what is in them, and is about to take it,
+    /// gets the time for that; only then does the queue overflow.
+    async fn deliver_late(&mut self) {
+        self.write_waiting();
+        let late = std::mem::take(&mut self.late);
+        if Handle::try_current().is_ok() {
+            let until = clock::now() + PATIENCE;
+            let wait = late.iter().map(|(session, message)| session.wait_for_room(message, until));
+            join_all(wait).await;
+        }
+        self.now = clock::now();
+        for (session, message) in &late {
+            let offered = session.offer(message, self.lazy_timeout, self.now);
+            let outcome = offered.unwrap_or_else(|| {
+                let overflow = ask_overflow(session, message);
+                session.enqueue(message, self.lazy_timeout, overflow, self.now)
+            });
+            self.note(session, message, outcome);
         }
     }
 
@@ -128,17 +163,15 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Queues the message for a session, past what the application added to that; true when it was
-    /// taken.
+    /// Queues the message for a session, past what the application added to that; false when that one
+    /// does not get it.
     pub(super) async fn deliver(
         &mut self,
         sender: Option<&Arc<Session>>,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
     ) -> bool {
-        let Some(hooks) = session.hooks() else {
-            return self.enqueue(session, message, None);
-        };
+        let Some(hooks) = session.hooks() else { return self.offer(session, message) };
         let mut shown = pin!(show(sender, session, hooks, message.clone()));
         let shown = match poll!(shown.as_mut()) {
             Poll::Ready(shown) => shown,
@@ -148,39 +181,26 @@ impl<'a> Round<'a> {
                 shown.await
             }
         };
-        let Some(message) = shown else { return false };
-        let listeners = hooks.listeners.members();
-        let overflow = (!listeners.is_empty() && session.is_full_for(&message)).then(|| {
-            let (seen, depth) = (session.as_dyn(), session.queue_depth());
-            let hook = Hook("ServerSessionListener::queue_maxed", session.id());
-            let ask = |it: &dyn ServerSessionListener| it.queue_maxed(&seen, depth, &message);
-            listeners.iter().find_map(|listener| listener.ask(hook, ask).flatten())
-        });
-        let is_queued = self.enqueue(session, &message, overflow.flatten());
-        if is_queued && !listeners.is_empty() {
-            let (seen, hook) =
-                (session.as_dyn(), Hook("ServerSessionListener::queued", session.id()));
-            let queued = |it: &dyn ServerSessionListener| it.queued(&seen, &message);
-            listeners.iter().for_each(|listener| listener.tell(hook, queued));
-        }
-        is_queued
+        shown.is_some_and(|message| self.offer(session, &message))
     }
 
-    fn missed(&mut self, session: &Session, count: usize) {
-        if count > 0 {
-            self.dropped += count;
-            session.missed(count);
+    fn offer(&mut self, session: &Arc<Session>, message: &Arc<Frozen>) -> bool {
+        match session.offer(message, self.lazy_timeout, self.now) {
+            Some(outcome) => self.note(session, message, outcome),
+            None => {
+                self.late.push((session.clone(), message.clone()));
+                true
+            }
         }
     }
 
-    fn enqueue(
+    /// Notes what became of the message, and tells whom it concerns; true when it was queued.
+    fn note(
         &mut self,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
-        overflow: Option<Overflow>,
+        (delivered, tell): (Delivered, Tell),
     ) -> bool {
-        let (delivered, tell) =
-            session.enqueue(message.clone(), self.lazy_timeout, overflow, self.now);
         match tell {
             Tell::Wake(carrier) => carrier.wake(),
             Tell::Write => self.waiting.push(session.clone()),
@@ -193,7 +213,9 @@ impl<'a> Round<'a> {
         match delivered {
             Delivered::Queued { dropped } => {
                 self.queued += 1;
+                self.took = true;
                 self.missed(session, dropped);
+                tell_queued(session, message);
                 return true;
             }
             Delivered::Dropped => self.missed(session, 1),
@@ -207,6 +229,13 @@ impl<'a> Round<'a> {
             }
         }
         false
+    }
+
+    fn missed(&mut self, session: &Session, count: usize) {
+        if count > 0 {
+            self.dropped += count;
+            session.missed(count);
+        }
     }
 }
 
@@ -242,4 +271,23 @@ async fn show(
         }
     }
     Some(message)
+}
+
+/// Asks the session's listeners what happens to a message for which its queue has no place.
+fn ask_overflow(session: &Arc<Session>, message: &Frozen) -> Option<Overflow> {
+    let listeners = session.listeners();
+    let (seen, depth) = (session.as_dyn(), session.queue_depth());
+    let hook = Hook("ServerSessionListener::queue_maxed", session.id());
+    let ask = |it: &dyn ServerSessionListener| it.queue_maxed(&seen, depth, message);
+    listeners.iter().find_map(|listener| listener.ask(hook, ask).flatten())
+}
+
+fn tell_queued(session: &Arc<Session>, message: &Frozen) {
+    let listeners = session.listeners();
+    if listeners.is_empty() {
+        return;
+    }
+    let (seen, hook) = (session.as_dyn(), Hook("ServerSessionListener::queued", session.id()));
+    let queued = |it: &dyn ServerSessionListener| it.queued(&seen, message);
+    listeners.iter().for_each(|listener| listener.tell(hook, queued));
 }

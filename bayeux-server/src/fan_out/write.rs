@@ -178,10 +178,20 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use bayeux_api::implement::Hook;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use bayeux_api::{
+        Frozen, Message,
+        implement::Hook,
+        server::{DeQueueListener, ServerSession, ServerSessionListener, SessionExtension},
+    };
+    use serde_json::json;
 
     use super::*;
-    use crate::session::Origin;
+    use crate::{
+        carrier::{Carrier, Direct, Written},
+        session::Origin,
+    };
 
     fn gathered() -> Option<usize> {
         GATHERED.with_borrow(|gathered| gathered.as_ref().map(|gathered| gathered.sessions.len()))
@@ -205,6 +215,61 @@ mod tests {
         assert_eq!(gathered(), None);
         assert!(!gather(&mut vec![session.clone()]));
         assert_eq!(gathered(), None);
+    }
+
+    /// A socket that takes all, and counts.
+    #[derive(Debug, Default)]
+    struct Counts(AtomicUsize);
+
+    impl Direct for Counts {
+        fn is_there(&self) -> bool {
+            true
+        }
+
+        fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written {
+            self.0.fetch_add(messages.len(), Relaxed);
+            messages.clear();
+            Written::All
+        }
+    }
+
+    #[derive(Debug)]
+    struct Empty;
+
+    impl ServerSessionListener for Empty {}
+
+    impl SessionExtension for Empty {}
+
+    impl DeQueueListener for Empty {
+        fn de_queue(
+            &self,
+            _session: &Arc<dyn ServerSession>,
+            _queue: &mut Vec<Arc<Frozen>>,
+            _replies: &mut Vec<Message>,
+        ) {
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_written_to_unless_somebody_is_to_see_what_is_sent() {
+        let server = Server::builder().build();
+        let session = server.new_session(None, Origin::default());
+        let socket = Arc::new(Carrier::new(Counts::default()));
+        let carrier: Arc<Carrier> = socket.clone();
+        session.bind_waiting(&carrier);
+        let written = async || {
+            let before = socket.socket().0.load(Relaxed);
+            session.deliver(None, Message::with_data("/a", json!(1))).await;
+            socket.socket().0.load(Relaxed) - before
+        };
+        assert_eq!(written().await, 1);
+        session.set_attribute("user", Arc::new("somebody"));
+        assert!(session.hooks().is_none());
+        session.add_listener(Arc::new(Empty)).keep();
+        session.add_extension(Arc::new(Empty)).keep();
+        assert_eq!(written().await, 1);
+        session.add_de_queue_listener(Arc::new(Empty)).keep();
+        assert_eq!(written().await, 0);
     }
 
     #[tokio::test]

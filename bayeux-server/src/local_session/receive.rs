@@ -109,6 +109,7 @@ impl Local {
     ) -> Option<Instant> {
         let has_room = inbox.has_room(|| self.calls.are_waiting().then(|| session.queue_bounds()));
         if !has_room && session.removal().is_none() {
+            session.cannot_be_looked_at();
             return None;
         }
         let (due, again) = session.push(carrier, clock::now());

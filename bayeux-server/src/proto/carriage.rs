@@ -34,6 +34,18 @@ struct Carried<C> {
     turn: Turn,
     /// When somebody else last wrote to it.
     written: Option<Instant>,
+    look: Look,
+}
+
+/// Whether a carrier will look at what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// It has seen all there was when it last looked.
+    Has,
+    /// It was told that there is more, and comes to it.
+    Will,
+    /// It was told, and does not come to it now: its peer takes nothing.
+    Cannot,
 }
 
 /// How a carrier delivers.
@@ -125,7 +137,8 @@ impl<C: Clone + PartialEq> Carriage<C> {
 
     fn carry(&mut self, carrier: &C, means: Means, turn: Turn) {
         self.forget(carrier);
-        self.carried = Some(Carried { by: carrier.clone(), means, turn, written: None });
+        let look = if turn == Turn::Again { Look::Will } else { Look::Has };
+        self.carried = Some(Carried { by: carrier.clone(), means, turn, written: None, look });
     }
 
     /// Notes that `carrier` is gone; nothing when it has nothing to do with the session.
@@ -157,8 +170,11 @@ impl<C: Clone + PartialEq> Carriage<C> {
     /// Notes that `carrier` has looked at all there is.
     pub(crate) fn has_looked(&mut self, carrier: &C) {
         let own = self.carried.as_mut().filter(|own| own.by == *carrier);
-        if let Some(own) = own.filter(|own| own.turn == Turn::Again) {
-            own.turn = Turn::Seen;
+        if let Some(own) = own {
+            own.look = Look::Has;
+            if own.turn == Turn::Again {
+                own.turn = Turn::Seen;
+            }
         }
     }
 
@@ -192,6 +208,9 @@ impl<C: Clone + PartialEq> Carriage<C> {
     /// Comes with news; returns the means of the carrier if that waits. One that is awake looks again.
     pub(crate) fn come(&mut self) -> Option<Means> {
         let own = self.carried.as_mut()?;
+        if own.look == Look::Has {
+            own.look = Look::Will;
+        }
         if own.turn == Turn::Waits {
             return Some(own.means);
         }
@@ -205,6 +224,18 @@ impl<C: Clone + PartialEq> Carriage<C> {
         own.is_some_and(|own| own.turn == Turn::Waits && own.means == Means::Lend)
     }
 
+    /// Whether the carrier was told of something that it has not looked at yet, and will.
+    pub(crate) fn will_look(&self) -> bool {
+        self.carried.as_ref().is_some_and(|own| own.look == Look::Will)
+    }
+
+    /// Notes that the carrier does not look for now: nobody is to wait for it.
+    pub(crate) fn cannot_look(&mut self) {
+        if let Some(own) = &mut self.carried {
+            own.look = Look::Cannot;
+        }
+    }
+
     pub(crate) fn carrier(&self) -> Option<&C> {
         self.carried.as_ref().map(|own| &own.by)
     }
@@ -212,7 +243,7 @@ impl<C: Clone + PartialEq> Carriage<C> {
     /// Notes that somebody else wrote to the carrier's socket.
     pub(crate) fn written(&mut self, now: Instant) {
         if let Some(own) = &mut self.carried {
-            own.written = Some(now);
+            (own.written, own.look) = (Some(now), Look::Has);
         }
     }
 
@@ -220,7 +251,7 @@ impl<C: Clone + PartialEq> Carriage<C> {
     /// to go on.
     pub(crate) fn call_back(&mut self) -> Option<&C> {
         let own = self.carried.as_mut()?;
-        own.turn = Turn::Again;
+        (own.turn, own.look) = (Turn::Again, Look::Will);
         Some(&own.by)
     }
 

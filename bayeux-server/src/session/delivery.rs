@@ -17,23 +17,36 @@ use crate::{
 };
 
 impl Session {
-    /// Queues a message, and says who is to be told. What waits for a connection that lends its socket is
-    /// written before the queue is full, or long.
-    pub(crate) fn enqueue(
+    /// Queues a message if there is place for it, and says who is to be told. What waits for a connection
+    /// that lends its socket is written before the queue is full, or long.
+    pub(crate) fn offer(
         &self,
-        message: Arc<Frozen>,
+        message: &Arc<Frozen>,
         lazy_timeout: Option<Duration>,
-        overflow: Option<Overflow>,
         now: Instant,
-    ) -> (Delivered, Tell) {
+    ) -> Option<(Delivered, Tell)> {
         let mut core = lock(&self.core);
-        if core.machine.is_long_for(&message, now) && !self.has_listeners() {
+        if core.machine.is_long_for(message, now) && !self.is_shown() {
             let count = self.write_lent(&mut core, &mut Vec::new(), now);
             if let Some(server) = self.server.upgrade() {
                 server.counters.messages_sent.add(count);
             }
         }
-        core.machine.deliver(message, lazy_timeout, overflow, now)
+        if core.machine.is_full_for(message) {
+            return None;
+        }
+        Some(core.machine.deliver(message.clone(), lazy_timeout, None, now))
+    }
+
+    /// Queues a message whether there is place for it or not, and says who is to be told.
+    pub(crate) fn enqueue(
+        &self,
+        message: &Arc<Frozen>,
+        lazy_timeout: Option<Duration>,
+        overflow: Option<Overflow>,
+        now: Instant,
+    ) -> (Delivered, Tell) {
+        lock(&self.core).machine.deliver(message.clone(), lazy_timeout, overflow, now)
     }
 
     /// Writes what is queued to the session's connection if that waits, and wakes it if it cannot be
@@ -44,7 +57,7 @@ impl Session {
 
     fn write_lent(&self, core: &mut Core, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
         let machine = &mut core.machine;
-        let socket = match machine.lend(!self.has_listeners(), messages, now) {
+        let socket = match machine.lend(!self.is_shown(), messages, now) {
             Lent::No => return 0,
             Lent::Wake(carrier) => {
                 carrier.wake();
@@ -69,12 +82,9 @@ impl Session {
         whole
     }
 
-    fn has_listeners(&self) -> bool {
-        self.hooks().is_some_and(|hooks| !hooks.listeners.is_empty())
-    }
-
-    pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
-        lock(&self.core).machine.is_full_for(message)
+    /// Whether listeners see what is sent, so that only the connection itself may.
+    fn is_shown(&self) -> bool {
+        self.hooks().is_some_and(|hooks| !hooks.de_queue_listeners.is_empty())
     }
 
     /// Takes what `carrier` has to send now, and tells when it has to look again. Nothing when another
@@ -84,20 +94,20 @@ impl Session {
         carrier: &Arc<Carrier>,
         now: Instant,
     ) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
-        let mut core = lock(&self.core);
-        (core.machine.push(carrier, now), core.machine.push_deadline(carrier))
+        lock(&self.core)
+            .look(|core| (core.machine.push(carrier, now), core.machine.push_deadline(carrier)))
     }
 
     pub(crate) fn drain_with_response(&self) -> Vec<Arc<Frozen>> {
-        lock(&self.core).machine.drain_with_response()
+        lock(&self.core).look(|core| core.machine.drain_with_response())
     }
 
     pub(crate) fn drain_with_connect(&self, cycle: Cycle) -> (Option<u64>, Vec<Arc<Frozen>>) {
-        lock(&self.core).machine.drain_with_connect(cycle)
+        lock(&self.core).look(|core| core.machine.drain_with_connect(cycle))
     }
 
     pub(crate) fn drain_with_reply(&self) -> (Option<u64>, Vec<Arc<Frozen>>) {
-        lock(&self.core).machine.drain_with_reply()
+        lock(&self.core).look(|core| core.machine.drain_with_reply())
     }
 
     /// Puts back what could not be delivered.

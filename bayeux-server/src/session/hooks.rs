@@ -1,17 +1,14 @@
-//! What an application added to a session.
-
-use std::sync::Mutex;
+//! What an application added to a session that sees its messages.
 
 use bayeux_api::{
-    Attributes,
     implement::Listeners,
-    server::{ServerSessionListener, SessionExtension},
+    server::{DeQueueListener, ServerSessionListener, SessionExtension},
 };
 
-/// What an application added; most sessions have none.
+/// What an application added that sees the session's messages; most sessions have none.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
     pub(crate) extensions: Listeners<dyn SessionExtension>,
     pub(crate) listeners: Listeners<dyn ServerSessionListener>,
-    pub(super) attributes: Mutex<Attributes>,
+    pub(crate) de_queue_listeners: Listeners<dyn DeQueueListener>,
 }

@@ -61,6 +61,7 @@ impl Session {
             server.timers.disarm(timer);
         }
         let subscriptions = core.subscriptions.take().to_vec();
+        core.lookouts.tell();
         drop(core);
         self.wake();
         Ended { subscriptions, dropped }

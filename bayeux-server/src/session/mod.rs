@@ -9,6 +9,7 @@ mod delivery;
 mod hooks;
 mod life;
 mod register;
+mod room;
 mod server_session;
 mod tellings;
 
@@ -20,13 +21,13 @@ pub(crate) use tellings::{Event, Noted};
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
 };
 
 use bayeux_api::{
-    Advice, ConnectionType,
+    Advice, Attributes, ConnectionType,
     implement::{Members, lock},
-    server::{ServerSession, ServerSessionListener},
+    server::{DeQueueListener, ServerSession, ServerSessionListener},
 };
 
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
     local_session::Local,
     proto::{browsers::BrowserId, session as proto},
     server::{Inner, Server},
-    session::tellings::Tellings,
+    session::{room::Lookouts, tellings::Tellings},
 };
 
 /// A session of a [`Server`].
@@ -48,6 +49,8 @@ pub struct Session {
     pub(crate) origin: Origin,
     core: Mutex<Core>,
     hooks: OnceLock<Box<Hooks>>,
+    /// Apart from the hooks, since a delivery has nothing to do with them.
+    attributes: OnceLock<Box<Mutex<Attributes>>>,
 }
 
 /// Where a session comes from.
@@ -66,6 +69,7 @@ struct Core {
     /// When the driver next looks at this session.
     timer: Option<Timer>,
     tellings: Option<Box<Tellings>>,
+    lookouts: Lookouts,
 }
 
 impl Session {
@@ -75,7 +79,13 @@ impl Session {
         origin: Origin,
         machine: proto::Session<Arc<Carrier>>,
     ) -> Arc<Self> {
-        let core = Core { machine, subscriptions: Group::default(), timer: None, tellings: None };
+        let core = Core {
+            machine,
+            subscriptions: Group::default(),
+            timer: None,
+            tellings: None,
+            lookouts: Lookouts::default(),
+        };
         Arc::new_cyclic(|me| Self {
             id,
             server,
@@ -83,6 +93,7 @@ impl Session {
             origin,
             core: Mutex::new(core),
             hooks: OnceLock::new(),
+            attributes: OnceLock::new(),
         })
     }
 
@@ -104,6 +115,10 @@ impl Session {
         self.hooks.get().map(|hooks| &**hooks)
     }
 
+    fn attributes(&self) -> Option<MutexGuard<'_, Attributes>> {
+        self.attributes.get().map(|attributes| lock(attributes))
+    }
+
     fn hooks_mut(&self) -> &Hooks {
         self.hooks.get_or_init(Box::default)
     }
@@ -111,6 +126,11 @@ impl Session {
     /// Returns the listeners of now.
     pub(crate) fn listeners(&self) -> Members<dyn ServerSessionListener> {
         self.hooks().map(|hooks| hooks.listeners.members()).unwrap_or_default()
+    }
+
+    /// Returns who sees what is about to be sent.
+    pub(crate) fn de_queue_listeners(&self) -> Members<dyn DeQueueListener> {
+        self.hooks().map(|hooks| hooks.de_queue_listeners.members()).unwrap_or_default()
     }
 
     // --- advice ---

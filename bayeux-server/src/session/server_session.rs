@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bayeux_api::{
-    Attribute, Batch, ConnectionType, Message, Registration,
+    Attribute, Batch, ConnectionType, Frozen, Message, Registration,
     implement::lock,
     server::{
-        Depth, LocalSession, QueueBounds, ServerChannel, ServerSession, ServerSessionListener,
-        SessionExtension,
+        DeQueueListener, Depth, LocalSession, QueueBounds, ServerChannel, ServerSession,
+        ServerSessionListener, SessionExtension,
     },
 };
 
@@ -121,34 +121,51 @@ impl ServerSession for Session {
         self.hooks_mut().listeners.add(listener)
     }
 
+    fn add_de_queue_listener(&self, listener: Arc<dyn DeQueueListener>) -> Registration {
+        self.hooks_mut().de_queue_listeners.add(listener)
+    }
+
     async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool {
-        let (Some(server), Some(me)) = (self.server.upgrade().map(Server), self.me.upgrade())
-        else {
-            return false;
-        };
+        let Some((server, me)) = self.handles() else { return false };
         let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
         server.deliver_from_server(sender.as_ref(), &me, message).await
     }
 
+    async fn deliver_frozen(
+        &self,
+        sender: Option<&Arc<dyn ServerSession>>,
+        message: &Arc<Frozen>,
+    ) -> bool {
+        let Some((server, me)) = self.handles() else { return false };
+        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
+        server.deliver_frozen_from_server(sender.as_ref(), &me, message).await
+    }
+
     async fn disconnect(&self) {
-        if let (Some(server), Some(me)) = (self.server.upgrade().map(Server), self.me.upgrade()) {
+        if let Some((server, me)) = self.handles() {
             server.disconnect_session(&me).await;
         }
     }
 
     fn attribute(&self, name: &str) -> Option<Attribute> {
-        lock(&self.hooks()?.attributes).get(name)
+        self.attributes()?.get(name)
     }
 
     fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute> {
-        lock(&self.hooks_mut().attributes).set(name, value)
+        lock(self.attributes.get_or_init(Box::default)).set(name, value)
     }
 
     fn remove_attribute(&self, name: &str) -> Option<Attribute> {
-        lock(&self.hooks()?.attributes).remove(name)
+        self.attributes()?.remove(name)
     }
 
     fn attribute_names(&self) -> Vec<String> {
-        self.hooks().map(|hooks| lock(&hooks.attributes).names()).unwrap_or_default()
+        self.attributes().map(|attributes| attributes.names()).unwrap_or_default()
+    }
+}
+
+impl Session {
+    fn handles(&self) -> Option<(Server, Arc<Self>)> {
+        Some((self.server()?, self.me.upgrade()?))
     }
 }

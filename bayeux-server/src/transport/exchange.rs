@@ -222,7 +222,7 @@ fn pack(server: &Server, mut processed: Processed) -> Parcel {
         } else {
             queue = session.drain_with_response();
         }
-        if !session.listeners().is_empty() {
+        if !session.de_queue_listeners().is_empty() {
             let mut replies: Vec<_> = processed.replies.drain(..).flatten().collect();
             show_queue(session, &mut queue, &mut replies);
             processed.replies = replies.into_iter().map(Some).collect();

@@ -13,11 +13,11 @@ pub(crate) fn show_queue(
     queue: &mut Vec<Arc<Frozen>>,
     replies: &mut Vec<Message>,
 ) {
-    let listeners = session.listeners();
+    let listeners = session.de_queue_listeners();
     if listeners.is_empty() {
         return;
     }
-    let (hook, seen) = (Hook("ServerSessionListener::de_queue", session.id()), session.as_dyn());
+    let (hook, seen) = (Hook("DeQueueListener::de_queue", session.id()), session.as_dyn());
     for listener in listeners.iter() {
         let before = (queue.clone(), replies.clone());
         if listener.ask(hook, |it| it.de_queue(&seen, queue, replies)).is_none() {

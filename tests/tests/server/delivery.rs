@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bayeux_server::api::{
-    Frozen, Message,
-    server::{
-        BayeuxServer as _, ServerMessage, ServerSession, ServerSessionListener, SessionListener,
-    },
+    Flow, Frozen, Message,
+    server::{BayeuxServer as _, DeQueueListener, ServerMessage, ServerSession, SessionListener},
 };
 use serde_json::{Value, json};
-use tests::{TestServer, Transport, every_transport, over_every_transport, over_transports};
+use tests::{
+    TestServer, Transport, every_transport, hooks::outgoing, over_every_transport, over_transports,
+};
 
 over_every_transport!(
     a_session_gets_what_is_delivered_without_a_subscription,
+    one_frozen_message_is_delivered_to_many,
+    an_extension_sees_a_frozen_message_for_each_session,
     messages_of_the_handshake_come_with_the_first_connect,
     messages_of_the_handshake_may_come_with_its_reply,
     without_messages_the_reply_to_the_handshake_says_so,
@@ -34,6 +36,39 @@ async fn a_session_gets_what_is_delivered_without_a_subscription(transport: Tran
     assert!(session.deliver(None, message).await);
     let message = client.message_on("/service/a").await;
     assert_eq!(message, json!({ "channel": "/service/a", "id": "7", "data": { "n": 1 } }));
+}
+
+async fn one_frozen_message_is_delivered_to_many(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let message = Message::with_data("/a", json!("one")).freeze();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.connected(transport).await;
+        client.hold().await;
+        assert!(server.session(&client).deliver_frozen(None, &message).await);
+        clients.push(client);
+    }
+    for client in &mut clients {
+        assert_eq!(client.message_on("/a").await, json!({ "channel": "/a", "data": "one" }));
+    }
+}
+
+async fn an_extension_sees_a_frozen_message_for_each_session(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let names = outgoing(|to, message| {
+        if let Some(to) = to.filter(|_| message.data.is_some()) {
+            message.data = Some(json!(to.id()).into());
+        }
+        Flow::Continue
+    });
+    server.server.add_extension(names).keep();
+    let message = Message::with_data("/a", json!("one")).freeze();
+    for _ in 0..2 {
+        let mut client = server.connected(transport).await;
+        client.hold().await;
+        assert!(server.session(&client).deliver_frozen(None, &message).await);
+        assert_eq!(client.message_on("/a").await["data"], client.id());
+    }
 }
 
 /// Delivers two messages to each session that is added.
@@ -98,13 +133,12 @@ struct TakesAway;
 #[async_trait]
 impl SessionListener for TakesAway {
     async fn session_added(&self, session: &Arc<dyn ServerSession>, message: &ServerMessage) {
-        session.add_listener(Arc::new(Self)).keep();
+        session.add_de_queue_listener(Arc::new(Self)).keep();
         Greets.session_added(session, message).await;
     }
 }
 
-#[async_trait]
-impl ServerSessionListener for TakesAway {
+impl DeQueueListener for TakesAway {
     fn de_queue(
         &self,
         _session: &Arc<dyn ServerSession>,

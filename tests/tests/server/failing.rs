@@ -94,7 +94,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("ServerSessionListener::on_message", &["subscriber=0", "delivered=false"]),
     ("ServerSessionListener::queued", &[]),
     ("ServerSessionListener::queue_maxed", &[]),
-    ("ServerSessionListener::de_queue", &[]),
+    ("DeQueueListener::de_queue", &[]),
     ("ServerSessionListener::suspended", &[]),
     ("ServerSessionListener::resumed", &[]),
     ("ClientExtension::incoming", &["local=0"]),
@@ -197,6 +197,7 @@ impl Scene {
             let session = server.session(client);
             session.add_extension(panics.clone()).keep();
             session.add_listener(panics.clone()).keep();
+            session.add_de_queue_listener(panics.clone()).keep();
         }
         let (seen, _service) = (BTreeMap::new(), service);
         Self { server, panics, publisher, subscriber, bystander, local, log, _service, seen }

@@ -19,9 +19,12 @@ use tests::{
 };
 use tokio::runtime::Handle;
 
-over_every_transport!(a_batch_larger_than_a_queue_reaches_a_websocket);
+over_every_transport!(
+    a_batch_larger_than_a_queue_reaches_a_websocket,
+    a_batch_larger_than_a_queue_reaches_whoever_is_told_in_time,
+);
 
-over_transports!([websocket: WebSocket]
+over_transports!([websocket: WebSocket, websocket_over_http2: WebSocketOverHttp2]
     nothing_is_dropped_for_a_reader,
     small_publications_of_many_clients_reach_a_reader
 );
@@ -66,6 +69,17 @@ async fn a_batch_larger_than_a_queue_reaches_a_websocket(transport: Transport) {
         receives(subscriber, 25).await;
     }
     assert_eq!(server.server.statistics().messages_dropped, 0);
+}
+
+/// Those who are woken, and come for it: a second connect needs the client, so that a poll gets no more
+/// than what its queue holds and one message.
+async fn a_batch_larger_than_a_queue_reaches_whoever_is_told_in_time(transport: Transport) {
+    let server = TestServer::start(bounded).await;
+    let mut subscriber = subscriber(&server, transport).await;
+    let mut publisher = server.connected(Transport::WebSocket).await;
+    publish_together(&mut publisher, 11).await;
+    receives(&mut subscriber, 11).await;
+    assert_eq!(server.server.statistics().sessions_overflowed, 0);
 }
 
 async fn nothing_is_dropped_for_a_reader(transport: Transport) {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bayeux_server::{
     Config, Request, Server,
     api::{
         Message,
-        client::RequestError,
+        client::{ClientSessionChannel, MessageListener, RequestError},
         server::{BayeuxServer as _, LocalSession, Overflow, QueueBounds, ServerChannel},
     },
 };
 use serde_json::json;
 use tests::{eventually, hooks::Log};
+use tokio::sync::Semaphore;
 
 async fn handshaken(server: &Server) -> Arc<dyn LocalSession> {
     let local = server.new_local_session("local");
@@ -46,14 +48,38 @@ fn bounded(bounds: QueueBounds) -> Server {
     Server::builder().config(config).build()
 }
 
+/// Waits at its first message until it may go on.
+#[derive(Debug)]
+struct Waits(Semaphore);
+
+#[async_trait]
+impl MessageListener for Waits {
+    async fn on_message(&self, _channel: &dyn ClientSessionChannel, _message: &Message) {
+        drop(self.0.acquire().await.unwrap());
+    }
+}
+
+/// A subscriber that is behind with what it hears.
+async fn behind(
+    server: &Server,
+) -> (Arc<dyn LocalSession>, Arc<dyn ServerChannel>, Log, Arc<Waits>) {
+    let (local, channel, log) = subscribed(server).await;
+    let waits = Arc::new(Waits(Semaphore::new(0)));
+    local.channel("/a").unwrap().add_listener(waits.clone()).keep();
+    (local, channel, log, waits)
+}
+
 #[tokio::test]
 async fn one_that_is_behind_loses_the_oldest_which_are_counted_and_hears_what_comes_later() {
     let server = bounded(QueueBounds::new(10, 1 << 20, Overflow::DropOldest));
-    let (local, channel, log) = subscribed(&server).await;
+    let (local, channel, log, waits) = behind(&server).await;
     publish(&channel, 0..25).await;
+    // As many as it had room for were taken out of the queue, and wait for the listener.
+    assert_eq!(server.statistics().messages_dropped, 5);
+    waits.0.add_permits(1);
     log.until("/a 24").await;
-    assert_eq!(log.entries().len(), 10);
-    assert_eq!(server.statistics().messages_dropped, 15);
+    let heard: Vec<_> = (0..10).chain(15..25).map(|number| format!("/a {number}")).collect();
+    assert_eq!(log.entries(), heard);
     assert!(local.is_handshook());
     publish(&channel, 25..26).await;
     log.until("/a 25").await;
@@ -62,13 +88,14 @@ async fn one_that_is_behind_loses_the_oldest_which_are_counted_and_hears_what_co
 #[tokio::test]
 async fn one_that_is_ended_when_it_is_behind_may_handshake_again() {
     let server = bounded(QueueBounds::new(10, 1 << 20, Overflow::Disconnect));
-    let (local, channel, log) = subscribed(&server).await;
-    publish(&channel, 0..11).await;
+    let (local, channel, log, waits) = behind(&server).await;
+    publish(&channel, 0..21).await;
     eventually("the session to end", || server.sessions().is_empty()).await;
     assert!(!local.is_handshook());
+    waits.0.add_permits(1);
     local.handshake(Message::default()).await.unwrap();
-    publish(&channel, 11..12).await;
-    log.until("/a 11").await;
+    publish(&channel, 21..22).await;
+    log.until("/a 21").await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message,
     server::{
-        BayeuxServer as _, Depth, Overflow, Removal, ServerChannel, ServerSession,
+        BayeuxServer as _, DeQueueListener, Depth, Overflow, Removal, ServerChannel, ServerSession,
         ServerSessionListener,
     },
 };
@@ -34,6 +34,7 @@ async fn queueing_and_sending_are_told(transport: Transport) {
     client.subscribe("/a").await;
     let log = Log::default();
     server.session(&client).add_listener(Arc::new(log.clone())).keep();
+    server.session(&client).add_de_queue_listener(Arc::new(log.clone())).keep();
     server.handshaken(transport).await.publish("/a", json!(1)).await;
     client.connect().await;
     assert_eq!(log.entries(), ["gets /a", "queued /a", "sends 1 messages, 1 replies"]);
@@ -43,7 +44,7 @@ async fn sending_is_told_also_when_there_is_nothing(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut client = server.handshaken(transport).await;
     let log = Log::default();
-    server.session(&client).add_listener(Arc::new(log.clone())).keep();
+    server.session(&client).add_de_queue_listener(Arc::new(log.clone())).keep();
     client.connect().await;
     assert_eq!(log.entries(), ["sends 0 messages, 1 replies"]);
 }
@@ -52,8 +53,7 @@ async fn sending_is_told_also_when_there_is_nothing(transport: Transport) {
 #[derive(Debug)]
 struct Thins;
 
-#[async_trait]
-impl ServerSessionListener for Thins {
+impl DeQueueListener for Thins {
     fn de_queue(
         &self,
         _session: &Arc<dyn ServerSession>,
@@ -78,7 +78,7 @@ async fn a_listener_may_thin_out_what_is_sent(transport: Transport) {
     .await;
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
-    session.add_listener(Arc::new(Thins)).keep();
+    session.add_de_queue_listener(Arc::new(Thins)).keep();
     for data in 0..5 {
         session.deliver(None, Message::with_data("/a", json!(data))).await;
     }
@@ -96,7 +96,7 @@ async fn a_listener_may_change_the_replies(transport: Transport) {
     .await;
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
-    session.add_listener(Arc::new(Thins)).keep();
+    session.add_de_queue_listener(Arc::new(Thins)).keep();
     for data in 0..2 {
         session.deliver(None, Message::with_data("/a", json!(data))).await;
     }
@@ -235,7 +235,7 @@ async fn a_listener_may_thin_out_lazy_messages_too(transport: Transport) {
     let mut client = server.connected(transport).await;
     client.subscribe("/a").await;
     let session = server.session(&client);
-    session.add_listener(Arc::new(Thins)).keep();
+    session.add_de_queue_listener(Arc::new(Thins)).keep();
     client.hold().await;
     let batch = session.start_batch();
     for data in 0..5 {

@@ -66,6 +66,16 @@ impl<C: Clone + PartialEq> Session<C> {
             && self.is_due(now)
     }
 
+    /// Whether place in the queue is to be expected from a carrier that was told of what is in it.
+    pub(crate) fn will_be_looked_at(&self) -> bool {
+        self.carriage.will_look()
+    }
+
+    /// Notes that nobody looks at the queue for now.
+    pub(crate) fn cannot_be_looked_at(&mut self) {
+        self.carriage.cannot_look();
+    }
+
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
         self.queue.is_full_for(message, self.rules.bounds)
     }

@@ -557,6 +557,9 @@ impl Connection {
     /// Waits for the peer to take all, but not for one that takes nothing, nor when the session has
     /// ended meanwhile.
     async fn write_patiently(&mut self) -> Result<(), SocketError> {
+        if let Some(session) = &self.session {
+            session.cannot_be_looked_at();
+        }
         let (carrier, time) = (self.carrier.clone(), self.server.0.config.ws.write_timeout);
         let (mut is_woken, mut stuck) = (false, after(clock::now(), time));
         loop {

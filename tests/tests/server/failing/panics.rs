@@ -14,10 +14,10 @@ use bayeux_server::{
         ChannelId, Flow, Frozen, Message,
         client::{ClientExtension, ClientSessionChannel, MessageListener},
         server::{
-            Authorization, Authorizer, BayeuxServer, ChannelListener, Depth, Operation, Overflow,
-            Removal, SecurityPolicy, ServerChannel, ServerChannelListener, ServerExtension,
-            ServerMessage, ServerSession, ServerSessionListener, SessionExtension, SessionListener,
-            SubscriptionListener,
+            Authorization, Authorizer, BayeuxServer, ChannelListener, DeQueueListener, Depth,
+            Operation, Overflow, Removal, SecurityPolicy, ServerChannel, ServerChannelListener,
+            ServerExtension, ServerMessage, ServerSession, ServerSessionListener, SessionExtension,
+            SessionListener, SubscriptionListener,
         },
     },
     filter::DataFilter,
@@ -278,25 +278,27 @@ impl ServerSessionListener for Panics {
         None
     }
 
-    fn de_queue(
-        &self,
-        _session: &Arc<dyn ServerSession>,
-        queue: &mut Vec<Arc<Frozen>>,
-        replies: &mut Vec<Message>,
-    ) {
-        if self.hook == "ServerSessionListener::de_queue" && self.armed.load(Relaxed) {
-            queue.clear();
-            replies.clear();
-        }
-        self.at("ServerSessionListener::de_queue", "");
-    }
-
     fn suspended(&self, _session: &Arc<dyn ServerSession>, _timeout: Duration) {
         self.at("ServerSessionListener::suspended", "");
     }
 
     fn resumed(&self, _session: &Arc<dyn ServerSession>, _timed_out: bool) {
         self.at("ServerSessionListener::resumed", "");
+    }
+}
+
+impl DeQueueListener for Panics {
+    fn de_queue(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        queue: &mut Vec<Arc<Frozen>>,
+        replies: &mut Vec<Message>,
+    ) {
+        if self.hook == "DeQueueListener::de_queue" && self.armed.load(Relaxed) {
+            queue.clear();
+            replies.clear();
+        }
+        self.at("DeQueueListener::de_queue", "");
     }
 }
 
