@@ -51,9 +51,14 @@ impl Session {
         lock(&self.core).machine.let_go(cycle, carrier, clock::now());
     }
 
-    /// Has a connection carry this session if nothing does; true when it carries.
+    /// Has a connection carry this session if nothing does; false when the session does not live.
     pub(crate) fn bind(&self, carrier: &Arc<Carrier>) -> bool {
-        lock(&self.core).machine.bind(carrier, carrier.means(), Turn::Again)
+        let machine = &mut lock(&self.core).machine;
+        let lives = machine.is_handshook();
+        if lives {
+            machine.bind(carrier, carrier.means(), Turn::Again);
+        }
+        lives
     }
 
     /// Has `carrier`, which always waits, carry this session if nothing does.

@@ -19,6 +19,24 @@ pub(crate) struct Ended {
     pub(crate) dropped: usize,
 }
 
+/// Stands for a request that is worked on, for longer than a moment: its session lives meanwhile.
+#[derive(Debug)]
+pub(crate) struct AtWork(Arc<Session>);
+
+impl AtWork {
+    pub(crate) fn begin(session: &Arc<Session>) -> Self {
+        lock(&session.core).machine.begin_work(clock::now());
+        Self(session.clone())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let now = clock::now();
+        self.0.with_timer(|core| core.machine.end_work(now));
+    }
+}
+
 impl Session {
     /// Notes that the handshake succeeded; false when this session is not a new one.
     pub(crate) fn handshaken(&self) -> bool {

@@ -158,7 +158,7 @@ async fn a_large_batch_fills_no_queue_and_holds_nobody_up() {
         bystander.publish("/b", json!(1)).await;
         served += 1;
     }
-    assert!(served >= 10, "the bystander was served {served} times");
+    assert!(served >= 3, "the bystander was served {served} times");
     for subscriber in &mut subscribers {
         let mut received = 0;
         while received < MESSAGES {

@@ -45,6 +45,7 @@ mod queue;
 mod regression;
 mod service;
 mod shutdown;
+mod side_by_side;
 mod slow;
 mod statistics;
 mod subscribe;

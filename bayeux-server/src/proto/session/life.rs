@@ -30,6 +30,21 @@ impl<C: Clone + PartialEq> Session<C> {
         }
     }
 
+    /// A request is worked on, and the next connect may be behind it: the session lives meanwhile.
+    pub(crate) fn begin_work(&mut self, now: Instant) {
+        self.works += 1;
+        self.works_until = Some(after(now, self.rules.max_processing));
+    }
+
+    /// That is done, and the client has time for its connect.
+    pub(crate) fn end_work(&mut self, now: Instant) {
+        self.works = self.works.saturating_sub(1);
+        if self.works == 0 {
+            self.works_until = None;
+        }
+        self.touch(now);
+    }
+
     /// A connect arrived, with its advice; one that is held is overtaken, and its carrier is to be told.
     /// None when the session does not live.
     pub(crate) fn connect(
@@ -168,7 +183,9 @@ impl<C: Clone + PartialEq> Session<C> {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::New | Phase::Gone(_) => None,
-            Phase::Live(_, Presence::Away(since)) => Some(after(since, self.max_interval())),
+            Phase::Live(_, Presence::Away(since)) => {
+                self.works_until.max(Some(after(since, self.max_interval())))
+            }
             Phase::Live(_, Presence::Busy(until)) => Some(until),
             // Whoever holds the connect answers it in time; this is for when nobody does.
             Phase::Live(_, Presence::Parked(until)) => {

@@ -49,7 +49,8 @@ pub(crate) struct Rules {
     pub(crate) timeout: Duration,
     pub(crate) interval: Duration,
     pub(crate) max_interval: Duration,
-    /// How long processing a connect and writing its reply may take.
+    /// How long processing a connect and writing its reply may take, and for how long any other request
+    /// that is worked on keeps the session alive.
     pub(crate) max_processing: Duration,
     /// How long a lazy message waits; zero is not at all.
     pub(crate) max_lazy_timeout: Duration,
@@ -66,6 +67,9 @@ pub(crate) struct Session<C> {
     rules: Arc<Rules>,
     phase: Phase,
     cycle: Cycle,
+    /// How many requests are worked on, for longer than a moment, and until when that may take.
+    works: u32,
+    works_until: Option<Instant>,
     queue: Queue,
     /// When waiting lazy messages have to go out; none when nothing waits.
     lazy_until: Option<Instant>,
@@ -176,6 +180,8 @@ impl<C: Clone + PartialEq> Session<C> {
             rules,
             phase: Phase::New,
             cycle: Cycle::default(),
+            works: 0,
+            works_until: None,
             queue: Queue::default(),
             lazy_until: None,
             batch: 0,

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use bayeux_api::DecodeError;
+
 /// Why nothing more arrives or leaves.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SocketError {
@@ -15,8 +17,6 @@ pub(crate) enum SocketError {
     Protocol(&'static str),
     #[error("the connection failed: {0}")]
     Broken(#[from] io::Error),
-    #[error("the peer does not read")]
-    Stuck,
 }
 
 impl SocketError {
@@ -26,8 +26,39 @@ impl SocketError {
             Self::TooLarge => Some(Code::TooLarge),
             Self::Utf8 => Some(Code::NotUtf8),
             Self::Protocol(_) => Some(Code::Protocol),
-            Self::Closed | Self::Broken(_) | Self::Stuck => None,
+            Self::Closed | Self::Broken(_) => None,
         }
+    }
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The peer is gone.
+    Gone,
+    /// The peer has closed it, with this code.
+    Closed(Option<u16>),
+    /// It is closed by this end.
+    Close(Code, String),
+}
+
+impl From<&SocketError> for End {
+    fn from(error: &SocketError) -> Self {
+        match error.code() {
+            Some(code) => Self::Close(code, error.to_string()),
+            None => {
+                tracing::debug!(%error, "websocket lost");
+                Self::Gone
+            }
+        }
+    }
+}
+
+impl From<DecodeError> for End {
+    fn from(error: DecodeError) -> Self {
+        let is_large = matches!(error, DecodeError::TooLarge(_) | DecodeError::TooMany(_));
+        let code = if is_large { Code::TooLarge } else { Code::Error };
+        Self::Close(code, error.to_string())
     }
 }
 

@@ -1,23 +1,23 @@
-//! One WebSocket connection: its session, its held connect, and what it writes.
+//! One WebSocket connection: its session and its held connect.
 //!
-//! The loop is: put out what is due, write it, lend the socket, then wait for messages of the peer, for
-//! something to do, or for the next instant at which something is due. While it waits, whoever has a
-//! message for its session writes it directly (`Session::write`), without waking it.
+//! Reading, working and writing go on side by side, and none waits for another. The loop is: look at
+//! what the session has to deliver, write it, lend the socket, then wait for whatever happens first. While
+//! it waits, be it for the application, whoever has a message for its session writes it directly
+//! (`Session::write`), without waking it.
 
 use std::{
+    future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bayeux_api::{
-    BayeuxError, ConnectionType, DecodeError, Flow, Frozen, Limits, Message, decode,
+    ConnectionType, Limits,
     implement::Hook,
-    server::{BayeuxContext, Removal, ServerMessage, ServerSession},
+    server::{BayeuxContext, Removal},
 };
-use futures_util::{FutureExt as _, poll};
-use serde_json::json;
 
 use crate::{
     carrier::Carrier,
@@ -25,92 +25,94 @@ use crate::{
     fan_out::Together,
     proto::{
         after,
-        session::{Cycle, Held, Parked},
+        session::{Cycle, Held},
     },
     server::Server,
-    session::{Origin, Session},
+    session::Session,
     transport::{
-        exchange::drain_with_handshake,
         parcel::Receipt,
-        shown::show_queue,
         suspension::Suspension,
         waiting::Waiting,
         websocket::{
-            close::{Code, SocketError},
-            frame,
+            close::{Code, End},
             outbox::Outbox,
-            socket::{Received, Socket},
+            reading::Inbox,
+            socket::Socket,
+            working::{Answer, Work, Worked},
         },
     },
 };
 
 pub(crate) struct Connection {
-    server: Server,
-    socket: Socket,
-    context: Arc<BayeuxContext>,
-    carrier: Arc<Carrier>,
-    session: Option<Arc<Session>>,
-    held: Option<Box<(HeldConnect, Suspension)>>,
-    outbox: Outbox,
-    /// Of the connects whose replies are in the outbox.
-    receipts: Vec<Receipt>,
+    pub(super) server: Server,
+    pub(super) socket: Socket,
+    pub(super) context: Arc<BayeuxContext>,
+    pub(super) limits: Limits,
+    pub(super) carrier: Arc<Carrier>,
+    pub(super) session: Option<Arc<Session>>,
+    pub(super) held: Option<Box<(HeldConnect, Suspension)>>,
+    /// What was read and waits to be worked on.
+    pub(super) inbox: Inbox,
+    /// On the messages of a frame.
+    pub(super) working: Work<Worked>,
+    /// On the reply to a connect.
+    pub(super) answering: Work<Answer>,
+    pub(super) outbox: Outbox,
+    /// Whether all that was written has left.
+    pub(super) is_flushed: bool,
+    /// The answer to a ping, which waits until less is to be written.
+    pub(super) pong: Option<Vec<u8>>,
+    /// Of the handshakes and connects whose replies are in the outbox.
+    pub(super) receipts: Vec<Receipt>,
     /// Nothing is pushed between the reply to a handshake and the client's next message.
-    is_quiet: bool,
+    pub(super) is_quiet: bool,
+    /// Whether nothing more can be read or written.
+    pub(super) is_gone: bool,
     /// When the peer was last heard of, or took something.
-    alive: Instant,
+    pub(super) alive: Instant,
+    /// When the peer last took something, or was first to take something.
+    pub(super) taken: Instant,
 }
 
 /// A connect that has no reply yet.
-struct HeldConnect {
-    cycle: Cycle,
-    reply: Waiting,
-    receipt: Receipt,
+#[derive(Debug)]
+pub(super) struct HeldConnect {
+    pub(super) cycle: Cycle,
+    pub(super) reply: Waiting,
+    pub(super) receipt: Receipt,
 }
 
 /// What a held connect does.
-enum Asked {
+pub(super) enum Asked {
     /// There is none.
     None,
     Waits(Instant),
     Answers(Box<HeldConnect>),
 }
 
-/// What has arrived.
-enum Arrived {
-    Messages(Result<Vec<Message>, DecodeError>),
-    Ping(Vec<u8>),
-    Pong,
-    Binary,
-    Close(Option<u16>),
-}
-
-/// How a connection ends.
-enum End {
-    /// The peer is gone.
-    Gone,
-    /// The peer has closed it, with this code.
-    Closed(Option<u16>),
-    /// It is closed by this end.
-    Close(Code, String),
-}
-
-/// How much is gathered before it is written.
-const GATHERED: usize = 64 * 1024;
-
 impl Connection {
     pub(crate) fn new(server: Server, socket: Socket, context: Arc<BayeuxContext>) -> Self {
         server.0.counters.websockets.increment();
+        let now = clock::now();
         Self {
+            limits: server.limits(ConnectionType::WebSocket),
             server,
             carrier: socket.carrier(),
             socket,
             context,
             session: None,
             held: None,
+            inbox: Inbox::default(),
+            working: Work::None,
+            answering: Work::None,
             outbox: Outbox::default(),
+            is_flushed: true,
+            pong: None,
             receipts: Vec::new(),
             is_quiet: false,
-            alive: clock::now(),
+            is_gone: false,
+            alive: now,
+            taken: now,
         }
     }
 
@@ -122,7 +124,7 @@ impl Connection {
 
     async fn finish(&mut self, end: End) {
         self.take_turn();
-        let is_writable = !matches!(end, End::Gone) && self.flush(clock::now()).await.is_ok();
+        let is_writable = !matches!(end, End::Gone) && self.write_rest().await;
         self.unbind();
         match end {
             End::Close(code, reason) if is_writable => {
@@ -136,46 +138,66 @@ impl Connection {
 
     async fn serve(&mut self) -> End {
         let server = self.server.clone();
+        let carrier = self.carrier.clone();
         let mut stopping = pin!(server.stopped());
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
-        let limits = server.limits(ConnectionType::WebSocket);
         loop {
             let until = match self.step().await {
                 Ok(until) => until,
                 Err(end) => return end,
             };
-            if server.0.is_stopped() {
+            let is_stopped = server.0.is_stopped();
+            if is_stopped && !self.is_at_work() {
                 return End::Close(Code::Away, "the server is stopping".to_owned());
             }
             if !self.give_turn() {
                 continue;
             }
             set(&mut sleep, until);
-            let received = tokio::select! {
+            let outcome = tokio::select! {
                 biased;
-                received = self.socket.receive(|received| Arrived::new(&received, &limits)) => {
-                    Some(received)
-                }
-                () = self.carrier.woken() => None,
-                () = &mut sleep => None,
-                () = &mut stopping => None,
+                outcome = poll_fn(|context| self.poll_happening(context)) => outcome,
+                () = carrier.woken() => Ok(()),
+                () = &mut sleep => Ok(()),
+                () = &mut stopping, if !is_stopped => Ok(()),
             };
             self.take_turn();
-            let outcome = match received {
-                None => Ok(()),
-                Some(Ok(arrived)) => {
-                    Together::new(&server, Box::pin(self.handle_all(arrived))).await
-                }
-                Some(Err(error)) => Err(end_of(&error)),
-            };
             if let Err(end) = outcome {
                 return end;
+            }
+            if self.is_at_work() {
+                let work = poll_fn(|context| Poll::Ready(self.work(context)));
+                if let Err(end) = Together::new(&server, work).await {
+                    return end;
+                }
             }
         }
     }
 
+    /// Reads, writes and waits for the application, all at the same time; ready when any of it went on.
+    fn poll_happening(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let has_read = self.poll_reading(context).is_ready();
+        let has_written = self.poll_slow_writing(context).is_ready();
+        let worked = self.working.poll_done(context);
+        let answered = self.answering.poll_done(context);
+        let mut has_worked = false;
+        for done in [worked, answered] {
+            if let Poll::Ready(done) = done {
+                has_worked = true;
+                done?;
+            }
+        }
+        if has_read || has_worked {
+            self.alive = clock::now();
+        }
+        if has_read || has_written || has_worked { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
     /// Lends the socket to whoever has messages for the session; false when there are some already.
     fn give_turn(&mut self) -> bool {
+        if self.is_writing() {
+            return true;
+        }
         self.outbox.shrink();
         match &self.session {
             Some(session) if !self.is_quiet => session.wait(&self.carrier),
@@ -190,52 +212,90 @@ impl Connection {
             self.alive = self.alive.max(written);
         }
         if let Some(rest) = self.socket.take_rest() {
+            self.begin_taking();
             self.outbox = *rest;
         }
     }
 
-    /// Writes what is due, and tells when to look again.
+    /// Looks at what is due, writes it, and tells when to look again.
     async fn step(&mut self) -> Result<Instant, End> {
         let now = clock::now();
-        let mut until = after(self.alive, self.server.0.config.ws.idle_timeout);
-        let session = self.session.clone();
-        if let Some(session) = &session {
-            if self.outbox.has_messages() && !session.is_carried_by(&self.carrier) {
-                // Another has taken the session over, and waits for what this one holds.
+        if self.has_much_to_write() {
+            self.write_now(now).await;
+        }
+        let until = poll_fn(|context| Poll::Ready(self.look(context, now))).await?;
+        self.write_now(now).await;
+        if self.is_gone {
+            return Err(End::Gone);
+        }
+        match self.session.as_ref().and_then(|session| session.removal()) {
+            // Its reply is still awaited.
+            Some(_) if self.is_at_work() => {}
+            Some(Removal::Expired | Removal::Overflowed) if self.is_writing() => {
                 return Err(End::Gone);
             }
-            let (due, again) =
-                if self.is_quiet { (None, None) } else { session.push(&self.carrier, now) };
-            if let Some(messages) = due {
-                self.send(session, messages, Vec::new());
-            }
-            until = again.map_or(until, |again| again.min(until));
-            match self.ask_held(session, now) {
-                Asked::None => {}
-                Asked::Waits(held) => until = held.min(until),
-                Asked::Answers(connect) => {
-                    // Boxed, as all that is much larger than what a connection that waits has.
-                    Box::pin(self.reply_to_connect(session, *connect, Vec::new(), 0)).await?;
-                }
-            }
-        }
-        self.flush(now).await?;
-        match session.and_then(|session| session.removal()) {
             Some(Removal::Expired | Removal::Overflowed) => {
                 return Err(End::Close(Code::Normal, "Destroy".to_owned()));
             }
-            Some(Removal::Disconnected | Removal::Removed) => self.unbind(),
-            None => {}
+            Some(Removal::Disconnected | Removal::Removed) if !self.is_writing() => self.unbind(),
+            Some(Removal::Disconnected | Removal::Removed) | None => {}
         }
-        if after(self.alive, self.server.0.config.ws.idle_timeout) <= now {
+        let stuck = self.stuck_at();
+        if stuck.is_some_and(|stuck| stuck <= now) {
+            return Err(End::Gone);
+        }
+        let idle = self.idle_at();
+        if idle <= now {
             return Err(End::Close(Code::Normal, "idle for too long".to_owned()));
         }
+        let until = [until, stuck].into_iter().flatten().fold(idle, Instant::min);
         Ok(self.server.0.timers.round(until, now))
     }
 
-    /// Asks what the held connect does now.
-    fn ask_held(&mut self, session: &Arc<Session>, now: Instant) -> Asked {
-        let Some(cycle) = self.held.as_ref().map(|held| held.0.cycle) else { return Asked::None };
+    /// When the peer was silent for too long. One that waits for the application has a reason; but an
+    /// application that never comes back keeps no connection that is to end.
+    fn idle_at(&self) -> Instant {
+        let config = &self.server.0.config;
+        let mut time = config.ws.idle_timeout;
+        if self.is_at_work() {
+            let most = config.websocket.max_processing.saturating_add(config.ws.write_timeout);
+            time = if self.is_ending() { most } else { time.max(most) };
+        }
+        after(self.alive, time)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.inbox.has_end() || self.session.as_ref().is_some_and(|own| own.removal().is_some())
+    }
+
+    /// Puts out what is due, and tells when to look again.
+    fn look(&mut self, context: &mut Context<'_>, now: Instant) -> Result<Option<Instant>, End> {
+        let Some(session) = self.session.clone() else { return Ok(None) };
+        if self.is_waited_for() {
+            return Err(End::Gone);
+        }
+        let mut until = None;
+        if !self.is_quiet && !self.has_much_to_write() {
+            let (due, again) = session.push(&self.carrier, now);
+            if let Some(messages) = due {
+                self.send(&session, messages, Vec::new());
+            }
+            until = again;
+        }
+        match self.ask_held(&session, now) {
+            Asked::None => Ok(until),
+            Asked::Waits(held) => Ok(Some(until.map_or(held, |until| until.min(held)))),
+            Asked::Answers(connect) => {
+                self.answer(&session, *connect, Vec::new(), 0, context)?;
+                Ok(until)
+            }
+        }
+    }
+
+    /// Asks what the held connect does now, if another is not being answered.
+    pub(super) fn ask_held(&mut self, session: &Arc<Session>, now: Instant) -> Asked {
+        let held = self.held.as_ref().filter(|_| self.answering.is_none());
+        let Some(cycle) = held.map(|held| held.0.cycle) else { return Asked::None };
         let timed_out = match session.held(cycle, self.carrier.means(), now) {
             Held::Wait(_) if self.server.0.is_stopped() => false,
             Held::Wait(until) => return Asked::Waits(until),
@@ -253,365 +313,6 @@ impl Connection {
             }
             None => Asked::None,
         }
-    }
-
-    async fn handle_all(&mut self, arrived: Vec<Arrived>) -> Result<(), End> {
-        self.alive = clock::now();
-        for one in arrived {
-            self.handle(one).await?;
-            if self.outbox.len() > GATHERED {
-                self.flush(clock::now()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn handle(&mut self, arrived: Arrived) -> Result<(), End> {
-        match arrived {
-            Arrived::Messages(Ok(messages)) => self.process(messages).await,
-            Arrived::Messages(Err(error)) => {
-                self.server.0.counters.malformed.increment();
-                let is_large = matches!(error, DecodeError::TooLarge(_) | DecodeError::TooMany(_));
-                let code = if is_large { Code::TooLarge } else { Code::Error };
-                Err(End::Close(code, error.to_string()))
-            }
-            Arrived::Ping(payload) => {
-                self.outbox.append(|open| frame::append_pong(open, &payload));
-                Ok(())
-            }
-            Arrived::Pong => Ok(()),
-            Arrived::Binary => {
-                let reason = "binary messages are not Bayeux";
-                Err(End::Close(Code::Unsupported, reason.to_owned()))
-            }
-            Arrived::Close(code) => Err(End::Closed(code)),
-        }
-    }
-
-    /// Takes the messages of one frame through the pipeline, one after the other. What is rare is boxed,
-    /// so that a publication has no place for it.
-    async fn process(&mut self, messages: Vec<Message>) -> Result<(), End> {
-        let handshake = messages.iter().position(Message::is_handshake);
-        if handshake.is_none()
-            && let Some(first) = messages.first()
-        {
-            self.bind(first).await?;
-            self.is_quiet = false;
-        }
-        let mut replies = Vec::with_capacity(messages.len());
-        let mut connect = None;
-        let mut messages = messages.into_iter();
-        for index in 0.. {
-            let Some(mut message) = messages.next().map(|message| self.received(message)) else {
-                break;
-            };
-            match handshake {
-                Some(place) if place == index => Box::pin(self.handshake(message)).await?,
-                Some(_) => {
-                    message.reply_mut().fail(&BayeuxError::NotWithHandshake);
-                    replies.push(message.into_reply());
-                }
-                None if message.is_connect() => {
-                    let place = replies.len();
-                    let accepted = Box::pin(self.connect(message, &mut replies)).await?;
-                    connect = accepted.map(|accepted| (place, accepted)).or(connect);
-                }
-                None => {
-                    let message = self.request(message).await?;
-                    replies.extend(message.map(ServerMessage::into_reply));
-                }
-            }
-        }
-        self.respond(replies, connect).await
-    }
-
-    /// Finds the session of the first message of a new connection, or of one whose session ended, and
-    /// carries it if nobody does. It may have begun over another transport, as it does with Faye's clients and aiocometd.
-    async fn bind(&mut self, message: &Message) -> Result<(), End> {
-        if let Some(own) = self.session.as_ref().filter(|own| own.is_handshook()) {
-            own.bind(&self.carrier);
-            return Ok(());
-        }
-        if self.server.0.config.ws.require_handshake_per_connection {
-            return Ok(());
-        }
-        let Some(id) = message.client_id.as_deref() else { return Ok(()) };
-        let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
-        if let Some(session) = session {
-            // What is in the outbox is of the one before.
-            self.flush(clock::now()).await?;
-            self.unbind();
-            session.bind(&self.carrier);
-            self.session = Some(session);
-        }
-        Ok(())
-    }
-
-    async fn handshake(&mut self, mut message: ServerMessage) -> Result<(), End> {
-        let origin = Origin {
-            transport: Some(ConnectionType::WebSocket),
-            browser: None,
-            user_agent: self.context.header("user-agent").map(Into::into),
-            local: None,
-        };
-        let session = self.server.new_session(None, origin);
-        let mut receipt = Receipt::new(&self.server, Some(session.clone()));
-        receipt.cycle = Some(Cycle::HANDSHAKE);
-        let server = self.server.clone();
-        let work = async {
-            server.handle(Some(&session), &mut message).await;
-            server.extend_reply(Some(&session), message.reply_mut()).await
-        };
-        if self.attend(pin!(work)).await? == Flow::Stop {
-            return Ok(());
-        }
-        let mut reply = message.into_reply();
-        let mut queue = Vec::new();
-        if reply.is_successful() {
-            self.flush(clock::now()).await?;
-            self.unbind();
-            queue = drain_with_handshake(&self.server, &session, &mut reply);
-            self.session = Some(session.clone());
-        }
-        let mut replies = vec![reply];
-        show_queue(&session, &mut queue, &mut replies);
-        if let Some(reply) = replies.first_mut().filter(|reply| reply.x_messages.is_some()) {
-            reply.x_messages = Some(queue.len() as u64);
-        }
-        if !replies.is_empty() {
-            self.outbox.put_replies(&replies);
-        }
-        if self.session.as_ref().is_some_and(|own| Arc::ptr_eq(own, &session)) {
-            session.bind(&self.carrier);
-            self.is_quiet = true;
-            self.receipts.push(receipt);
-        }
-        self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
-        Ok(())
-    }
-
-    /// Takes a connect through the pipeline; returns it when it was accepted.
-    async fn connect(
-        &mut self,
-        mut message: ServerMessage,
-        replies: &mut Vec<Message>,
-    ) -> Result<Option<HeldConnect>, End> {
-        let (server, session) = (self.server.clone(), self.session.clone());
-        let work = async {
-            let accepted = server.handle(session.as_ref(), &mut message).await;
-            match accepted.zip(session.as_ref()) {
-                None => Err(server.extend_reply(session.as_ref(), message.reply_mut()).await),
-                Some((accepted, session)) => Ok((accepted, session.clone())),
-            }
-        };
-        let outcome = self.attend(pin!(work)).await?;
-        let (accepted, session) = match outcome {
-            Ok(accepted) => accepted,
-            Err(Flow::Continue) => {
-                replies.push(message.into_reply());
-                return Ok(None);
-            }
-            Err(Flow::Stop) => return Ok(None),
-        };
-        self.held = None;
-        let mut receipt = Receipt::new(&self.server, Some(session.clone()));
-        receipt.cycle = Some(accepted.cycle);
-        let reply = message.into_reply().into();
-        let connect = HeldConnect { cycle: accepted.cycle, reply, receipt };
-        Ok(match session.hold(accepted, &self.carrier, self.carrier.means()) {
-            Parked::For(timeout) => {
-                let suspension = Suspension::new(&self.server, &session, timeout);
-                self.held = Some(Box::new((connect, suspension)));
-                None
-            }
-            Parked::Not => Some(connect),
-            Parked::Overtaken => None,
-        })
-    }
-
-    /// Takes any other message through the pipeline; returns it when it has a reply.
-    async fn request(&mut self, mut message: ServerMessage) -> Result<Option<ServerMessage>, End> {
-        let (server, session) = (self.server.clone(), self.session.clone());
-        let work = async {
-            server.handle(session.as_ref(), &mut message).await;
-            server.extend_reply(session.as_ref(), message.reply_mut()).await
-        };
-        let flow = self.attend(pin!(work)).await?;
-        Ok((flow == Flow::Continue).then_some(message))
-    }
-
-    /// Waits for the application; if that takes its time, what is in the outbox goes out first.
-    async fn attend<F: Future>(&mut self, mut work: Pin<&mut F>) -> Result<F::Output, End> {
-        if !self.outbox.is_empty() {
-            if let Poll::Ready(done) = poll!(work.as_mut()) {
-                return Ok(done);
-            }
-            self.flush(clock::now()).await?;
-        }
-        Ok(work.await)
-    }
-
-    fn received(&self, message: Message) -> ServerMessage {
-        let context = Some(self.context.clone());
-        ServerMessage::received(message, ConnectionType::WebSocket, context)
-    }
-
-    /// Writes what is queued, then the replies, in the order of their requests; `connect` is one that
-    /// is answered now, with the place of its reply.
-    async fn respond(
-        &mut self,
-        replies: Vec<Message>,
-        connect: Option<(usize, HeldConnect)>,
-    ) -> Result<(), End> {
-        let session = self.session.clone();
-        match (session, connect) {
-            (Some(session), Some((place, connect))) => {
-                Box::pin(self.reply_to_connect(&session, connect, replies, place)).await?;
-            }
-            (Some(session), None) if !replies.is_empty() => {
-                if session.removal().is_some() {
-                    // The reply to a disconnect is the last: CometD's JavaScript library closes the
-                    // connection then, but only if it has no connect outstanding.
-                    if let Asked::Answers(connect) = self.ask_held(&session, clock::now()) {
-                        let replied = self.reply_to_connect(&session, *connect, Vec::new(), 0);
-                        Box::pin(replied).await?;
-                    }
-                }
-                let due = session.push(&self.carrier, clock::now()).0.unwrap_or_default();
-                self.send(&session, due, replies);
-            }
-            (None, _) if !replies.is_empty() => self.outbox.put_replies(&replies),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Writes what is queued and the reply to a connect, at its place among the other `replies`.
-    async fn reply_to_connect(
-        &mut self,
-        session: &Arc<Session>,
-        connect: HeldConnect,
-        mut replies: Vec<Message>,
-        place: usize,
-    ) -> Result<(), End> {
-        let HeldConnect { cycle, reply, receipt } = connect;
-        let mut reply = reply.into();
-        self.server.complete_connect(session, ConnectionType::WebSocket, &mut reply);
-        let server = self.server.clone();
-        let flow = self.attend(pin!(server.extend_reply(Some(session), &mut reply))).await?;
-        let (batch, queue) = session.drain_with_connect(cycle);
-        if flow == Flow::Continue {
-            if let Some(batch) = batch {
-                reply.ext_mut().insert("ack".to_owned(), json!(batch));
-            }
-            replies.insert(place.min(replies.len()), reply);
-        }
-        self.send(session, queue, replies);
-        self.receipts.push(receipt);
-        Ok(())
-    }
-
-    /// Puts messages into the outbox, then a frame with replies.
-    fn send(
-        &mut self,
-        session: &Arc<Session>,
-        mut queue: Vec<Arc<Frozen>>,
-        mut replies: Vec<Message>,
-    ) {
-        show_queue(session, &mut queue, &mut replies);
-        self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
-        if !replies.is_empty() {
-            self.outbox.put_replies(&replies);
-        }
-    }
-
-    /// Writes what is in the outbox. Messages that the kernel did not take go back to the queue.
-    async fn flush(&mut self, now: Instant) -> Result<(), End> {
-        if self.outbox.is_empty() {
-            self.receipts = Vec::new();
-            return Ok(());
-        }
-        // Mostly the kernel takes it at once, and no timer is needed.
-        let written = loop {
-            match self.write_some().now_or_never() {
-                Some(Ok(false)) => {}
-                Some(Ok(true)) => break Ok(now),
-                Some(Err(error)) => break Err(error),
-                None => {
-                    let written = Box::pin(self.write_patiently()).await;
-                    break written.map(|()| clock::now());
-                }
-            }
-        };
-        match written {
-            Ok(now) => self.alive = self.alive.max(now),
-            Err(error) => {
-                self.give_back();
-                return Err(end_of(&error));
-            }
-        }
-        self.receipts = Vec::new();
-        Ok(())
-    }
-
-    /// Waits for the peer to take all, but not for one that takes nothing, nor when the session has
-    /// ended meanwhile.
-    async fn write_patiently(&mut self) -> Result<(), SocketError> {
-        if let Some(session) = &self.session {
-            session.cannot_be_looked_at();
-        }
-        let (carrier, time) = (self.carrier.clone(), self.server.0.config.ws.write_timeout);
-        let (mut is_woken, mut stuck) = (false, after(clock::now(), time));
-        loop {
-            let left = self.outbox.len();
-            let is_done = tokio::select! {
-                biased;
-                is_done = self.write_some() => is_done?,
-                () = carrier.woken() => {
-                    is_woken = true;
-                    false
-                }
-                () = tokio::time::sleep_until(stuck.into()) => return Err(SocketError::Stuck),
-            };
-            if self.outbox.len() < left {
-                stuck = after(clock::now(), time);
-            }
-            if is_done {
-                if is_woken {
-                    // It was for the loop, which has not seen it.
-                    carrier.wake();
-                }
-                return Ok(());
-            }
-            let Some(session) = &self.session else { continue };
-            let is_over = matches!(session.removal(), Some(Removal::Expired | Removal::Overflowed));
-            // Another has taken the session over, and waits for what this one holds.
-            let is_waited_for = is_woken && self.outbox.has_messages();
-            if is_over || is_waited_for && !session.is_carried_by(&carrier) {
-                return Err(SocketError::Stuck);
-            }
-        }
-    }
-
-    /// Writes some of the outbox; true when nothing is left. May be dropped and asked again.
-    async fn write_some(&mut self) -> Result<bool, SocketError> {
-        let front = self.outbox.front();
-        if front.is_empty() {
-            self.socket.flush().await?;
-            return Ok(true);
-        }
-        let count = self.socket.write(front).await?;
-        self.server.0.counters.messages_sent.add(self.outbox.advance(count));
-        Ok(false)
-    }
-
-    /// Puts what was not written back into the queue.
-    fn give_back(&mut self) {
-        let messages = self.outbox.take_messages();
-        if let Some(session) = &self.session {
-            session.put_back(messages);
-        }
-        self.receipts = Vec::new();
     }
 
     /// Lets the session go, which lives on for as long as its client may be away.
@@ -636,27 +337,5 @@ fn set(sleep: &mut Pin<&mut tokio::time::Sleep>, until: Instant) {
     let until = tokio::time::Instant::from_std(until);
     if sleep.deadline() != until {
         sleep.as_mut().reset(until);
-    }
-}
-
-impl Arrived {
-    fn new(received: &Received<'_>, limits: &Limits) -> Self {
-        match received {
-            Received::Text(text) => Self::Messages(decode(text.as_bytes(), limits)),
-            Received::Ping(payload) => Self::Ping(payload.to_vec()),
-            Received::Pong => Self::Pong,
-            Received::Binary => Self::Binary,
-            Received::Close(code) => Self::Close(*code),
-        }
-    }
-}
-
-fn end_of(error: &SocketError) -> End {
-    match error.code() {
-        Some(code) => End::Close(code, error.to_string()),
-        None => {
-            tracing::debug!(%error, "websocket lost");
-            End::Gone
-        }
     }
 }

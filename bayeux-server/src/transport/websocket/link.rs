@@ -66,13 +66,18 @@ impl Link {
         part.map_or(read, Ok)
     }
 
-    pub(crate) async fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+    /// Writes some of `bytes`, as soon as any is taken.
+    pub(crate) fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
             match self.stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stream.writable().await?;
+                    ready!(self.stream.poll_write_ready(context))?;
                 }
-                written => return written,
+                written => return Poll::Ready(written),
             }
         }
     }

@@ -5,7 +5,10 @@ mod connection;
 mod frame;
 mod link;
 mod outbox;
+mod reading;
 mod socket;
 mod upgrade;
+mod working;
+mod writing;
 
 pub(crate) use upgrade::{is_upgrade, upgrade};

@@ -7,6 +7,7 @@
 use std::{
     borrow::Cow,
     cell::RefCell,
+    future::poll_fn,
     io,
     pin::Pin,
     sync::Arc,
@@ -17,7 +18,7 @@ use std::{
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
-    io::{AsyncRead, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead, AsyncWrite as _, ReadBuf},
     net::TcpStream,
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct Socket {
     is_looked_at: bool,
     /// What came after the messages that were received.
     failure: Option<SocketError>,
+    /// Whether any byte arrived since [it was asked](Self::take_has_read).
+    has_read: bool,
     read_size: usize,
 }
 
@@ -87,6 +90,7 @@ impl Socket {
             rest,
             is_looked_at: false,
             failure: None,
+            has_read: false,
             read_size: config.ws.buffer_size.max(1),
         }
     }
@@ -115,11 +119,12 @@ impl Socket {
     ) -> Result<Vec<T>, SocketError> {
         let mut received = Vec::new();
         let mut take = |event: Received<'_>| received.push(take(event));
-        std::future::poll_fn(|context| self.poll_receive(context, &mut take)).await?;
+        poll_fn(|context| self.poll_receive(context, &mut take)).await?;
         Ok(received)
     }
 
-    fn poll_receive(
+    /// Takes what has arrived, as soon as anything has. May be asked again without a loss.
+    pub(crate) fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         take: &mut dyn FnMut(Received<'_>),
@@ -140,12 +145,18 @@ impl Socket {
                 if count == 0 {
                     return Poll::Ready(Err(SocketError::Closed));
                 }
+                self.has_read = true;
                 Poll::Ready(Ok(self.accept(&mut buffer[..count], take)))
             });
             if ready!(has_any)? {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Tells whether anything arrived since the last time, be it a part of a message.
+    pub(crate) fn take_has_read(&mut self) -> bool {
+        std::mem::take(&mut self.has_read)
     }
 
     /// Takes what has arrived; true when that made anything whole.
@@ -191,20 +202,29 @@ impl Socket {
         (used, has_any)
     }
 
-    /// Writes some of `bytes`, as soon as any is taken. May be dropped and asked again without a loss.
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
+    /// Writes some of `bytes`, as soon as any is taken.
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, SocketError>> {
         let written = match &mut self.stream {
-            Stream::Tcp(carrier) => carrier.socket().write_some(bytes).await?,
-            Stream::Other(stream) => stream.write(bytes).await?,
+            Stream::Tcp(carrier) => ready!(carrier.socket().poll_write(context, bytes))?,
+            Stream::Other(stream) => ready!(Pin::new(&mut **stream).poll_write(context, bytes))?,
         };
-        if written == 0 { Err(SocketError::Closed) } else { Ok(written) }
+        Poll::Ready(if written == 0 { Err(SocketError::Closed) } else { Ok(written) })
     }
 
     /// Waits until what was written has left.
-    pub(crate) async fn flush(&mut self) -> Result<(), SocketError> {
+    pub(crate) fn poll_flush(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SocketError>> {
         match &mut self.stream {
-            Stream::Tcp(..) => Ok(()),
-            Stream::Other(stream) => Ok(stream.flush().await?),
+            Stream::Tcp(..) => Poll::Ready(Ok(())),
+            Stream::Other(stream) => {
+                Pin::new(&mut **stream).poll_flush(context).map_err(SocketError::from)
+            }
         }
     }
 
@@ -233,9 +253,10 @@ impl Socket {
 
     async fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), SocketError> {
         while !bytes.is_empty() {
-            bytes = &bytes[self.write(bytes).await?..];
+            let count = poll_fn(|context| self.poll_write(context, bytes)).await?;
+            bytes = &bytes[count..];
         }
-        self.flush().await
+        poll_fn(|context| self.poll_flush(context)).await
     }
 }
 

@@ -35,6 +35,8 @@ enum Input {
     /// Somebody writes to the socket that is lent, and so much of it goes through.
     Write(Wrote),
     Replied(u64),
+    /// A request begins, or ends, for which the application takes its time.
+    Work(bool),
     Deliver {
         lazy: bool,
     },
@@ -140,6 +142,8 @@ impl World {
             }
             Input::Write(wrote) => self.write(wrote),
             Input::Replied(cycle) => self.session.replied(Cycle(cycle), now),
+            Input::Work(true) => self.session.begin_work(now),
+            Input::Work(false) => self.session.end_work(now),
             Input::Deliver { lazy: is_lazy } => {
                 let message = if is_lazy { lazy() } else { message(0) };
                 let overflow = Some(Overflow::DropOldest);
@@ -366,6 +370,7 @@ fn input() -> impl Strategy<Value = Input> {
         4 => prop_oneof![Just(Wrote::All), Just(Wrote::Part), Just(Wrote::Nothing)]
             .prop_map(Input::Write),
         1 => (0..9_u64).prop_map(Input::Replied),
+        1 => any::<bool>().prop_map(Input::Work),
         9 => any::<bool>().prop_map(|lazy| Input::Deliver { lazy }),
         2 => any::<bool>().prop_map(|fails| Input::Respond { fails }),
         2 => Just(Input::EnableAcknowledgements),

@@ -222,6 +222,18 @@ fn messages_extend_the_life_and_never_shorten_it() {
 }
 
 #[test]
+fn a_session_lives_while_its_requests_are_worked_on_but_not_for_ever() {
+    let (mut session, now) = session();
+    let most = rules().max_processing;
+    session.begin_work(now);
+    session.begin_work(now + SECOND);
+    session.end_work(now + 2 * SECOND);
+    assert_eq!(session.deadline(), Some(now + SECOND + most));
+    session.end_work(now + 3 * SECOND);
+    assert_eq!(session.deadline(), Some(now + 13 * SECOND));
+}
+
+#[test]
 fn advised_timeout_and_interval_are_for_one_connect() {
     let (mut session, now, _) = parked();
     let advice = Advice { timeout: Some(0), interval: Some(5000), ..Advice::default() };
