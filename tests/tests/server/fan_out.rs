@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bayeux_server::{
-    Config,
+    Config, Request,
     api::{
         Flow, Message,
         server::{BayeuxServer as _, Overflow, ServerSession},
@@ -25,6 +25,7 @@ over_every_transport!(
 );
 
 over_transports!([websocket: WebSocket, websocket_over_http2: WebSocketOverHttp2]
+    a_service_may_answer_more_often_than_a_queue_holds,
     nothing_is_dropped_for_a_reader,
     small_publications_of_many_clients_reach_a_reader
 );
@@ -69,6 +70,22 @@ async fn a_batch_larger_than_a_queue_reaches_a_websocket(transport: Transport) {
         receives(subscriber, 25).await;
     }
     assert_eq!(server.server.statistics().messages_dropped, 0);
+}
+
+async fn a_service_may_answer_more_often_than_a_queue_holds(transport: Transport) {
+    let server = TestServer::start(bounded).await;
+    let mut service = server.server.new_service("many").await.unwrap();
+    let answer = async |request: Request| {
+        for data in 0..25 {
+            let message = Message::with_data("/a", json!(data));
+            assert!(request.sender.deliver(None, message).await, "{data}");
+        }
+        None
+    };
+    service.on_message("/service/ask", answer).unwrap();
+    let mut asker = server.connected(transport).await;
+    asker.publish("/service/ask", json!("many")).await;
+    receives(&mut asker, 25).await;
 }
 
 /// Those who are woken, and come for it: a second connect needs the client, so that a poll gets no more
