@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ChannelId, Json, Message, Registration,
     client::{ClientSessionChannel, MessageListener, ReleasedError, RequestError},
-    implement::lock,
+    implement::{Sealed, lock},
 };
 use futures_util::Stream;
 use tokio::sync::mpsc;
@@ -131,6 +131,8 @@ impl Channel {
         self.shared().members(self.name()).is_none_or(|own| !Arc::ptr_eq(&own, &self.members))
     }
 }
+
+impl Sealed for Channel {}
 
 #[async_trait]
 impl ClientSessionChannel for Channel {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ChannelId, ChannelIdError, ConnectionType, Json, Message, Registration,
     client::{ClientExtension, ClientSession, ClientSessionChannel, RequestError},
-    implement::lock,
+    implement::{Sealed, lock},
 };
 use url::Url;
 
@@ -236,6 +236,8 @@ impl BayeuxClient {
         self.shared().network.put_cookie(&self.url(), cookie);
     }
 }
+
+impl Sealed for BayeuxClient {}
 
 #[async_trait]
 impl ClientSession for BayeuxClient {

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, ChannelIdError, ConnectionType, Message, Registration,
-    implement::Listeners,
+    implement::{Listeners, Sealed},
     meta,
     server::{
         BayeuxServer, ChannelListener, Created, Detail, LocalSession, QueueBounds, Removal,
@@ -254,6 +254,8 @@ impl Drop for Inner {
         self.timers.end();
     }
 }
+
+impl Sealed for Server {}
 
 #[async_trait]
 impl BayeuxServer for Server {

@@ -8,11 +8,12 @@ use bayeux_common::{ChannelId, Message};
 use crate::{
     Attribute, Registration,
     client::{MessageListener, RequestError},
+    implement::Sealed,
 };
 
 /// A channel of one client's session.
 #[async_trait]
-pub trait ClientSessionChannel: Send + Sync + fmt::Debug {
+pub trait ClientSessionChannel: Sealed + Send + Sync + fmt::Debug {
     /// Returns the channel's id.
     #[doc(alias = "getChannelId")]
     fn id(&self) -> &ChannelId;

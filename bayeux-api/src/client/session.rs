@@ -8,11 +8,12 @@ use bayeux_common::{ChannelIdError, Json, Message};
 use crate::{
     Attribute, Batch, Registration,
     client::{ClientExtension, ClientSessionChannel, TransportFailure},
+    implement::Sealed,
 };
 
 /// A session as its client sees it.
 #[async_trait]
-pub trait ClientSession: Send + Sync + fmt::Debug {
+pub trait ClientSession: Sealed + Send + Sync + fmt::Debug {
     /// Returns the id that the server gave; none before the handshake.
     #[doc(alias = "getId")]
     fn id(&self) -> Option<String>;

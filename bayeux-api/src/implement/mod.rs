@@ -1,9 +1,12 @@
-//! What the implementations of these contracts share. Applications do not need it.
+//! What the implementations of these contracts share. It is public only because they are in other crates:
+//! applications do not need it, and it may change with any release.
 
 mod listeners;
 mod lock;
 mod panics;
+mod sealed;
 
 pub use listeners::{Listeners, Member, Members};
 pub use lock::lock;
 pub use panics::Hook;
+pub use sealed::Sealed;

@@ -7,6 +7,7 @@ use bayeux_common::{ChannelId, Message};
 
 use crate::{
     Attribute, Registration,
+    implement::Sealed,
     server::{Authorizer, ServerChannelListener, ServerSession},
 };
 
@@ -19,7 +20,7 @@ use crate::{
 /// that it was added.
 #[async_trait]
 #[doc(alias = "ConfigurableServerChannel")]
-pub trait ServerChannel: Send + Sync + fmt::Debug {
+pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     /// Returns the channel's id.
     #[doc(alias = "getChannelId")]
     fn id(&self) -> &ChannelId;

@@ -7,6 +7,7 @@ use bayeux_common::{ChannelIdError, ConnectionType};
 
 use crate::{
     Registration,
+    implement::Sealed,
     server::{
         ChannelListener, LocalSession, SecurityPolicy, ServerChannel, ServerExtension,
         ServerSession, SessionListener, Statistics, SubscriptionListener,
@@ -15,7 +16,7 @@ use crate::{
 
 /// A Bayeux server: its channels, its sessions and who watches them.
 #[async_trait]
-pub trait BayeuxServer: Send + Sync + fmt::Debug {
+pub trait BayeuxServer: Sealed + Send + Sync + fmt::Debug {
     /// Returns the channel of this name, if it exists.
     #[doc(alias = "getChannel")]
     fn channel(&self, id: &str) -> Option<Arc<dyn ServerChannel>>;

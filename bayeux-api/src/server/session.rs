@@ -7,6 +7,7 @@ use bayeux_common::{ConnectionType, Frozen, Message};
 
 use crate::{
     Attribute, Batch, Registration,
+    implement::Sealed,
     server::{
         DeQueueListener, LocalSession, ServerChannel, ServerSessionListener, SessionExtension,
     },
@@ -14,7 +15,7 @@ use crate::{
 
 /// A session of a server.
 #[async_trait]
-pub trait ServerSession: Send + Sync + fmt::Debug {
+pub trait ServerSession: Sealed + Send + Sync + fmt::Debug {
     /// Returns the session's id, the `clientId` of its messages.
     #[doc(alias = "getId")]
     fn id(&self) -> &str;

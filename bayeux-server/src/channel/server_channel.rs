@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ChannelId, Message, Registration,
-    implement::lock,
+    implement::{Sealed, lock},
     server::{Authorizer, PublishError, ServerChannel, ServerChannelListener, ServerSession},
 };
 
@@ -45,6 +45,8 @@ impl Channel {
         }
     }
 }
+
+impl Sealed for Channel {}
 
 #[async_trait]
 impl ServerChannel for Channel {

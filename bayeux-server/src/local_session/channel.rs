@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bayeux_api::{
     Attribute, Attributes, ChannelId, Message, Registration, Subscription,
     client::{ClientSessionChannel, MessageListener, ReleasedError, RequestError},
-    implement::{Hook, Listeners, lock},
+    implement::{Hook, Listeners, Sealed, lock},
     meta,
 };
 use tokio::sync::oneshot;
@@ -151,6 +151,8 @@ impl LocalChannel {
         self.answered(&result);
     }
 }
+
+impl Sealed for LocalChannel {}
 
 #[async_trait]
 impl ClientSessionChannel for LocalChannel {

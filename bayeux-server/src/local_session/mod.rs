@@ -19,7 +19,7 @@ use bayeux_api::{
     Advice, Attribute, Attributes, Batch, ChannelId, ChannelIdError, Flow, Json, Message,
     Registration,
     client::{ClientExtension, ClientSession, ClientSessionChannel, RequestError},
-    implement::{Hook, Listeners, lock},
+    implement::{Hook, Listeners, Sealed, lock},
     meta,
     server::{LocalSession, Removal, ServerMessage, ServerSession},
 };
@@ -163,6 +163,8 @@ impl Local {
         self.send(session, message).await
     }
 }
+
+impl Sealed for Local {}
 
 #[async_trait]
 impl ClientSession for Local {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, Batch, ConnectionType, Frozen, Message, Registration,
-    implement::lock,
+    implement::{Sealed, lock},
     server::{
         DeQueueListener, Depth, LocalSession, QueueBounds, ServerChannel, ServerSession,
         ServerSessionListener, SessionExtension,
@@ -13,6 +13,8 @@ use bayeux_api::{
 };
 
 use crate::{channel::Channel, proto::session::Delivery, server::Server, session::Session};
+
+impl Sealed for Session {}
 
 #[async_trait]
 impl ServerSession for Session {
