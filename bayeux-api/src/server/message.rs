@@ -31,7 +31,8 @@ impl ServerMessage {
         Self::with(message, None, None)
     }
 
-    /// Wraps a message that came over `transport`.
+    /// Wraps a message that came over `transport`. The server's own, as all that is hidden here.
+    #[doc(hidden)]
     pub fn received(
         message: Message,
         transport: ConnectionType,
@@ -68,6 +69,7 @@ impl ServerMessage {
     }
 
     /// Makes the reply say that the message was deleted, unless it [is handled](Self::set_handled).
+    #[doc(hidden)]
     pub fn delete(&mut self) {
         if !self.parts.is_handled {
             self.parts.reply.fail(&BayeuxError::MessageDeleted);
@@ -87,13 +89,9 @@ impl ServerMessage {
     }
 
     /// Takes the reply.
+    #[doc(hidden)]
     pub fn into_reply(self) -> Message {
         self.parts.reply
-    }
-
-    /// Takes the message, leaving an empty one.
-    pub fn take(&mut self) -> Message {
-        std::mem::take(&mut self.parts.message)
     }
 }
 
