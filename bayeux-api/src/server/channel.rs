@@ -69,8 +69,8 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     /// Unsubscribes `session`; false when it has ended or this is a meta channel.
     async fn unsubscribe(&self, session: &dyn ServerSession) -> bool;
 
-    /// Publishes to all subscribers, without asking the policy or the authorizers, and returns
-    /// whether at least one session took the message.
+    /// Publishes to all subscribers, without asking the policy or the authorizers, and returns what
+    /// became of the message.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
         &self,
         from: Option<&Arc<dyn ServerSession>>,
         message: Message,
-    ) -> Result<bool, PublishError>;
+    ) -> Result<Published, PublishError>;
 
     /// Removes this channel, not those below it, and its listeners. Its subscribers forget it without a
     /// notice. Nothing happens to one that has taken its name since it was removed.
@@ -91,6 +91,14 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
 
     /// Sets the attribute of this name and returns its old value.
     fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute>;
+}
+
+/// What became of a message that the server's own code published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// How many sessions of this server took it.
+    pub sessions: usize,
 }
 
 /// Why a message was not published by [`ServerChannel::publish`].

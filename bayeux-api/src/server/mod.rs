@@ -14,7 +14,7 @@ mod session;
 mod statistics;
 
 pub use authorizer::{Authorization, Authorizer, GrantAuthorizer, Operation};
-pub use channel::{PublishError, ServerChannel};
+pub use channel::{PublishError, Published, ServerChannel};
 pub use context::{BayeuxContext, Principal};
 pub use extension::{ServerExtension, SessionExtension};
 pub use listener::{

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bayeux_api::{
     Attribute, ChannelId, Message, Registration,
     implement::{Sealed, lock},
-    server::{Authorizer, PublishError, ServerChannel, ServerChannelListener, ServerSession},
+    server::{
+        Authorizer, PublishError, Published, ServerChannel, ServerChannelListener, ServerSession,
+    },
 };
 
 use crate::{
@@ -125,11 +127,11 @@ impl ServerChannel for Channel {
         &self,
         from: Option<&Arc<dyn ServerSession>>,
         message: Message,
-    ) -> Result<bool, PublishError> {
+    ) -> Result<Published, PublishError> {
         if self.id.is_wild() {
             return Err(PublishError::Wild);
         }
-        let Some((server, channel)) = self.handles() else { return Ok(false) };
+        let Some((server, channel)) = self.handles() else { return Ok(Published::default()) };
         let channel = server.0.channels.get(self.id.as_str()).unwrap_or(channel);
         let from = from.and_then(|session| server.0.sessions.get(session.id()));
         server.publish_from_server(from.as_ref(), &channel, message).await

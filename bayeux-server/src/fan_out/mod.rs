@@ -27,14 +27,14 @@ pub(crate) use write::{Together, Writing};
 
 impl Server {
     /// Queues `message` for every subscriber of `channels`, which are all that match its own, the last of
-    /// them; once for each however many it has subscribed to. True when at least one took it.
+    /// them; once for each however many it has subscribed to. Returns how many took it.
     pub(crate) async fn fan_out(
         &self,
         from: Option<&Arc<Session>>,
         channels: &[Arc<Channel>],
         message: &Arc<Frozen>,
         writing: Writing,
-    ) -> bool {
+    ) -> usize {
         let lazy_timeout = channels.last().and_then(|own| own.settings().lazy_timeout());
         let mut round = Round::begin(self, lazy_timeout, writing).await;
         let has_any = |channel: &&Arc<Channel>| !channel.is_without_subscribers();
@@ -104,6 +104,6 @@ impl Server {
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
         let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce).await;
         round.deliver(sender, session, message).await;
-        round.finish().await
+        round.finish().await > 0
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Round<'a> {
     steps: usize,
     queued: usize,
     dropped: usize,
-    took: bool,
+    took: usize,
     /// The sessions whose queues were full, with what they are to get.
     late: Vec<(Arc<Session>, Arc<Frozen>)>,
     /// The sessions that are to be written to, and what writes to others.
@@ -70,7 +70,7 @@ impl<'a> Round<'a> {
             steps: 0,
             queued: 0,
             dropped: 0,
-            took: false,
+            took: 0,
             late: Vec::new(),
             waiting: Vec::new(),
             tasks: Vec::new(),
@@ -101,8 +101,8 @@ impl<'a> Round<'a> {
     }
 
     /// Ends the round: those whose queues were full get it, and what is left to write is gathered, or
-    /// written. True when at least one session took the message.
-    pub(super) async fn finish(&mut self) -> bool {
+    /// written. Returns how many sessions took the message.
+    pub(super) async fn finish(&mut self) -> usize {
         if !self.late.is_empty() {
             // Boxed, as it is rare.
             Box::pin(self.deliver_late()).await;
@@ -213,7 +213,7 @@ impl<'a> Round<'a> {
         match delivered {
             Delivered::Queued { dropped } => {
                 self.queued += 1;
-                self.took = true;
+                self.took += 1;
                 self.missed(session, dropped);
                 tell_queued(session, message);
                 return true;

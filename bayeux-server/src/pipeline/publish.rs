@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bayeux_api::{
     ChannelId, Flow, Message,
     implement::Hook,
-    server::{PublishError, ServerChannel, ServerMessage},
+    server::{PublishError, Published, ServerChannel, ServerMessage},
 };
 
 use crate::{
@@ -46,7 +46,7 @@ impl Server {
         from: Option<&Arc<Session>>,
         channel: &Arc<Channel>,
         mut message: Message,
-    ) -> Result<bool, PublishError> {
+    ) -> Result<Published, PublishError> {
         message.channel = Some(channel.id().as_str().to_owned());
         if channel.id().is_broadcast() {
             (message.client_id, message.id) = (None, None);
@@ -81,14 +81,14 @@ impl Server {
         Ok(())
     }
 
-    /// Takes the message and sends it past the extensions to all subscribers; true when one took it.
+    /// Takes the message and sends it past the extensions to all subscribers.
     async fn broadcast(
         &self,
         from: Option<&Arc<Session>>,
         channels: &[Arc<Channel>],
         message: &mut Message,
         writing: Writing,
-    ) -> Result<bool, PublishError> {
+    ) -> Result<Published, PublishError> {
         if !self.0.extensions.is_empty() {
             let from = from.map(Session::as_dyn);
             if self.extend_outgoing(from.as_ref(), None, message).await == Flow::Stop {
@@ -96,6 +96,8 @@ impl Server {
             }
         }
         let message = std::mem::take(message).freeze();
-        Ok(self.fan_out(from, channels, &message, writing).await)
+        let mut published = Published::default();
+        published.sessions = self.fan_out(from, channels, &message, writing).await;
+        Ok(published)
     }
 }

@@ -92,7 +92,8 @@ async fn a_removed_channels_listeners_hear_no_more() {
     removed.add_listener(Arc::new(log.clone())).keep();
     removed.remove();
     for channel in [removed, create(&server, "/a")] {
-        assert_eq!(channel.publish(None, Message::with_data("", json!(1))).await, Ok(false));
+        let published = channel.publish(None, Message::with_data("", json!(1))).await;
+        assert_eq!(published.unwrap().sessions, 0);
     }
     assert!(log.entries().is_empty());
 }
@@ -223,7 +224,7 @@ over_every_transport!(
     a_removed_channel_still_reaches_wild_subscribers,
     a_channel_comes_back_when_it_is_subscribed_to_again,
     the_server_cannot_publish_on_a_wild_channel,
-    publishing_tells_whether_somebody_took_it,
+    publishing_tells_how_many_took_it,
     the_server_publishes_to_services_listeners,
     a_publication_may_be_on_behalf_of_a_session,
 );
@@ -339,7 +340,8 @@ async fn a_removed_channel_still_reaches_wild_subscribers(transport: Transport) 
     let mut client = server.connected(transport).await;
     client.subscribe("/a/**").await;
     channel.remove();
-    assert!(channel.publish(None, Message::with_data("", json!(1))).await.unwrap());
+    let published = channel.publish(None, Message::with_data("", json!(1))).await;
+    assert_eq!(published.unwrap().sessions, 1);
     assert_eq!(client.message_on("/a/b").await["data"], 1);
 }
 
@@ -364,16 +366,24 @@ async fn the_server_cannot_publish_on_a_wild_channel(transport: Transport) {
     }
 }
 
-async fn publishing_tells_whether_somebody_took_it(transport: Transport) {
+async fn publishing_tells_how_many_took_it(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let channel = create(&server.server, "/a");
-    let publish = || channel.publish(None, Message::with_data("", json!(1)));
-    assert_eq!(publish().await, Ok(false));
-    let mut client = server.handshaken(transport).await;
+    let taken = async || {
+        let published = channel.publish(None, Message::with_data("", json!(1))).await;
+        published.unwrap().sessions
+    };
+    assert_eq!(taken().await, 0);
+    let (mut client, mut other) =
+        (server.handshaken(transport).await, server.handshaken(transport).await);
     client.subscribe("/a").await;
-    assert_eq!(publish().await, Ok(true));
+    client.subscribe("/**").await;
+    assert_eq!(taken().await, 1);
+    other.subscribe("/*").await;
+    assert_eq!(taken().await, 2);
     client.unsubscribe("/a").await;
-    assert_eq!(publish().await, Ok(false));
+    client.unsubscribe("/**").await;
+    assert_eq!(taken().await, 1);
 }
 
 async fn the_server_publishes_to_services_listeners(transport: Transport) {
@@ -384,7 +394,7 @@ async fn the_server_publishes_to_services_listeners(transport: Transport) {
     let mut client = server.connected(transport).await;
     client.subscribe("/service/a").await;
     let published = channel.publish(None, Message::with_data("", json!(1))).await;
-    assert_eq!(published, Ok(false));
+    assert_eq!(published.unwrap().sessions, 0);
     assert_eq!(log.entries(), ["/service/a hears /service/a"]);
     assert_eq!(server.session(&client).queue_depth().messages, 0);
 }
@@ -397,8 +407,10 @@ async fn a_publication_may_be_on_behalf_of_a_session(transport: Transport) {
     client.subscribe("/a").await;
     let session = server.session(&client);
     let message = || Message::with_data("", json!(1));
-    assert_eq!(channel.publish(Some(&session), message()).await, Ok(false));
-    assert_eq!(channel.publish(None, message()).await, Ok(true));
+    let published = channel.publish(Some(&session), message()).await;
+    assert_eq!(published.unwrap().sessions, 0);
+    let published = channel.publish(None, message()).await;
+    assert_eq!(published.unwrap().sessions, 1);
     // Neither an id nor a clientId goes along.
     let mut other = message();
     (other.id, other.client_id) = (Some("1".to_owned()), Some("x".to_owned()));

@@ -137,7 +137,8 @@ async fn server_code_may_publish_without_a_pause() {
     let mut subscriber = subscriber(&server, Transport::WebSocket).await;
     let channel = server.server.channel("/a").unwrap();
     for data in 0..101 {
-        assert!(channel.publish(None, Message::with_data("", json!(data))).await.unwrap());
+        let published = channel.publish(None, Message::with_data("", json!(data))).await;
+        assert_eq!(published.unwrap().sessions, 1);
     }
     receives(&mut subscriber, 101).await;
 }
@@ -204,7 +205,10 @@ async fn what_a_hook_sends_leaves_before_it_waits_however_it_waits() {
                 let question = Message::with_data("/a", json!("?"));
                 Handle::current().block_on(async {
                     match publishes {
-                        true => assert!(questions.publish(None, question).await.unwrap()),
+                        true => {
+                            let asked = questions.publish(None, question).await;
+                            assert_eq!(asked.unwrap().sessions, 1);
+                        }
                         false => assert!(session.deliver(None, question).await),
                     }
                 });
