@@ -51,6 +51,10 @@ pub enum BayeuxError {
     Timeout,
     /// One address asked for too many handshakes.
     HandshakeLimited,
+    /// The message could not be passed on to the other servers of a cluster, and went nowhere.
+    PublishUnavailable,
+    /// The channel's messages on the other servers of a cluster would not come here.
+    SubscribeUnavailable,
 }
 
 impl BayeuxError {
@@ -77,6 +81,8 @@ impl BayeuxError {
             Self::NoTransport { client, server } => (405, Lists(client, server), "no_transport"),
             Self::Timeout => (406, Empty, "timeout"),
             Self::HandshakeLimited => (429, Empty, "handshake_limited"),
+            Self::PublishUnavailable => (503, Empty, "publish_unavailable"),
+            Self::SubscribeUnavailable => (503, Empty, "subscribe_unavailable"),
         }
     }
 }
@@ -140,6 +146,8 @@ impl FromStr for BayeuxError {
             }
             "timeout" => Self::Timeout,
             "handshake_limited" => Self::HandshakeLimited,
+            "publish_unavailable" => Self::PublishUnavailable,
+            "subscribe_unavailable" => Self::SubscribeUnavailable,
             _ => return Err(unknown()),
         };
         // A known name with another code or with arguments it does not take is not ours.
@@ -177,6 +185,8 @@ mod tests {
             BayeuxError::NoTransport { client: "websocket".to_owned(), server: String::new() },
             BayeuxError::Timeout,
             BayeuxError::HandshakeLimited,
+            BayeuxError::PublishUnavailable,
+            BayeuxError::SubscribeUnavailable,
         ] {
             assert_eq!(error.to_string().parse(), Ok(error));
         }

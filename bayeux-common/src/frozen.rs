@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::Message;
 
-/// An immutable message and its JSON. Made by [`Message::freeze`].
+/// An immutable message and its JSON. Made by [`Message::freeze`], or from what another server made by
+/// [`from_array`](Self::from_array).
 ///
 /// It may wait in many queues for long, so that it keeps no more than its JSON and what queues look at.
 /// Whoever looks at other fields has the message read again from its JSON, once for all.
@@ -30,9 +31,19 @@ impl Frozen {
             true => (message.channel.take(), OnceLock::new()),
             false => (message.channel.clone(), OnceLock::from(Box::new(message))),
         };
-        let channel = channel.map(String::into_boxed_str);
+        let mut frozen = Self::of_parts(array, channel.map(String::into_boxed_str), message);
+        frozen.is_lazy = is_lazy;
+        frozen
+    }
+
+    /// Puts one together that is not lazy.
+    pub(crate) fn of_parts(
+        array: Bytes,
+        channel: Option<Box<str>>,
+        message: OnceLock<Box<Message>>,
+    ) -> Self {
         let weight = array.len() + channel.as_deref().map_or(0, str::len) + BESIDE;
-        Self { array, channel, is_lazy, weight, message }
+        Self { array, channel, is_lazy: false, weight, message }
     }
 
     /// Returns the JSON object.
@@ -53,6 +64,23 @@ impl Frozen {
     /// Returns whether delivery may wait for other messages.
     pub fn is_lazy(&self) -> bool {
         self.is_lazy
+    }
+
+    /// Sets whether delivery may wait for other messages.
+    pub fn set_lazy(&mut self, lazy: bool) {
+        self.is_lazy = lazy;
+        if let Some(message) = self.message.get_mut() {
+            message.lazy = lazy;
+        }
+    }
+
+    /// Returns this message as a lazy one, with which it shares its JSON.
+    #[must_use]
+    pub fn to_lazy(&self) -> Self {
+        let (array, channel) = (self.array.clone(), self.channel.clone());
+        let mut lazy = Self { array, channel, message: self.message.clone(), ..*self };
+        lazy.set_lazy(true);
+        lazy
     }
 
     /// Returns how many bytes of memory a queue needs for this message, about: its JSON and all that is
@@ -132,6 +160,22 @@ mod tests {
         assert_eq!((frozen.channel(), frozen.is_lazy()), (message.channel(), true));
         assert_eq!(frozen.to_message(), message);
         assert!(std::ptr::eq(&**frozen, &**frozen));
+    }
+
+    #[test]
+    fn a_lazy_copy_shares_its_json() {
+        for number in [1, Message::MAX_FIELDS] {
+            let mut message = Message::new("/a");
+            for number in 0..number {
+                message.set_extra(number.to_string(), json!(number));
+            }
+            let frozen = message.freeze();
+            let lazy = frozen.to_lazy();
+            assert_eq!(lazy.array().as_ptr(), frozen.array().as_ptr());
+            assert_eq!((frozen.is_lazy(), frozen.lazy), (false, false));
+            assert_eq!((lazy.is_lazy(), lazy.lazy), (true, true));
+            assert_eq!((lazy.channel(), lazy.weight()), ("/a", frozen.weight()));
+        }
     }
 
     #[test]

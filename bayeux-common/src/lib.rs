@@ -21,6 +21,7 @@ mod error;
 mod frozen;
 mod json;
 mod message;
+mod received;
 pub mod z85;
 
 pub use advice::{Advice, Reconnect};
@@ -31,6 +32,7 @@ pub use error::{BayeuxError, UnknownError};
 pub use frozen::{Frozen, encode, encode_into};
 pub use json::Json;
 pub use message::{Message, Subscription};
+pub use received::ReceivedError;
 
 /// The five meta channels, as they are named on the wire.
 pub mod meta {

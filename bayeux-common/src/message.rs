@@ -297,7 +297,7 @@ impl<'de> Visitor<'de> for MessageVisitor {
 }
 
 /// The name of a field, copied only if it has escapes.
-struct Name<'de>(Cow<'de, str>);
+pub(crate) struct Name<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -372,7 +372,7 @@ impl Message {
 }
 
 /// Reads a text field; most have no escapes, and are what is between their quotes.
-fn read_text(raw: &RawValue, field: &mut Option<String>) -> bool {
+pub(crate) fn read_text(raw: &RawValue, field: &mut Option<String>) -> bool {
     let text = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     match text.filter(|text| !text.contains('\\')) {
         Some(text) => {
