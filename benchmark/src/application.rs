@@ -148,10 +148,9 @@ impl ServerChannelListener for Courier {
     ) -> Flow {
         let channel = message.channel().strip_prefix(SERVICE).and_then(|id| self.0.channel(id));
         if let (Some(channel), Some(data)) = (channel, &message.data) {
+            let message = Message::with_data(channel.id().as_str(), data.clone()).freeze();
             for session in channel.subscribers() {
-                session
-                    .deliver(from, Message::with_data(channel.id().as_str(), data.clone()))
-                    .await;
+                session.deliver_frozen(from, &message).await;
             }
         }
         Flow::Continue

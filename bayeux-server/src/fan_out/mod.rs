@@ -42,19 +42,21 @@ impl Server {
         let mut taken = HashSet::new();
         for channel in channels.iter().filter(has_any) {
             let skips_sender = !channel.settings().is_broadcast_to_publisher();
-            for session in channel.snapshot().iter() {
-                if round.is_over() {
+            for some in channel.snapshot().chunks(round::STEPS) {
+                if round.is_over(some.len()) {
                     round.let_others_run().await;
                 }
-                let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
-                if is_sender && (skips_sender || !session.is_broadcast_to_publisher()) {
-                    continue;
-                }
-                if !is_once && taken.contains(session.id()) {
-                    continue;
-                }
-                if round.deliver(from, session, message).await && !is_once {
-                    taken.insert(session.shared_id().clone());
+                for session in some {
+                    let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
+                    if is_sender && (skips_sender || !session.is_broadcast_to_publisher()) {
+                        continue;
+                    }
+                    if !is_once && taken.contains(session.id()) {
+                        continue;
+                    }
+                    if round.deliver(from, session, message).await && !is_once {
+                        taken.insert(session.shared_id().clone());
+                    }
                 }
             }
         }

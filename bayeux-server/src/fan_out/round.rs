@@ -31,6 +31,7 @@ pub(super) struct Round<'a> {
     /// Since when others had to wait for this.
     since: Instant,
     now: Instant,
+    /// How many deliveries there were since the last look at the clock.
     steps: usize,
     queued: usize,
     dropped: usize,
@@ -43,7 +44,7 @@ pub(super) struct Round<'a> {
 }
 
 /// A look at the clock after so many deliveries.
-const STEPS: usize = 256;
+pub(super) const STEPS: usize = 256;
 
 /// How long a round waits for those who are about to take what is in a full queue. They come as soon as
 /// they run; one that is held up by what it does itself has to cope with it.
@@ -81,10 +82,11 @@ impl<'a> Round<'a> {
         round
     }
 
-    /// Counts one more delivery; true when it is time to let others run.
-    pub(super) fn is_over(&mut self) -> bool {
-        self.steps += 1;
-        self.steps.is_multiple_of(STEPS) && self.since + PORTION <= clock::now()
+    /// Comes to so many deliveries more; true when it is time to let others run before.
+    pub(super) fn is_over(&mut self, more: usize) -> bool {
+        let looks = self.steps >= STEPS;
+        self.steps = if looks { more } else { self.steps + more };
+        looks && self.since + PORTION <= clock::now()
     }
 
     /// Lets others run, and waits until what was gathered is written.
@@ -283,7 +285,8 @@ fn ask_overflow(session: &Arc<Session>, message: &Frozen) -> Option<Overflow> {
 }
 
 fn tell_queued(session: &Arc<Session>, message: &Frozen) {
-    let listeners = session.listeners();
+    let Some(hooks) = session.hooks() else { return };
+    let listeners = hooks.listeners.members();
     if listeners.is_empty() {
         return;
     }

@@ -60,6 +60,15 @@ enum Place {
     Sent,
 }
 
+/// What room a queue has for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Enough,
+    /// Enough, but so much waits that it is better written than gathered further.
+    Long,
+    Full,
+}
+
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
@@ -94,9 +103,15 @@ impl Queue {
         self.entries.len() >= bounds.messages || self.bytes + message.weight() > bounds.bytes
     }
 
-    /// Whether so much waits that it is better written than gathered further.
-    pub(crate) fn is_long(&self) -> bool {
-        self.entries.len() >= LONG.messages || self.bytes >= LONG.bytes
+    /// Tells what room there is for `message`.
+    pub(crate) fn room_for(&self, message: &Frozen, bounds: Bounds) -> Room {
+        if self.is_full_for(message, bounds) {
+            Room::Full
+        } else if self.entries.len() >= LONG.messages || self.bytes >= LONG.bytes {
+            Room::Long
+        } else {
+            Room::Enough
+        }
     }
 
     /// Keeps what is delivered from now on until it is acknowledged, what waits now included.
@@ -130,11 +145,16 @@ impl Queue {
                 dropped += 1;
             }
         }
+        self.append(message);
+        Pushed::Queued { dropped }
+    }
+
+    /// Queues a message for which there is room.
+    pub(crate) fn append(&mut self, message: Arc<Frozen>) {
         let place = if message.is_lazy() { Place::Lazy } else { Place::Urgent };
         self.add(place);
         self.bytes += message.weight();
         self.entries.push_back(Entry { message, batch: self.batch.unwrap_or_default(), place });
-        Pushed::Queued { dropped }
     }
 
     /// Takes what waits, for a delivery that nobody acknowledges.

@@ -11,14 +11,14 @@ use crate::{
     carrier::{Carrier, Written},
     proto::{
         carriage::Lent,
-        session::{Cycle, Delivered},
+        session::{Cycle, Delivered, Offered},
     },
     session::{Core, Session, Tell},
 };
 
 impl Session {
-    /// Queues a message if there is place for it, and says who is to be told. What waits for a connection
-    /// that lends its socket is written before the queue is full, or long.
+    /// Queues a message if there is place for it, and says who is to be told; none when there is none. What
+    /// waits for a connection that lends its socket is written before the queue is full, or long.
     pub(crate) fn offer(
         &self,
         message: &Arc<Frozen>,
@@ -26,16 +26,26 @@ impl Session {
         now: Instant,
     ) -> Option<(Delivered, Tell)> {
         let mut core = lock(&self.core);
-        if core.machine.is_long_for(message, now) && !self.is_shown() {
-            let count = self.write_lent(&mut core, &mut Vec::new(), now);
-            if let Some(server) = self.server.upgrade() {
-                server.counters.messages_sent.add(count);
+        match core.machine.offer(message, lazy_timeout, now) {
+            Offered::Queued(tell) => Some((Delivered::Queued { dropped: 0 }, tell)),
+            Offered::Gone => Some((Delivered::Gone, Tell::Nobody)),
+            Offered::Full => None,
+            Offered::Write => {
+                self.write_before(&mut core, now);
+                let has_room = !core.machine.is_full_for(message);
+                has_room.then(|| core.machine.deliver(message.clone(), lazy_timeout, None, now))
             }
         }
-        if core.machine.is_full_for(message) {
-            return None;
+    }
+
+    fn write_before(&self, core: &mut Core, now: Instant) {
+        if self.is_shown() {
+            return;
         }
-        Some(core.machine.deliver(message.clone(), lazy_timeout, None, now))
+        let count = self.write_lent(core, &mut Vec::new(), now);
+        if let Some(server) = self.server.upgrade() {
+            server.counters.messages_sent.add(count);
+        }
     }
 
     /// Queues a message whether there is place for it or not, and says who is to be told.

@@ -13,12 +13,33 @@ use bayeux_api::{
 use crate::proto::{
     after,
     carriage::{Lent, Means, Tell, Turn},
-    queue::{Bounds, Pushed},
-    session::{Cycle, Delivered, Delivery, Phase, Session},
+    queue::{Bounds, Pushed, Room},
+    session::{Cycle, Delivered, Delivery, Offered, Phase, Session},
 };
 
 impl<C: Clone + PartialEq> Session<C> {
-    /// Queues a message, and says who is to be told; `lazy_timeout` is its channel's, if it has one.
+    /// Queues a message if there is room, and says who is to be told; `lazy_timeout` is its channel's, if it
+    /// has one. A queue that is long or full is written to the socket that its carrier lends before.
+    pub(crate) fn offer(
+        &mut self,
+        message: &Arc<Frozen>,
+        lazy_timeout: Option<Duration>,
+        now: Instant,
+    ) -> Offered<C> {
+        if self.is_gone() {
+            return Offered::Gone;
+        }
+        match self.queue.room_for(message, self.rules.bounds) {
+            Room::Long | Room::Full if self.is_lent(now) => return Offered::Write,
+            Room::Full => return Offered::Full,
+            Room::Long | Room::Enough => {}
+        }
+        let was_due = self.is_due(now);
+        self.queue.append(message.clone());
+        Offered::Queued(self.tell(message.is_lazy(), was_due, lazy_timeout, now))
+    }
+
+    /// Queues a message; if there is no room, `overflow` or the rules say what happens.
     pub(crate) fn deliver(
         &mut self,
         message: Arc<Frozen>,
@@ -26,25 +47,40 @@ impl<C: Clone + PartialEq> Session<C> {
         overflow: Option<Overflow>,
         now: Instant,
     ) -> (Delivered, Tell<C>) {
-        if let Phase::Gone(_) = self.phase {
+        if self.is_gone() {
             return (Delivered::Gone, Tell::Nobody);
         }
-        let is_lazy = message.is_lazy();
-        // Then somebody was told before, and has not looked yet.
-        let was_due = self.is_due(now);
+        let (is_lazy, was_due) = (message.is_lazy(), self.is_due(now));
         let overflow = overflow.unwrap_or(self.rules.overflow);
-        let dropped = match self.queue.push(message, self.rules.bounds, overflow) {
-            Pushed::Queued { dropped } => dropped,
-            Pushed::Dropped => return (Delivered::Dropped, Tell::Nobody),
+        match self.queue.push(message, self.rules.bounds, overflow) {
+            Pushed::Queued { dropped } => {
+                let tell = self.tell(is_lazy, was_due, lazy_timeout, now);
+                (Delivered::Queued { dropped }, tell)
+            }
+            Pushed::Dropped => (Delivered::Dropped, Tell::Nobody),
             Pushed::Overflowed => {
                 self.remove(Removal::Overflowed);
-                return (Delivered::Overflowed, Tell::Nobody);
+                (Delivered::Overflowed, Tell::Nobody)
             }
-        };
+        }
+    }
+
+    /// Says who is to be told of a message that was queued: nobody if something was due before, since then
+    /// somebody was told, and has not looked yet.
+    fn tell(
+        &mut self,
+        is_lazy: bool,
+        was_due: bool,
+        lazy_timeout: Option<Duration>,
+        now: Instant,
+    ) -> Tell<C> {
         let is_earlier = is_lazy && self.lazy_by(now, lazy_timeout);
         let is_news = self.batch == 0 && !was_due && (!is_lazy || is_earlier);
-        let tell = if is_news { self.carriage.tell() } else { Tell::Nobody };
-        (Delivered::Queued { dropped }, tell)
+        if is_news { self.carriage.tell() } else { Tell::Nobody }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.phase, Phase::Gone(_))
     }
 
     /// Sets when lazy messages go out, if that is earlier than it was.
@@ -57,13 +93,9 @@ impl<C: Clone + PartialEq> Session<C> {
         is_earlier
     }
 
-    /// Whether so much waits for a carrier which lends its socket that it is better written before
-    /// `message` is queued.
-    pub(crate) fn is_long_for(&self, message: &Frozen, now: Instant) -> bool {
-        self.carriage.lends()
-            && (self.queue.is_long() || self.is_full_for(message))
-            && self.goes_alone()
-            && self.is_due(now)
+    /// Whether what waits may be written to the socket of the carrier now.
+    fn is_lent(&self, now: Instant) -> bool {
+        self.carriage.lends() && self.goes_alone() && self.is_due(now)
     }
 
     /// Whether place in the queue is to be expected from a carrier that was told of what is in it.

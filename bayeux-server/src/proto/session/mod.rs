@@ -38,7 +38,7 @@ use bayeux_api::{
 };
 
 use crate::proto::{
-    carriage::Carriage,
+    carriage::{Carriage, Tell},
     queue::{Bounds, Queue},
     session::timing::Timing,
 };
@@ -172,6 +172,19 @@ pub(crate) enum Delivered {
     Gone,
     /// The queue is full, which has ended the session.
     Overflowed,
+}
+
+/// What became of a message for which others do not have to make room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Offered<C> {
+    /// It was queued, which this one has to be told.
+    Queued(Tell<C>),
+    /// Not yet: what waits is to be written to the carrier's socket before.
+    Write,
+    /// There is no room.
+    Full,
+    /// The session has ended.
+    Gone,
 }
 
 impl<C: Clone + PartialEq> Session<C> {
