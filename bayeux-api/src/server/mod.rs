@@ -25,5 +25,5 @@ pub use local_session::LocalSession;
 pub use message::ServerMessage;
 pub use security_policy::SecurityPolicy;
 pub use server::{BayeuxServer, Created, Detail};
-pub use session::{Depth, Overflow, QueueBounds, Removal, ServerSession};
+pub use session::{Depth, Overflow, QueueBounds, Removal, ServerSession, SessionKind};
 pub use statistics::Statistics;

@@ -31,6 +31,14 @@ pub trait ServerSession: Sealed + Send + Sync + fmt::Debug {
         self.local_session().is_some()
     }
 
+    /// Returns whose session this is.
+    fn kind(&self) -> SessionKind;
+
+    /// Says that this session is another node's of the same cluster, whatever its handshake or the server's
+    /// own code goes by to know that. It stays one until it ends. A local session that publishes what came
+    /// from other nodes is one, too: so that goes no further.
+    fn set_node(&self);
+
     /// Returns the local session that this is the server's end of.
     #[doc(alias = "getLocalSession")]
     fn local_session(&self) -> Option<Arc<dyn LocalSession>>;
@@ -131,6 +139,20 @@ pub trait ServerSession: Sealed + Send + Sync + fmt::Debug {
     /// Returns the names of all attributes.
     #[doc(alias = "getAttributeNames")]
     fn attribute_names(&self) -> Vec<String>;
+}
+
+/// Whose a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionKind {
+    /// A client's.
+    Client,
+    /// The server's own code's.
+    Local,
+    /// Another node's of the same cluster. What one of these publishes is not sent to any of these: each
+    /// node sends to each other one what it did not get from one.
+    #[doc(alias = "isOort")]
+    Node,
 }
 
 /// How much a queue holds.

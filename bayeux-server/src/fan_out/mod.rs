@@ -40,6 +40,7 @@ impl Server {
         let has_any = |channel: &&Arc<Channel>| !channel.is_without_subscribers();
         let is_once = channels.iter().filter(has_any).count() < 2;
         let mut taken = HashSet::new();
+        let is_from_node = from.is_some_and(|from| from.is_node());
         for channel in channels.iter().filter(has_any) {
             let skips_sender = !channel.settings().is_broadcast_to_publisher();
             for some in channel.snapshot().chunks(round::STEPS) {
@@ -49,6 +50,10 @@ impl Server {
                 for session in some {
                     let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
                     if is_sender && (skips_sender || !session.is_broadcast_to_publisher()) {
+                        continue;
+                    }
+                    if is_from_node && session.is_node() {
+                        // It gets it from the node where it was published.
                         continue;
                     }
                     if !is_once && taken.contains(session.id()) {

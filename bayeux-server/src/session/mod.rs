@@ -21,7 +21,10 @@ pub(crate) use tellings::{Event, Noted};
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bayeux_api::{
@@ -53,7 +56,7 @@ pub struct Session {
     attributes: OnceLock<Box<Mutex<Attributes>>>,
 }
 
-/// Where a session comes from.
+/// Where a session comes from, and whose it turns out to be.
 #[derive(Debug, Default)]
 pub(crate) struct Origin {
     /// None for a local session.
@@ -61,6 +64,7 @@ pub(crate) struct Origin {
     pub(crate) browser: Option<BrowserId>,
     pub(crate) user_agent: Option<Box<str>>,
     pub(crate) local: Option<Weak<Local>>,
+    pub(crate) is_node: AtomicBool,
 }
 
 struct Core {
@@ -108,6 +112,11 @@ impl Session {
     /// Sees this session as an application does.
     pub(crate) fn as_dyn(self: &Arc<Self>) -> Arc<dyn ServerSession> {
         self.clone()
+    }
+
+    /// Whether this is another node's.
+    pub(crate) fn is_node(&self) -> bool {
+        self.origin.is_node.load(Relaxed)
     }
 
     /// Returns what an application added, if it added anything.
@@ -197,9 +206,10 @@ impl Session {
         let left = deadline.map(|at| at.saturating_duration_since(clock::now()).as_millis());
         let _ = writeln!(
             out,
-            "  {} {} state={} queue={}/{}B subscriptions={} expires_in={}",
+            "  {} {}{} state={} queue={}/{}B subscriptions={} expires_in={}",
             self.id,
             self.origin.transport.map_or("local", ConnectionType::as_str),
+            if self.is_node() { " node" } else { "" },
             core.machine.state_name(),
             depth.messages,
             depth.bytes,

@@ -1,6 +1,9 @@
 //! A session as an application sees it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bayeux_api::{
@@ -8,11 +11,16 @@ use bayeux_api::{
     implement::{Sealed, lock},
     server::{
         DeQueueListener, Depth, LocalSession, QueueBounds, ServerChannel, ServerSession,
-        ServerSessionListener, SessionExtension,
+        ServerSessionListener, SessionExtension, SessionKind,
     },
 };
 
-use crate::{channel::Channel, proto::session::Delivery, server::Server, session::Session};
+use crate::{
+    channel::Channel,
+    proto::session::Delivery,
+    server::Server,
+    session::{Origin, Session},
+};
 
 impl Sealed for Session {}
 
@@ -32,6 +40,18 @@ impl ServerSession for Session {
 
     fn is_local_session(&self) -> bool {
         self.origin.local.is_some()
+    }
+
+    fn kind(&self) -> SessionKind {
+        match &self.origin {
+            _ if self.is_node() => SessionKind::Node,
+            Origin { local: Some(_), .. } => SessionKind::Local,
+            Origin { .. } => SessionKind::Client,
+        }
+    }
+
+    fn set_node(&self) {
+        self.origin.is_node.store(true, Relaxed);
     }
 
     fn local_session(&self) -> Option<Arc<dyn LocalSession>> {

@@ -188,7 +188,7 @@ impl Exchange {
             transport: Some(self.transport),
             browser: self.browser.clone(),
             user_agent: user_agent.map(Into::into),
-            local: None,
+            ..Origin::default()
         };
         self.server.new_session(None, origin)
     }

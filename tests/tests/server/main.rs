@@ -36,6 +36,7 @@ mod local_session;
 mod malformed;
 mod mapping;
 mod mount;
+mod nodes;
 mod options;
 mod order;
 mod overflow;

@@ -165,7 +165,7 @@ impl Desk {
             transport: Some(ConnectionType::WebSocket),
             browser: None,
             user_agent: self.context.header("user-agent").map(Into::into),
-            local: None,
+            ..Origin::default()
         };
         let session = self.server.new_session(None, origin);
         let mut receipt = Receipt::new(&self.server, Some(session.clone()));
