@@ -8,7 +8,7 @@ use bayeux_common::{ChannelId, Message};
 use crate::{
     Attribute, Registration,
     implement::Sealed,
-    server::{Authorizer, ServerChannelListener, ServerSession},
+    server::{Access, Authorizer, Reach, ServerChannelListener, ServerSession},
 };
 
 /// A channel of a server. Its settings may be changed at any time.
@@ -50,6 +50,22 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
 
     /// Sets whether a publisher that subscribes here gets its own messages.
     fn set_broadcast_to_publisher(&self, broadcast: bool);
+
+    /// Returns whom the messages of this channel reach, as far as it was set here.
+    fn reach(&self) -> Reach;
+
+    /// Sets whom the messages of this channel reach; of a wild one, those of all channels that it matches,
+    /// be they made later. Of several that match a channel the narrowest counts. A channel for which this
+    /// is set stays.
+    fn set_reach(&self, reach: Reach);
+
+    /// Returns who may use this channel, as far as it was set here.
+    fn access(&self) -> Access;
+
+    /// Sets who may create, subscribe to and publish on this channel; of a wild one, and all channels that
+    /// it matches, be they made later. Who is subscribed already stays so. A channel for which this is set
+    /// stays.
+    fn set_access(&self, access: Access);
 
     /// Adds a listener.
     fn add_listener(&self, listener: Arc<dyn ServerChannelListener>) -> Registration;

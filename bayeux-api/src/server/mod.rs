@@ -7,6 +7,7 @@ mod extension;
 mod listener;
 mod local_session;
 mod message;
+mod reach;
 mod security_policy;
 #[expect(clippy::module_inception, reason = "the file is named for `BayeuxServer`")]
 mod server;
@@ -23,6 +24,7 @@ pub use listener::{
 };
 pub use local_session::LocalSession;
 pub use message::ServerMessage;
+pub use reach::{Access, Reach};
 pub use security_policy::SecurityPolicy;
 pub use server::{BayeuxServer, Created, Detail};
 pub use session::{Depth, Overflow, QueueBounds, Removal, ServerSession, SessionKind};

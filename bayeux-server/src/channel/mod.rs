@@ -23,7 +23,7 @@ use std::{
 use bayeux_api::{
     Attributes, ChannelId,
     implement::{self, Hook, Listeners, Member, lock},
-    server::{Authorizer, ServerChannel, ServerChannelListener, ServerSession as _},
+    server::{Access, Authorizer, Reach, ServerChannel, ServerChannelListener, ServerSession as _},
 };
 
 pub(crate) use group::Group;
@@ -210,7 +210,7 @@ impl Channel {
             Err(TryLockError::WouldBlock) => true,
         };
         let is_used = has_subscribers
-            || self.settings.is_persistent()
+            || self.settings.are_kept()
             || self.id.is_meta()
             || !self.authorizers.is_empty();
         if is_used && self.unused_since.load(Relaxed) != 0 {
@@ -240,13 +240,15 @@ impl Channel {
         let subscribers = self.snapshot();
         let _ = writeln!(
             out,
-            "  {} subscribers={} listeners={} authorizers={}{}{}",
+            "  {} subscribers={} listeners={} authorizers={}{}{}{}{}",
             self.id,
             subscribers.len(),
             self.listeners.members().len(),
             self.authorizers.members().len(),
             if self.settings.is_persistent() { " persistent" } else { "" },
             if self.settings.is_lazy() { " lazy" } else { "" },
+            if self.settings.reach() == Reach::Exact { " exact" } else { "" },
+            if self.settings.access() == Access::Cluster { " cluster" } else { "" },
         );
         for session in subscribers.iter() {
             let _ = writeln!(out, "    {}", session.id());

@@ -7,7 +7,8 @@ use bayeux_api::{
     Attribute, ChannelId, Message, Registration,
     implement::{Sealed, lock},
     server::{
-        Authorizer, PublishError, Published, ServerChannel, ServerChannelListener, ServerSession,
+        Access, Authorizer, PublishError, Published, Reach, ServerChannel, ServerChannelListener,
+        ServerSession,
     },
 };
 
@@ -86,6 +87,22 @@ impl ServerChannel for Channel {
 
     fn set_broadcast_to_publisher(&self, broadcast: bool) {
         self.change(|channel| channel.settings.set_broadcast_to_publisher(broadcast));
+    }
+
+    fn reach(&self) -> Reach {
+        self.read(|channel| channel.settings.reach())
+    }
+
+    fn set_reach(&self, reach: Reach) {
+        self.change(|channel| channel.settings.set_reach(reach));
+    }
+
+    fn access(&self) -> Access {
+        self.read(|channel| channel.settings.access())
+    }
+
+    fn set_access(&self, access: Access) {
+        self.change(|channel| channel.settings.set_access(access));
     }
 
     fn add_listener(&self, listener: Arc<dyn ServerChannelListener>) -> Registration {

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use bayeux_api::{ChannelId, implement::lock};
+use bayeux_api::{
+    ChannelId,
+    implement::lock,
+    server::{Access, Reach},
+};
 
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -20,6 +24,8 @@ pub(crate) struct Settings {
 const PERSISTENT: u8 = 1;
 const LAZY: u8 = 2;
 const BROADCAST_TO_PUBLISHER: u8 = 4;
+const EXACT: u8 = 8;
+const CLUSTER: u8 = 16;
 
 impl Settings {
     /// Those from the start.
@@ -30,7 +36,7 @@ impl Settings {
     }
 
     pub(crate) fn is_persistent(&self) -> bool {
-        self.has(PERSISTENT)
+        self.has(PERSISTENT | EXACT | CLUSTER)
     }
 
     pub(super) fn set_persistent(&self, persistent: bool) {
@@ -69,6 +75,27 @@ impl Settings {
 
     pub(super) fn set_broadcast_to_publisher(&self, broadcast: bool) {
         self.set(BROADCAST_TO_PUBLISHER, broadcast);
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        if self.has(EXACT) { Reach::Exact } else { Reach::All }
+    }
+
+    pub(super) fn set_reach(&self, reach: Reach) {
+        self.set(EXACT, reach == Reach::Exact);
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        if self.has(CLUSTER) { Access::Cluster } else { Access::Everybody }
+    }
+
+    pub(super) fn set_access(&self, access: Access) {
+        self.set(CLUSTER, access == Access::Cluster);
+    }
+
+    /// Whether the channel is kept for what it says of others.
+    pub(super) fn are_kept(&self) -> bool {
+        self.has(PERSISTENT | EXACT | CLUSTER)
     }
 
     fn has(&self, flag: u8) -> bool {

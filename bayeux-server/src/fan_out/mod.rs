@@ -19,7 +19,10 @@ mod write;
 
 use std::{collections::HashSet, sync::Arc};
 
-use bayeux_api::{ChannelId, Flow, Frozen, Message, server::ServerSession};
+use bayeux_api::{
+    ChannelId, Flow, Frozen, Message,
+    server::{Reach, ServerSession, SessionKind},
+};
 
 use crate::{channel::Channel, fan_out::round::Round, server::Server, session::Session};
 
@@ -37,26 +40,23 @@ impl Server {
     ) -> usize {
         let lazy_timeout = channels.last().and_then(|own| own.settings().lazy_timeout());
         let mut round = Round::begin(self, lazy_timeout, writing).await;
-        let has_any = |channel: &&Arc<Channel>| !channel.is_without_subscribers();
-        let is_once = channels.iter().filter(has_any).count() < 2;
+        let has_any = |channel: &Arc<Channel>| !channel.is_without_subscribers();
+        let is_once = channels.iter().filter(|own| has_any(own)).count() < 2;
         let mut taken = HashSet::new();
-        let is_from_node = from.is_some_and(|from| from.is_node());
-        for channel in channels.iter().filter(has_any) {
-            let skips_sender = !channel.settings().is_broadcast_to_publisher();
+        let hidden = exact(channels);
+        for (index, channel) in channels.iter().enumerate().filter(|(_, own)| has_any(own)) {
+            let skips = Skips {
+                sender: from,
+                is_own_kept_back: !channel.settings().is_broadcast_to_publisher(),
+                is_from_node: from.is_some_and(|from| from.is_node()),
+                is_hidden: index < hidden,
+            };
             for some in channel.snapshot().chunks(round::STEPS) {
                 if round.is_over(some.len()) {
                     round.let_others_run().await;
                 }
                 for session in some {
-                    let is_sender = from.is_some_and(|from| Arc::ptr_eq(from, session));
-                    if is_sender && (skips_sender || !session.is_broadcast_to_publisher()) {
-                        continue;
-                    }
-                    if is_from_node && session.is_node() {
-                        // It gets it from the node where it was published.
-                        continue;
-                    }
-                    if !is_once && taken.contains(session.id()) {
+                    if skips.has(session) || !is_once && taken.contains(session.id()) {
                         continue;
                     }
                     if round.deliver(from, session, message).await && !is_once {
@@ -113,4 +113,29 @@ impl Server {
         round.deliver(sender, session, message).await;
         round.finish().await > 0
     }
+}
+
+/// Which subscribers of a channel do not get a message by it.
+struct Skips<'a> {
+    sender: Option<&'a Arc<Session>>,
+    /// Whether its sender does not get it back.
+    is_own_kept_back: bool,
+    /// Whether it came from another node, which sends it to all others itself.
+    is_from_node: bool,
+    /// Whether clients do not get it by this channel, which is wider than it reaches.
+    is_hidden: bool,
+}
+
+impl Skips<'_> {
+    fn has(&self, session: &Arc<Session>) -> bool {
+        let is_own = self.sender.is_some_and(|sender| Arc::ptr_eq(sender, session));
+        is_own && (self.is_own_kept_back || !session.is_broadcast_to_publisher())
+            || self.is_from_node && session.is_node()
+            || self.is_hidden && session.kind() == SessionKind::Client
+    }
+}
+
+/// Returns from which of the channels that match a message on clients get it.
+fn exact(channels: &[Arc<Channel>]) -> usize {
+    channels.iter().rposition(|own| own.settings().reach() == Reach::Exact).unwrap_or(0)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bayeux_api::{
     BayeuxError, ChannelId,
     implement::Hook,
-    server::{Authorization, Operation, ServerMessage},
+    server::{Access, Authorization, Operation, ServerMessage, ServerSession as _, SessionKind},
 };
 
 use crate::{
@@ -115,7 +115,8 @@ impl Server {
     }
 
     /// Asks the authorizers of `channels`, from `/**` to the one of `id`: without any everything is
-    /// granted, one denial is enough, and otherwise one grant is needed. One that panics denies.
+    /// granted, one denial is enough, and otherwise one grant is needed. One that panics denies. What is for
+    /// the cluster alone is denied to clients, whoever grants it.
     async fn authorize(
         &self,
         operation: Operation,
@@ -129,6 +130,11 @@ impl Server {
         }
         let (mut has_any, mut is_granted) = (false, false);
         for channel in channels {
+            if channel.settings().access() == Access::Cluster
+                && session.kind() == SessionKind::Client
+            {
+                return Err(BY_NOT_GRANTING.to_owned());
+            }
             if channel.authorizers.is_empty() {
                 continue;
             }

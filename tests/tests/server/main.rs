@@ -43,6 +43,7 @@ mod overflow;
 mod policy;
 mod publish;
 mod queue;
+mod reach;
 mod regression;
 mod service;
 mod shutdown;
