@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# CometD's Java server 8.0.10 (Maven), faye 1.4.3, cometd-nodejs-server 1.2.1 (npm): one subscription to a pattern that
+# is none, among good messages.
+#
+# One would expect: `/a/*/b` is refused in the reply to that subscription, and the messages beside it are handled.
+# What happens: Faye does that. The Node.js server grants it, as a channel of that very name. The Java server answers
+# the request with status 500 and no reply, though it *has* handled what stood before: that was published and is
+# delivered, what stood behind was not.
+# For a Bayeux user: a client that gets 500 can neither repeat the request nor drop it without a fault, and libraries
+# report each of its messages as failed. Check patterns before sending: `*` and `**` may only stand last.
+set -euo pipefail
+tmp=$(mktemp -d)
+trap 'kill $(jobs -p) 2>>"$tmp/log" || true; wait; rm -rf "$tmp"' EXIT
+cd "$tmp"
+cat >pom.xml <<'EOF'
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion><groupId>probe</groupId><artifactId>probe</artifactId><version>0</version>
+  <dependencies>
+    <dependency><groupId>org.cometd.java</groupId><artifactId>cometd-java-server-http-jakarta</artifactId><version>8.0.10</version></dependency>
+    <dependency><groupId>org.eclipse.jetty.ee10</groupId><artifactId>jetty-ee10-servlet</artifactId><version>12.0.25</version></dependency>
+    <dependency><groupId>org.eclipse.jetty</groupId><artifactId>jetty-util-ajax</artifactId><version>12.0.25</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>2.0.17</version></dependency>
+  </dependencies>
+</project>
+EOF
+mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory=lib >>log 2>&1 || { cat log >&2; exit 1; }
+cat >Server.java <<'EOF'
+import org.cometd.bayeux.server.BayeuxServer;
+import org.cometd.server.BayeuxServerImpl;
+import org.cometd.server.http.JSONHttpTransport;
+import org.cometd.server.http.jakarta.CometDServlet;
+import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
+import org.eclipse.jetty.ee10.servlet.ServletHolder;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+
+class Probe {
+    public static void main(String[] args) throws Exception {
+        var jetty = new Server();
+        var connector = new ServerConnector(jetty, 1, 1);
+        connector.setHost("127.0.0.1");
+        jetty.addConnector(connector);
+        var context = new ServletContextHandler("/");
+        jetty.setHandler(context);
+        var bayeux = new BayeuxServerImpl();
+        bayeux.setTransports(new JSONHttpTransport(bayeux));
+        context.setAttribute(BayeuxServer.ATTRIBUTE, bayeux);
+        var servlet = new ServletHolder(new CometDServlet());
+        servlet.setAsyncSupported(true);
+        servlet.setInitOrder(1);
+        context.addServlet(servlet, "/cometd/*");
+        context.addBean(bayeux);
+        jetty.start();
+        System.out.println(connector.getLocalPort());
+        Thread.sleep(60_000);
+        System.exit(0);
+    }
+}
+EOF
+npm install --silent --no-audit --no-fund cometd-nodejs-server@1.2.1 faye@1.4.3
+cat >probe.mjs <<'EOF'
+import assert from 'node:assert/strict';
+import {createServer} from 'node:http';
+import {once} from 'node:events';
+import bayeux from 'cometd-nodejs-server';
+import faye from 'faye';
+
+/** A session of the server at a port, with a function that posts messages for it. */
+async function open(port) {
+  let cookie;
+  const send = (body) => fetch(`http://127.0.0.1:${port}/cometd`, {
+    method: 'POST',
+    headers: {'Content-Type': 'application/json', ...(cookie && {cookie})},
+    body,
+  });
+  const shaken = await send('[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"]}]');
+  cookie = shaken.headers.get('set-cookie')?.split(';')[0];
+  const {clientId} = (await shaken.json())[0];
+  return async (...messages) => {
+    const texts = messages.map((message) =>
+      typeof message === 'string' ? message : JSON.stringify(message),
+    );
+    const response = await send(`[${texts.map((text) => `{"clientId":"${clientId}",${text.slice(1)}`).join()}]`);
+    return {status: response.status, text: await response.text()};
+  };
+}
+const connect = '{"channel":"/meta/connect","connectionType":"long-polling","advice":{"timeout":0}}';
+
+/** The status, the replies, and the data that arrive. */
+async function outcome(port) {
+  const post = await open(port);
+  await post({channel: '/news', data: 0}, {channel: '/meta/subscribe', subscription: '/news'});
+  const {status, text} = await post(
+    {channel: '/news', data: 'before'},
+    {channel: '/meta/subscribe', subscription: '/a/*/b'},
+    {channel: '/news', data: 'behind'},
+  );
+  const replies = status === 200 ? JSON.parse(text) : [];
+  const arrived = [...replies, ...JSON.parse((await post(connect)).text)].flatMap(({data}) => data ?? []);
+  return `${status} ${replies.flatMap(({successful}) => successful ?? [])} arrived: ${arrived}`;
+}
+async function served(attach) {
+  const http = createServer();
+  attach(http);
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return outcome(http.address().port);
+}
+
+const server = bayeux.createCometDServer();
+const seen = {
+  'CometD for Java 8.0.10': [await outcome(process.argv[2]), '500  arrived: before'],
+  'faye 1.4.3': [
+    await served((http) => new faye.NodeAdapter({mount: '/cometd'}).attach(http)),
+    '200 true,false,true arrived: before,behind',
+  ],
+  'cometd-nodejs-server 1.2.1': [
+    await served((http) => http.on('request', (request, response) => server.handle(request, response))),
+    '200 true,true,true arrived: before,behind',
+  ],
+};
+for (const [name, [value, expected]] of Object.entries(seen)) {
+  assert.equal(value, expected, name);
+  console.log(`ok: ${name}: ${value}`);
+}
+process.exit();
+EOF
+mkfifo port
+java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp 'lib/*' Server.java >port 2>server.log &
+read -r -t 60 port <port || { cat server.log >&2; exit 1; }
+timeout 40 node probe.mjs "$port"
