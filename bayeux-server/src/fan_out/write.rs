@@ -10,11 +10,13 @@
 use std::{
     cell::RefCell,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::{Duration, Instant},
+    vec,
 };
 
+use bayeux_api::implement::lock;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{clock, server::Server, session::Session};
@@ -22,7 +24,7 @@ use crate::{clock, server::Server, session::Session};
 /// How long work goes on without letting others run; what it has gathered by then is written before.
 pub(super) const PORTION: Duration = Duration::from_millis(10);
 
-/// To so many sessions one task writes.
+/// So many sessions are written to before others run.
 const WRITE_TOGETHER: usize = 64;
 
 /// When what is delivered is written.
@@ -150,19 +152,34 @@ impl Server {
     }
 
     /// Has what is queued for these sessions written in tasks of their own, as many at once as there are
-    /// threads.
+    /// threads. After each portion others run: what they publish meanwhile goes out together with what
+    /// the other sessions still wait for.
     pub(super) fn write_soon(&self, sessions: Vec<Arc<Session>>) -> Vec<JoinHandle<()>> {
-        let mut sessions = sessions.into_iter();
-        let mut tasks = Vec::with_capacity(sessions.len().div_ceil(WRITE_TOGETHER));
-        while sessions.len() > 0 {
-            let some: Vec<_> = sessions.by_ref().take(WRITE_TOGETHER).collect();
-            let server = self.clone();
-            match Handle::try_current() {
-                Ok(runtime) => tasks.push(runtime.spawn(async move { server.write(&some) })),
-                Err(_) => server.write(&some),
-            }
+        let Ok(runtime) = Handle::try_current() else {
+            self.write(&sessions);
+            return Vec::new();
+        };
+        let server = self.clone();
+        let portions = sessions.len().div_ceil(WRITE_TOGETHER);
+        match portions {
+            0 => return Vec::new(),
+            1 => return vec![runtime.spawn(async move { server.write(&sessions) })],
+            _ => {}
         }
-        tasks
+        let left = Arc::new(Mutex::new(sessions.into_iter()));
+        let write = |_| runtime.spawn(server.clone().write_left(left.clone()));
+        (0..portions.min(runtime.metrics().num_workers())).map(write).collect()
+    }
+
+    async fn write_left(self, left: Arc<Mutex<vec::IntoIter<Arc<Session>>>>) {
+        loop {
+            let some: Vec<_> = lock(&left).by_ref().take(WRITE_TOGETHER).collect();
+            self.write(&some);
+            if some.len() < WRITE_TOGETHER {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Writes what is queued for sessions whose connections wait.
@@ -270,6 +287,32 @@ mod tests {
         assert_eq!(written().await, 1);
         session.add_de_queue_listener(Arc::new(Empty)).keep();
         assert_eq!(written().await, 0);
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_many_are_written_to_goes_out_with_it() {
+        let server = Server::builder().build();
+        let sockets: Vec<_> = (0..3 * WRITE_TOGETHER).map(|_| Counts::default()).collect();
+        let sockets: Vec<_> = sockets.into_iter().map(|own| Arc::new(Carrier::new(own))).collect();
+        let bound = sockets.iter().map(|socket| {
+            let session = server.new_session(None, Origin::default());
+            let carrier: Arc<Carrier> = socket.clone();
+            session.bind_waiting(&carrier);
+            session
+        });
+        let sessions: Vec<_> = bound.collect();
+        let message = Message::with_data("/a", json!(1)).freeze();
+        let offer = |session: &Arc<Session>| session.offer(&message, None, clock::now());
+        assert!(sessions.iter().all(|session| offer(session).is_some()));
+        let writing = server.write_soon(sessions.clone());
+        tokio::task::yield_now().await;
+        assert!(sessions.iter().all(|session| offer(session).is_some()));
+        for task in writing {
+            task.await.unwrap();
+        }
+        let written = sockets.iter().map(|socket| socket.socket().0.load(Relaxed));
+        let (first, others): (Vec<_>, Vec<_>) = written.partition(|count| *count == 1);
+        assert_eq!((first.len(), others), (WRITE_TOGETHER, vec![2; 2 * WRITE_TOGETHER]));
     }
 
     #[tokio::test]
