@@ -21,7 +21,7 @@ pub use batch::Batch;
 pub use bayeux_common::*;
 pub use registration::Registration;
 
-/// Whether a message goes on.
+/// Whether a message goes on. There is no third, so that this may be matched whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// On to the next.

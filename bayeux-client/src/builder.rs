@@ -84,6 +84,8 @@ impl Builder {
                 ConnectionType::WebSocket | ConnectionType::LongPolling => true,
                 ConnectionType::InProcess => self.in_process.is_some(),
                 ConnectionType::CallbackPolling => false,
+                // One that came later.
+                _ => false,
             };
             if !is_known || transports[..index].contains(transport) {
                 return Err(ConfigError::Transport(*transport));

@@ -73,11 +73,7 @@ impl Default for Config {
 impl Config {
     /// Returns how long a reply over `transport` may take.
     pub(crate) fn network_delay(&self, transport: ConnectionType) -> Duration {
-        self.max_network_delay.unwrap_or(match transport {
-            ConnectionType::WebSocket => Duration::from_secs(15),
-            ConnectionType::LongPolling
-            | ConnectionType::CallbackPolling
-            | ConnectionType::InProcess => Duration::from_secs(10),
-        })
+        let seconds = if transport == ConnectionType::WebSocket { 15 } else { 10 };
+        self.max_network_delay.unwrap_or_else(|| Duration::from_secs(seconds))
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The `advice` object of a message (Bayeux 1.0, section 4.2). Times are milliseconds, as on the
 /// wire; the methods give them as [`Duration`]s.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Advice {
     /// What the client does after this reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// A transport that both ends can agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ConnectionType {
     /// `websocket`.
     WebSocket,

@@ -9,6 +9,7 @@ use crate::Message;
 
 /// How much one request or frame may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Bytes; 1 MiB by default.
     pub size: usize,

@@ -21,6 +21,7 @@ mod error;
 mod frozen;
 mod json;
 mod message;
+mod plain;
 mod received;
 pub mod z85;
 

@@ -15,6 +15,7 @@ use crate::{Advice, BayeuxError, Frozen, Json, meta};
 /// field's type is kept in [`extra`](Self::extra) under the field's name, so that one wrong message
 /// does not spoil its batch and [`is_malformed`](Self::is_malformed) tells.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Message {
     /// The channel, as sent; see [`channel`](Self::channel).
     pub channel: Option<String>,

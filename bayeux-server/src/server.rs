@@ -210,6 +210,7 @@ impl Server {
             Removal::Expired => self.0.counters.sessions_expired.increment(),
             Removal::Overflowed => self.0.counters.sessions_overflowed.increment(),
             Removal::Disconnected | Removal::Removed => {}
+            _ => {}
         }
         let noted = self.end(session, removal, farewell);
         self.tell(session, noted, None).await;

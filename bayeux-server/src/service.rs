@@ -100,7 +100,8 @@ impl Service {
             let answer = called("Service::on_message", &answer, request);
             Box::pin(async move {
                 if let Some(data) = answer.await.flatten() {
-                    let message = Message { channel, ..Message::with_data("", data) };
+                    let mut message = Message::default();
+                    (message.channel, message.data) = (channel, Some(data));
                     sender.deliver(None, message).await;
                 }
             }) as Answer

@@ -40,6 +40,42 @@ fn the_rules_know_no_runtime() {
     }
 }
 
+/// An enum may get variants, and a struct of public fields may get fields, unless it is one of those that
+/// are closed by their meaning or by the protocol.
+#[test]
+fn what_is_public_can_grow() {
+    const CLOSED: [&str; 5] = ["Flow", "Created", "Reconnect", "Subscription", "State"];
+    let mut seen = Vec::new();
+    for folder in ["bayeux-common/src", "bayeux-api/src", "bayeux-server/src", "bayeux-client/src"]
+    {
+        for (path, text) in sources(root().join(folder)) {
+            let lines: Vec<_> = text.lines().collect();
+            for (index, name) in open_types(&lines) {
+                let attributes = lines[..index].iter().rev().take_while(|line| !line.is_empty());
+                let is_closed = attributes.clone().all(|line| *line != "#[non_exhaustive]");
+                let is_listed = CLOSED.contains(&name);
+                assert_eq!(is_closed, is_listed, "{name} in {}", path.display());
+                seen.push(name.to_owned());
+            }
+        }
+    }
+    assert!(seen.len() > 40, "only {} types are seen", seen.len());
+}
+
+/// Finds the public enums, and the public structs that have a public field.
+fn open_types<'a>(lines: &'a [&str]) -> impl Iterator<Item = (usize, &'a str)> {
+    lines.iter().enumerate().filter_map(|(index, line)| {
+        let name = |rest: &'a str| rest.split(|c: char| !c.is_alphanumeric()).next();
+        if let Some(rest) = line.strip_prefix("pub enum ") {
+            return Some((index, name(rest)?));
+        }
+        let rest = line.strip_prefix("pub struct ").filter(|rest| rest.ends_with('{'))?;
+        let mut fields = lines[index..].iter().take_while(|line| **line != "}");
+        let has_field = fields.any(|line| line.starts_with("    pub ") && line.contains(": "));
+        has_field.then_some((index, name(rest)?))
+    })
+}
+
 #[test]
 fn every_test_that_conformance_names_exists() {
     let conformance = root().join("docs/conformance.md");

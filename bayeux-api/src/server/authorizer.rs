@@ -23,6 +23,7 @@ pub trait Authorizer: Send + Sync + fmt::Debug {
 
 /// What a session asks to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Operation {
     /// Create a channel.
     Create,
@@ -35,6 +36,7 @@ pub enum Operation {
 /// What an [`Authorizer`] answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "Result")]
+#[non_exhaustive]
 pub enum Authorization {
     /// Yes, unless another denies.
     Grant,

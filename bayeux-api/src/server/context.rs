@@ -6,6 +6,7 @@ use http::{Extensions, HeaderMap, Uri, Version};
 
 /// The carrier of a message: one per HTTP request, one per WebSocket connection.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct BayeuxContext {
     /// The peer's address, if the listener told it.
     #[doc(alias = "getRemoteAddress")]
@@ -92,11 +93,22 @@ impl fmt::Debug for BayeuxContext {
 
 /// The user of a request. A layer that authenticates puts it into the request's extensions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Principal {
     /// The user's name.
     pub name: String,
     /// What the user may be.
     pub roles: Vec<String>,
+}
+
+impl Principal {
+    /// Makes a user of this name who may be all of `roles`.
+    pub fn new<R: Into<String>>(
+        name: impl Into<String>,
+        roles: impl IntoIterator<Item = R>,
+    ) -> Self {
+        Self { name: name.into(), roles: roles.into_iter().map(Into::into).collect() }
+    }
 }
 
 /// Reads one `Cookie` header: pairs of a name and a value that may be quoted. What is not a pair,
@@ -173,7 +185,7 @@ mod tests {
     fn roles_come_from_the_principal() {
         let mut context = BayeuxContext::default();
         assert!(!context.is_user_in_role("admin"));
-        context.extensions.insert(Principal { name: "me".into(), roles: vec!["admin".into()] });
+        context.extensions.insert(Principal::new("me", ["admin"]));
         assert!(context.is_user_in_role("admin"));
     }
 }

@@ -114,6 +114,7 @@ impl Created {
 
 /// How much [`BayeuxServer::dump`] tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Detail {
     /// Numbers of channels and sessions.
     Summary,

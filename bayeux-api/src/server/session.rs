@@ -157,11 +157,19 @@ pub enum SessionKind {
 
 /// How much a queue holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Depth {
     /// Messages.
     pub messages: usize,
     /// Bytes of memory, about: their JSON, and what each needs beside it.
     pub bytes: usize,
+}
+
+impl Depth {
+    /// Makes a depth.
+    pub fn new(messages: usize, bytes: usize) -> Self {
+        Self { messages, bytes }
+    }
 }
 
 /// How much may wait for a session, and what happens to what finds no place.
@@ -185,6 +193,7 @@ impl QueueBounds {
 
 /// What happens to a message for which a session's queue has no place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Overflow {
     /// The session is ended: a client that cannot keep up starts again rather than miss something.
     #[default]
@@ -200,6 +209,7 @@ pub enum Overflow {
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Removal {
     /// Its client asked for it.
     Disconnected,

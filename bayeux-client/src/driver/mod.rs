@@ -276,11 +276,7 @@ impl Driver {
                 self.close_socket(NORMAL, "Leave");
                 self.forget_failed();
             }
-            Output::Leave(
-                ConnectionType::LongPolling
-                | ConnectionType::CallbackPolling
-                | ConnectionType::InProcess,
-            ) => {}
+            Output::Leave(_) => {}
             Output::Close => self.close(),
         }
     }

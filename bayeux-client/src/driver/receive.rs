@@ -114,7 +114,8 @@ impl Driver {
         bytes: &Bytes,
         transport: ConnectionType,
     ) -> Result<Vec<Message>, TransportFailure> {
-        let limits = Limits { size: usize::MAX, messages: MOST_MESSAGES, ..Limits::default() };
+        let mut limits = Limits::default();
+        (limits.size, limits.messages) = (usize::MAX, MOST_MESSAGES);
         decode(bytes, &limits).map_err(|error| unreadable(&error, bytes, transport))
     }
 

@@ -85,6 +85,8 @@ impl Driver {
                     self.exchange(exchange, transport, answers(bodies, send));
                 }
             }
+            // No client can be built for another.
+            _ => {}
         }
     }
 

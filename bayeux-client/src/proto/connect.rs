@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bayeux_api::{Advice, Message, Reconnect, client::RequestError, meta};
+use bayeux_api::{Message, Reconnect, client::RequestError, meta};
 
 use super::{Kind, LONGEST, Machine, Output, Phase, Progress, Step, What, request::Request};
 
@@ -19,7 +19,7 @@ impl<T> Machine<T> {
         let held = if progress == Progress::Connected {
             self.advice.timeout().unwrap_or(UNKNOWN_TIMEOUT)
         } else {
-            message.advice = Some(Advice { timeout: Some(0), ..Advice::default() });
+            message.advice_mut().timeout = Some(0);
             Duration::ZERO
         };
         self.ack.acknowledge(&mut message);

@@ -66,18 +66,13 @@ impl<T> Machine<T> {
         let delay = self.config.network_delay(late.transport);
         let reason = format!("no answer came within {} ms", delay.as_millis());
         let failure = TransportFailure::new(late.transport, FailureKind::Timeout, reason);
-        match late.transport {
+        if late.transport == ConnectionType::WebSocket {
             // What is still to come over it would come out of turn.
-            ConnectionType::WebSocket => {
-                self.outputs.push(Output::Leave(ConnectionType::WebSocket));
-                self.connection_failed(ConnectionType::WebSocket, &failure, now);
-            }
-            ConnectionType::LongPolling
-            | ConnectionType::CallbackPolling
-            | ConnectionType::InProcess => {
-                self.outputs.push(Output::Cancel(exchange));
-                self.fail_exchange(exchange, &failure, now);
-            }
+            self.outputs.push(Output::Leave(ConnectionType::WebSocket));
+            self.connection_failed(ConnectionType::WebSocket, &failure, now);
+        } else {
+            self.outputs.push(Output::Cancel(exchange));
+            self.fail_exchange(exchange, &failure, now);
         }
         self.flush(now);
     }
@@ -87,10 +82,11 @@ impl<T> Machine<T> {
         let left = self.exchanges.get(&exchange).map(|one| &one.left).into_iter().flatten();
         let pending = left.filter_map(|id| Some((*id, self.pending.get(id)?)));
         pending
-            .map(|(id, pending)| Message {
-                id: Some(id.to_string()),
-                subscription: pending.subscription.clone(),
-                ..Message::new(pending.channel.clone())
+            .map(|(id, pending)| {
+                let mut message = Message::new(pending.channel.clone());
+                message.id = Some(id.to_string());
+                message.subscription = pending.subscription.clone();
+                message
             })
             .collect()
     }

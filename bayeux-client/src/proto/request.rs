@@ -277,7 +277,9 @@ fn subscription(meta: &str, channel: &str) -> Message {
 
 /// The reply to what the server need not be asked.
 fn own_reply(request: &Message) -> Message {
-    Message { successful: Some(true), ..request.reply() }
+    let mut reply = request.reply();
+    reply.successful = Some(true);
+    reply
 }
 
 /// About how many bytes a message has beside its payload.

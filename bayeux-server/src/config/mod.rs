@@ -82,7 +82,7 @@ impl Default for Config {
             broadcast_to_publisher: true,
             sweep_period: Duration::from_millis(997),
             acknowledgements: false,
-            handshake_limit: HandshakeLimit { count: 0, period: Duration::from_secs(10) },
+            handshake_limit: HandshakeLimit::new(0, Duration::from_secs(10)),
             allowed_origins: None,
             max_messages: 10_000,
             max_depth: 64,
@@ -122,16 +122,26 @@ pub(crate) fn of<T>(transport: ConnectionType, each: [T; 3]) -> T {
         ConnectionType::WebSocket => websocket,
         ConnectionType::LongPolling | ConnectionType::InProcess => long_polling,
         ConnectionType::CallbackPolling => callback_polling,
+        // A server has no others.
+        _ => long_polling,
     }
 }
 
 /// So many handshakes in such a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HandshakeLimit {
     /// How many handshakes an address may ask for at once; zero is no limit.
     pub count: u32,
     /// How long it takes until it may ask for as many again.
     pub period: Duration,
+}
+
+impl HandshakeLimit {
+    /// Makes a limit of so many handshakes in such a time.
+    pub const fn new(count: u32, period: Duration) -> Self {
+        Self { count, period }
+    }
 }
 
 /// The options that every transport has.
@@ -279,6 +289,7 @@ impl Default for CookieConfig {
 
 /// To which requests of other sites a browser adds the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SameSite {
     /// To none.
     Strict,

@@ -10,6 +10,7 @@ pub struct RegexFilter(Vec<(Regex, Replacement)>);
 
 /// What is done where an expression matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Replacement {
     /// Every match is replaced; `$1` stands for the first group.
     Text(String),

@@ -16,8 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_api::{
-    Advice, Attribute, Attributes, Batch, ChannelId, ChannelIdError, Flow, Json, Message,
-    Registration,
+    Attribute, Attributes, Batch, ChannelId, ChannelIdError, Flow, Json, Message, Registration,
     client::{ClientExtension, ClientSession, ClientSessionChannel, RequestError},
     implement::{Hook, Listeners, Sealed, lock},
     meta,
@@ -137,7 +136,8 @@ impl Local {
         }
         let carrier = Carrier::without_socket();
         session.bind_waiting(&carrier);
-        let message = Message { channel: Some(meta::HANDSHAKE.to_owned()), ..template };
+        let mut message = template;
+        message.channel = Some(meta::HANDSHAKE.to_owned());
         let reply = self.send(&session, message).await;
         if reply.is_err() {
             *lock(&self.session) = None;
@@ -159,7 +159,7 @@ impl Local {
 
     async fn connect(&self, session: &Arc<Session>) -> Result<Message, RequestError> {
         let mut message = Message::new(meta::CONNECT);
-        message.advice = Some(Advice { interval: Some(-1), ..Advice::default() });
+        message.advice_mut().interval = Some(-1);
         self.send(session, message).await
     }
 }

@@ -146,7 +146,7 @@ impl Server {
                     Some(Authorization::Grant) => is_granted = true,
                     Some(Authorization::Deny(reason)) => return Err(reason),
                     Some(Authorization::Ignore) => {}
-                    None => return Err(BY_FAILING.to_owned()),
+                    Some(_) | None => return Err(BY_FAILING.to_owned()),
                 }
             }
         }

@@ -127,7 +127,9 @@ impl Server {
     fn advise_handshake(&self, transport: Option<ConnectionType>) -> Advice {
         let config = self.0.config.transport(transport.unwrap_or(ConnectionType::InProcess));
         let timeout = i64::try_from(config.timeout.as_millis()).ok();
-        Advice { timeout, ..Advice::handshake() }
+        let mut advice = Advice::handshake();
+        advice.timeout = timeout;
+        advice
     }
 
     /// Counts why a session is not known; other browsers' are told by the transport.

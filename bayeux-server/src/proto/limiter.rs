@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: HandshakeLimit = HandshakeLimit { count: 2, period: Duration::from_secs(10) };
+    const LIMIT: HandshakeLimit = HandshakeLimit::new(2, Duration::from_secs(10));
 
     #[expect(clippy::disallowed_methods, reason = "a test has to start somewhere")]
     fn start() -> Instant {

@@ -82,7 +82,7 @@ pub(crate) enum Pushed {
 
 impl Queue {
     pub(crate) fn depth(&self) -> Depth {
-        Depth { messages: self.entries.len(), bytes: self.bytes }
+        Depth::new(self.entries.len(), self.bytes)
     }
 
     /// Whether something waits that is not lazy.
@@ -134,6 +134,8 @@ impl Queue {
                 Overflow::Disconnect => return Pushed::Overflowed,
                 Overflow::DropNewest => return Pushed::Dropped,
                 Overflow::DropOldest | Overflow::KeepLast => {}
+                // What this server does not know is as its default.
+                _ => return Pushed::Overflowed,
             }
             if message.weight() > bounds.bytes || bounds.messages == 0 {
                 return Pushed::Dropped;

@@ -277,11 +277,10 @@ impl Form {
 impl Server {
     pub(crate) fn limits(&self, transport: ConnectionType) -> Limits {
         let config = &self.0.config;
-        Limits {
-            size: config.transport(transport).max_message_size,
-            messages: config.max_messages,
-            depth: config.max_depth,
-        }
+        let mut limits = Limits::default();
+        limits.size = config.transport(transport).max_message_size;
+        (limits.messages, limits.depth) = (config.max_messages, config.max_depth);
+        limits
     }
 }
 

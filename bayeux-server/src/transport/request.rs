@@ -13,6 +13,7 @@ use crate::transport::status::Failure;
 /// The ends of the connection. Whoever accepts connections puts it into the extensions of each
 /// request, so that the server knows from where it comes; [`serve`](crate::serve) does.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Peer {
     /// The address of the other end.
     pub remote: SocketAddr,
@@ -22,19 +23,26 @@ pub struct Peer {
     pub is_secure: bool,
 }
 
+impl Peer {
+    /// Makes the ends of a connection that is not encrypted.
+    pub fn new(remote: SocketAddr, local: SocketAddr) -> Self {
+        Self { remote, local, is_secure: false }
+    }
+}
+
 /// Takes from a request what the application may ask for; `peer` is known of the connection, unless the
 /// request says it.
 pub(crate) fn context(parts: Parts, peer: Option<Peer>) -> BayeuxContext {
     let peer = parts.extensions.get::<Peer>().copied().or(peer);
-    BayeuxContext {
-        is_secure: is_secure(&parts, peer),
-        remote_address: peer.map(|peer| peer.remote),
-        local_address: peer.map(|peer| peer.local),
-        uri: parts.uri,
-        version: parts.version,
-        headers: parts.headers,
-        extensions: parts.extensions,
-    }
+    let mut context = BayeuxContext::default();
+    context.is_secure = is_secure(&parts, peer);
+    context.remote_address = peer.map(|peer| peer.remote);
+    context.local_address = peer.map(|peer| peer.local);
+    context.uri = parts.uri;
+    context.version = parts.version;
+    context.headers = parts.headers;
+    context.extensions = parts.extensions;
+    context
 }
 
 /// Copies what the context has from the buffer in which the request was read, which would otherwise

@@ -129,7 +129,7 @@ where
             tracing::debug!(%error, "messages may be delayed");
         }
         let stream = Patience::new(stream, config.write_timeout);
-        let service = service(Peer { remote, local, is_secure: false });
+        let service = service(Peer::new(remote, local));
         let (server, protocols) = (server.clone(), protocols.clone());
         connections.spawn(async move {
             if let Err(error) = protocols.serve(&server, stream, service).await {

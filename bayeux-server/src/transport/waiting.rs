@@ -25,8 +25,9 @@ impl From<Waiting> for Message {
     fn from(waiting: Waiting) -> Self {
         match waiting {
             Waiting::Plain { id } => {
-                let id = id.map(String::from);
-                Self { id, successful: Some(true), ..Self::new(meta::CONNECT) }
+                let mut reply = Self::new(meta::CONNECT);
+                (reply.id, reply.successful) = (id.map(String::from), Some(true));
+                reply
             }
             Waiting::Other(reply) => *reply,
         }
@@ -34,29 +35,7 @@ impl From<Waiting> for Message {
 }
 
 fn is_plain(reply: &Message) -> bool {
-    let Message {
-        channel: Some(channel),
-        id: _,
-        client_id: None,
-        data: None,
-        ext: None,
-        advice: None,
-        version: None,
-        minimum_version: None,
-        supported_connection_types: None,
-        connection_type: None,
-        subscription: None,
-        successful: Some(true),
-        error: None,
-        timestamp: None,
-        x_messages: None,
-        extra,
-        lazy: false,
-    } = reply
-    else {
-        return false;
-    };
-    channel == meta::CONNECT && extra.is_empty()
+    reply.channel() == meta::CONNECT && reply.is_plain_success()
 }
 
 #[cfg(test)]
@@ -67,14 +46,18 @@ mod tests {
 
     #[test]
     fn a_reply_comes_back_as_it_was() {
-        let plain = Message { successful: Some(true), ..Message::new(meta::CONNECT) };
-        let with_id = Message { id: Some("7".to_owned()), ..plain.clone() };
-        let failed = Message { successful: Some(false), ..plain.clone() };
+        let mut plain = Message::new(meta::CONNECT);
+        plain.successful = Some(true);
+        let mut with_id = plain.clone();
+        with_id.id = Some("7".to_owned());
+        let mut failed = plain.clone();
+        failed.successful = Some(false);
         let mut extended = plain.clone();
         extended.ext_mut().insert("a".to_owned(), json!(1));
         let mut unknown = plain.clone();
         unknown.set_extra("a", json!(1));
-        let elsewhere = Message { successful: Some(true), ..Message::new("/meta/connect/") };
+        let mut elsewhere = plain.clone();
+        elsewhere.channel = Some("/meta/connect/".to_owned());
         for (reply, is_small) in [
             (plain, true),
             (with_id, true),

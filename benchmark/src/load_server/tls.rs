@@ -112,7 +112,8 @@ impl Service<Request<Incoming>> for Secure {
     }
 
     fn call(&mut self, mut request: Request<Incoming>) -> Counted {
-        let peer = Peer { remote: self.remote, local: self.local, is_secure: true };
+        let mut peer = Peer::new(self.remote, self.local);
+        peer.is_secure = true;
         request.extensions_mut().insert(peer);
         self.service.call(request)
     }

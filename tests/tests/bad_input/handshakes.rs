@@ -46,7 +46,7 @@ async fn sessions_that_nobody_connects_end_by_themselves() {
 
 #[tokio::test]
 async fn an_address_that_asks_too_often_is_told_when_to_come_again() {
-    const LIMIT: HandshakeLimit = HandshakeLimit { count: 3, period: Duration::from_secs(6) };
+    const LIMIT: HandshakeLimit = HandshakeLimit::new(3, Duration::from_secs(6));
     let mut scene = Scene::with(|config, _| {
         config.handshake_limit = LIMIT;
         config.long_polling.max_interval = SOON;
@@ -78,7 +78,7 @@ async fn an_address_that_asks_too_often_is_told_when_to_come_again() {
 #[tokio::test]
 async fn a_limit_cannot_be_passed_by_batches_or_headers() {
     let mut scene = Scene::with(|config, _| {
-        config.handshake_limit = HandshakeLimit { count: 1, period: Duration::from_secs(60) };
+        config.handshake_limit = HandshakeLimit::new(1, Duration::from_secs(60));
     })
     .await;
     let two = r#"[{"channel":"/meta/handshake"},{"channel":"/meta/handshake"}]"#;

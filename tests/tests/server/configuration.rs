@@ -58,6 +58,7 @@ async fn the_option_of_the_transport_counts(transport: Transport) {
         ConnectionType::WebSocket => 1,
         ConnectionType::CallbackPolling => 3,
         ConnectionType::LongPolling | ConnectionType::InProcess => 2,
+        other => panic!("{other} is not tested"),
     };
     let reply = server.client(transport).await.handshake().await;
     assert_eq!(reply["advice"]["interval"], expected);

@@ -112,7 +112,7 @@ async fn it_has_the_attributes_of_the_layers_before(transport: Transport) {
     let server = Server::new();
     let seen = watch(&server);
     let logs_in = middleware::from_fn(async |mut request: Request, next: middleware::Next| {
-        let user = Principal { name: "ann".to_owned(), roles: vec!["admin".to_owned()] };
+        let user = Principal::new("ann", ["admin"]);
         request.extensions_mut().insert(user);
         request.extensions_mut().insert(Tenant("acme"));
         next.run(request).await

@@ -123,7 +123,7 @@ async fn what_expires_and_is_swept_is_counted(transport: Transport) {
 
 async fn handshakes_over_the_limit_of_an_address_are_refused(transport: Transport) {
     let server = TestServer::start(|config| {
-        config.handshake_limit = HandshakeLimit { count: 2, period: Duration::from_secs(3600) };
+        config.handshake_limit = HandshakeLimit::new(2, Duration::from_secs(3600));
     })
     .await;
     for expected in [true, true, false] {

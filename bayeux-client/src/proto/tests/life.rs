@@ -1,7 +1,7 @@
 //! From the handshake to the end.
 
 use bayeux_api::{
-    Advice, BayeuxError,
+    BayeuxError,
     ConnectionType::{LongPolling, WebSocket},
     Message, Reconnect,
     client::{FailureKind, RequestError},
@@ -247,7 +247,7 @@ fn the_servers_interval_is_kept() {
     let mut scene = Scene::connected(LongPolling, |_| {});
     scene.answer(|reply| {
         good(reply);
-        reply.advice = Some(Advice { interval: Some(5000), ..Advice::default() });
+        reply.advice_mut().interval = Some(5000);
     });
     scene.pass(SECOND * 49 / 10);
     assert!(scene.sent.is_empty());

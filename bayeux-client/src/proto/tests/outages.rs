@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bayeux_api::{
-    Advice,
     ConnectionType::{LongPolling, WebSocket},
     Message,
     client::{FailureKind, RequestError},
@@ -61,8 +60,8 @@ fn a_session_that_is_gone_by_now_is_not_tried_again() {
     });
     scene.answer(|reply| {
         good(reply);
-        let timeout = Some(1000);
-        reply.advice = Some(Advice { timeout, max_interval: Some(12_000), ..Advice::default() });
+        let advice = reply.advice_mut();
+        (advice.timeout, advice.max_interval) = (Some(1000), Some(12_000));
     });
     scene.fail(FailureKind::Unreachable, None);
     scene.pass(10 * SECOND);
@@ -249,9 +248,10 @@ fn advice_without_reason_makes_no_endless_wait_and_no_panic() {
         let mut scene = Scene::connected(WebSocket, |_| {});
         scene.answer(|reply| {
             good(reply);
-            let n = Some(number);
-            let advice = Advice { interval: n, timeout: n, max_interval: n, ..Advice::default() };
-            reply.advice = Some(advice);
+            let advice = reply.advice_mut();
+            advice.interval = Some(number);
+            advice.timeout = Some(number);
+            advice.max_interval = Some(number);
         });
         let deadline = scene.machine.deadline().expect("it goes on");
         assert!(deadline <= scene.now + Duration::from_secs(2 * 24 * 3600));

@@ -196,12 +196,9 @@ pub(super) fn handshaken(reply: &mut Message) {
     reply.client_id = Some("c1".to_owned());
     let known = ["websocket", "long-polling"].map(str::to_owned);
     reply.supported_connection_types = Some(known.to_vec());
-    reply.advice = Some(Advice {
-        reconnect: Some(Reconnect::Retry),
-        interval: Some(0),
-        timeout: Some(20_000),
-        ..Advice::default()
-    });
+    let advice = reply.advice_mut();
+    advice.reconnect = Some(Reconnect::Retry);
+    (advice.interval, advice.timeout) = (Some(0), Some(20_000));
 }
 
 pub(super) fn good(reply: &mut Message) {

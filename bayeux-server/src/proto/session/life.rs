@@ -163,8 +163,9 @@ impl<C: Clone + PartialEq> Session<C> {
         }
         self.remove(removal);
         match removal {
-            Removal::Disconnected | Removal::Removed => dropped,
             Removal::Expired | Removal::Overflowed => dropped + self.clear(),
+            Removal::Disconnected | Removal::Removed => dropped,
+            _ => dropped,
         }
     }
 
@@ -209,9 +210,7 @@ impl<C: Clone + PartialEq> Session<C> {
             Phase::Live(Stage::Handshaken, _) => "HANDSHAKEN",
             Phase::Live(Stage::Connected, _) => "CONNECTED",
             Phase::Gone(Removal::Expired) => "EXPIRED",
-            Phase::Gone(Removal::Disconnected | Removal::Removed | Removal::Overflowed) => {
-                "DISCONNECTED"
-            }
+            Phase::Gone(_) => "DISCONNECTED",
         }
     }
 

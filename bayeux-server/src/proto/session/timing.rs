@@ -27,14 +27,12 @@ impl<C: Clone + PartialEq> Session<C> {
             return None;
         }
         self.advised = transport;
-        let max_interval = self.rules.advise_max_interval.then(|| millis(self.max_interval()));
-        Some(Advice {
-            reconnect: Some(Reconnect::Retry),
-            interval: Some(millis(self.current_interval())),
-            timeout: Some(millis(self.timeout())),
-            max_interval,
-            ..Advice::default()
-        })
+        let mut advice = Advice::default();
+        advice.reconnect = Some(Reconnect::Retry);
+        advice.interval = Some(millis(self.current_interval()));
+        advice.timeout = Some(millis(self.timeout()));
+        advice.max_interval = self.rules.advise_max_interval.then(|| millis(self.max_interval()));
+        Some(advice)
     }
 
     /// Makes the next reply carry advice.

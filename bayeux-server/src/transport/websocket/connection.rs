@@ -237,8 +237,8 @@ impl Connection {
             Some(Removal::Expired | Removal::Overflowed) => {
                 return Err(End::Close(Code::Normal, "Destroy".to_owned()));
             }
-            Some(Removal::Disconnected | Removal::Removed) if !self.is_writing() => self.unbind(),
-            Some(Removal::Disconnected | Removal::Removed) | None => {}
+            Some(_) if !self.is_writing() => self.unbind(),
+            Some(_) | None => {}
         }
         let stuck = self.stuck_at();
         if stuck.is_some_and(|stuck| stuck <= now) {

@@ -191,7 +191,8 @@ impl World {
         if by >= REQUESTS {
             self.speak(by);
         }
-        let advice = Advice { timeout, interval, ..Advice::default() };
+        let mut advice = Advice::default();
+        (advice.timeout, advice.interval) = (timeout, interval);
         if let Some((accepted, tell)) = self.session.connect(Some(&advice), self.now) {
             self.tell(&tell);
             self.of(by).accepted = Some(accepted);

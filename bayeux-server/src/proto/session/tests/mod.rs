@@ -236,7 +236,8 @@ fn a_session_lives_while_its_requests_are_worked_on_but_not_for_ever() {
 #[test]
 fn advised_timeout_and_interval_are_for_one_connect() {
     let (mut session, now, _) = parked();
-    let advice = Advice { timeout: Some(0), interval: Some(5000), ..Advice::default() };
+    let mut advice = Advice::default();
+    (advice.timeout, advice.interval) = (Some(0), Some(5000));
     let (accepted, _) = session.connect(Some(&advice), now).unwrap();
     assert_eq!(hold(&mut session, accepted, now), Parked::Not);
     let advised = session.take_advice(Some(ConnectionType::LongPolling)).unwrap();
@@ -253,7 +254,8 @@ fn advised_timeout_and_interval_are_for_one_connect() {
 #[test]
 fn a_client_cannot_ask_for_eternity() {
     let (mut session, now, _) = parked();
-    let advice = Advice { timeout: Some(i64::MAX), interval: Some(i64::MAX), ..Advice::default() };
+    let mut advice = Advice::default();
+    (advice.timeout, advice.interval) = (Some(i64::MAX), Some(i64::MAX));
     let (accepted, _) = session.connect(Some(&advice), now).unwrap();
     assert_eq!(hold(&mut session, accepted, now), Parked::For(600 * SECOND));
     session.replied(accepted.cycle, now);
