@@ -77,6 +77,35 @@ fn open_types<'a>(lines: &'a [&str]) -> impl Iterator<Item = (usize, &'a str)> {
 }
 
 #[test]
+fn the_transports_know_no_rule() {
+    const RULES: [&str; 14] = [
+        "Advice",
+        "advice",
+        "Reconnect",
+        "BayeuxError",
+        "Flow",
+        "is_handshake(",
+        "is_connect(",
+        "client_id",
+        ".x_messages",
+        "ext_mut",
+        "ext_field",
+        "extend_reply",
+        "de_queue",
+        "meta::",
+    ];
+    let transports = sources(root().join("bayeux-server/src/transport"));
+    assert!(transports.len() > 20, "the transports have moved");
+    for (path, text) in &transports {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let found = RULES.iter().find(|word| line.contains(*word));
+            assert_eq!(found, None, "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
 fn every_test_that_conformance_names_exists() {
     let conformance = root().join("docs/conformance.md");
     let conformance = fs::read_to_string(conformance).expect("the file can be read");

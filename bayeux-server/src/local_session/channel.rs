@@ -15,7 +15,7 @@ use bayeux_api::{
 use tokio::sync::oneshot;
 
 use super::Local;
-use crate::{complete::complete, session::Session};
+use crate::{finish::finish, session::Session};
 
 pub(super) struct LocalChannel {
     id: ChannelId,
@@ -117,7 +117,7 @@ impl LocalChannel {
             let reply = me.request(meta::SUBSCRIBE).await;
             me.answered(&reply.map(drop));
         };
-        complete(asking).await;
+        finish(asking).await;
     }
 
     fn answered(&self, result: &Result<(), RequestError>) {

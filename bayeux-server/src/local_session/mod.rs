@@ -26,7 +26,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     carrier::Carrier,
-    complete::complete,
+    finish::finish,
     local_session::{batch::Held, calls::Calls, channel::LocalChannel},
     server::{Inner, Server},
     session::{Origin, Session},
@@ -95,7 +95,7 @@ impl Local {
             let flow = server.extend_reply(Some(&sender), message.reply_mut()).await;
             (flow == Flow::Continue).then(|| message.into_reply())
         };
-        let reply = complete(exchange).await.flatten().ok_or(RequestError::Deleted)?;
+        let reply = finish(exchange).await.flatten().ok_or(RequestError::Deleted)?;
         let reply = self.receive(reply).await.ok_or(RequestError::Deleted)?;
         if reply.is_successful() { Ok(reply) } else { Err(RequestError::Refused(Box::new(reply))) }
     }
@@ -183,7 +183,7 @@ impl ClientSession for Local {
     async fn handshake(&self, template: Message) -> Result<Message, RequestError> {
         let me = self.me.upgrade().ok_or(RequestError::NotHandshaken)?;
         // Whole, even if the caller is dropped: half a handshake could be neither used nor repeated.
-        complete(async move { me.whole_handshake(template).await })
+        finish(async move { me.whole_handshake(template).await })
             .await
             .unwrap_or(Err(RequestError::Deleted))
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::task::AbortHandle;
 
-use crate::transport::parcel::Receipt;
+use crate::exchange::Receipt;
 
 /// The body of a [`BayeuxService`](crate::BayeuxService)'s response. It is handed over in parts, so
 /// that one that is dropped half-way, because the connection broke, is known not to have arrived.
@@ -179,7 +179,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(10);
 
     fn large() -> Body {
-        let receipt = Receipt::new(&Server::builder().build(), None);
+        let receipt = Receipt::new(Server::builder().build(), None);
         Body::messages(vec![vec![b' '; 4 * PART].into()], receipt, PATIENCE)
     }
 

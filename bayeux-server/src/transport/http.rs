@@ -15,14 +15,13 @@ use http::{HeaderValue, Method, Request, Response, Version, header, request::Par
 use tower_service::Service;
 
 use crate::{
+    exchange::{Outcome, Parcel, Tab, Visit, is_greeting},
     proto::browsers::BrowserId,
     server::Server,
     transport::{
         Body, Peer,
         cookies::set_cookie,
-        exchange::{Exchange, Outcome},
         json, jsonp,
-        parcel::Parcel,
         request::{self, context, is_allowed_origin},
         status::Failure,
         websocket,
@@ -93,7 +92,7 @@ enum Received {
     Answered(Response<Body>),
     Messages {
         form: Form,
-        exchange: Exchange,
+        visit: Visit,
         cookie: Option<HeaderValue>,
         messages: Vec<Message>,
     },
@@ -119,14 +118,12 @@ async fn answer(
     server: &Server,
     received: impl Future<Output = Result<Received, Failure>>,
 ) -> Result<Response<Body>, Failure> {
-    let (form, exchange, cookie, messages) = match received.await? {
+    let (form, visit, cookie, messages) = match received.await? {
         Received::Answered(response) => return Ok(response),
-        Received::Messages { form, exchange, cookie, messages } => {
-            (form, exchange, cookie, messages)
-        }
+        Received::Messages { form, visit, cookie, messages } => (form, visit, cookie, messages),
     };
     let config = &server.0.config.http;
-    match exchange.run(messages).await {
+    match visit.respond(messages).await {
         Outcome::Parcel(parcel) => Ok(form.response(*parcel, cookie, config.response_timeout)),
         Outcome::Overtaken => Err(Failure::Overtaken(config.duplicate_meta_connect_status)),
         Outcome::Failed => Err(Failure::Failed),
@@ -153,8 +150,8 @@ where
     }
     let (form, messages) = read(&server, &parts, body).await?;
     let context = Arc::new(context(parts, peer));
-    let (exchange, cookie) = exchange(&server, &form, context, &messages);
-    Ok(Received::Messages { form, exchange, cookie, messages })
+    let (visit, cookie) = visit(&server, &form, context, &messages);
+    Ok(Received::Messages { form, visit, cookie, messages })
 }
 
 /// Checks what can be told from the request's head.
@@ -213,20 +210,20 @@ where
     Err(Failure::UnknownTransport)
 }
 
-/// Makes the exchange, and the cookie that its response sets if it starts a session.
-fn exchange(
+/// Tells who asks, and with which cookie the response answers if it starts a session.
+fn visit(
     server: &Server,
     form: &Form,
     context: Arc<BayeuxContext>,
     messages: &[Message],
-) -> (Exchange, Option<HeaderValue>) {
+) -> (Visit, Option<HeaderValue>) {
     let config = &server.0.config.http;
     let mut browser = context
         .cookie(&config.cookie.name)
         .filter(|id| is_browser_id(id))
         .map(|id| BrowserId(id.into()));
     let mut cookie = None;
-    if browser.is_none() && messages.iter().any(Message::is_handshake) {
+    if browser.is_none() && is_greeting(messages) {
         let id = server.0.ids.browser();
         cookie = set_cookie(&config.cookie, &id, context.is_secure).parse().ok();
         browser = Some(BrowserId(id));
@@ -240,7 +237,7 @@ fn exchange(
         Form::Callback(_) => ConnectionType::CallbackPolling,
     };
     let (server, context) = (server.clone(), Some(context));
-    (Exchange { server, transport, context, browser, most_held }, cookie)
+    (Visit { server, transport, context, tab: Tab { browser, most_held } }, cookie)
 }
 
 /// What this server sends as a browser's id, or CometD does; anything else is not remembered.
@@ -255,8 +252,7 @@ impl Form {
         cookie: Option<HeaderValue>,
         patience: Duration,
     ) -> Response<Body> {
-        let cookie =
-            cookie.filter(|_| parcel.handshake.as_ref().is_some_and(|reply| reply.is_successful()));
+        let cookie = cookie.filter(|_| parcel.begins_session());
         let (array, receipt) = parcel.encode();
         let (content_type, parts) = match self {
             Self::Json => ("application/json", array),

@@ -8,9 +8,9 @@ use bayeux_api::{
 };
 
 use crate::{
+    exchange::{Outcome, Tab, Visit},
     proto::browsers::BrowserId,
     server::Server,
-    transport::exchange::{Exchange, Outcome},
 };
 
 /// A client's connection inside the server's program. It speaks the JSON of long-polling and differs
@@ -69,14 +69,9 @@ impl InProcess {
     pub async fn send(&self, messages: &str) -> Result<String, InProcessError> {
         let transport = ConnectionType::InProcess;
         let messages = decode(messages.as_bytes(), &self.server.limits(transport))?;
-        let exchange = Exchange {
-            server: self.server.clone(),
-            transport,
-            context: None,
-            browser: Some(self.browser.clone()),
-            most_held: None,
-        };
-        match exchange.run(messages).await {
+        let tab = Tab { browser: Some(self.browser.clone()), most_held: None };
+        let visit = Visit { server: self.server.clone(), transport, context: None, tab };
+        match visit.respond(messages).await {
             Outcome::Parcel(parcel) => {
                 let (array, mut receipt) = parcel.encode();
                 receipt.delivered();

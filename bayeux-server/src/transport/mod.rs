@@ -3,7 +3,6 @@
 mod body;
 mod cookies;
 mod cors;
-mod exchange;
 mod http;
 mod json;
 mod jsonp;
@@ -12,10 +11,7 @@ mod parcel;
 mod patience;
 mod request;
 mod serve;
-mod shown;
 mod status;
-mod suspension;
-mod waiting;
 mod websocket;
 
 pub use body::{Body, ResponseNotTaken};

@@ -21,6 +21,7 @@ over_every_transport!(
     holding_is_told_to_the_sessions_listeners,
     a_first_connect_with_other_messages_is_answered_in_order,
     zero_timeout_of_the_server_never_holds,
+    connects_that_need_not_wait_are_all_answered_though_they_come_together,
 );
 
 async fn the_first_is_answered_at_once(transport: Transport) {
@@ -151,6 +152,22 @@ async fn zero_timeout_of_the_server_never_holds(transport: Transport) {
     client.connect().await;
 }
 
+async fn connects_that_need_not_wait_are_all_answered_though_they_come_together(
+    transport: Transport,
+) {
+    let server = TestServer::start(|_| {}).await;
+    let at_once = json!({ "advice": { "timeout": 0 } });
+    let mut client = server.handshaken(transport).await;
+    // The first of a session, and one that asks not to be held.
+    let connects =
+        [client.message("/meta/connect", &json!({})), client.message("/meta/connect", &at_once)];
+    let replies = client.batch(&connects).await;
+    assert!(replies.iter().all(|reply| reply["successful"] == true), "{replies:?}");
+    let connects = [(); 3].map(|()| client.message("/meta/connect", &at_once));
+    let replies = client.batch(&connects).await;
+    assert!(replies.iter().all(|reply| reply["successful"] == true), "{replies:?}");
+}
+
 over_http!(
     a_connect_with_other_messages_is_never_held,
     an_overtaken_one_gets_an_error_and_the_newer_one_is_held,
@@ -197,8 +214,24 @@ async fn the_status_of_an_overtaken_one_is_configured(transport: Transport) {
 
 over_websocket!(
     an_overtaken_one_is_never_answered,
+    one_that_is_overtaken_in_its_frame_is_answered_only_if_it_need_not_wait,
     replies_do_not_wait_for_a_connect_in_their_frame
 );
+
+async fn one_that_is_overtaken_in_its_frame_is_answered_only_if_it_need_not_wait(
+    transport: Transport,
+) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    let ordinary = [(); 2].map(|()| client.message("/meta/connect", &json!({})));
+    let at_once = client.message("/meta/connect", &json!({ "advice": { "timeout": 0 } }));
+    let [overtaken, held] = ordinary;
+    let id = at_once["id"].clone();
+    client.send(&[overtaken, at_once, held]);
+    let replies = client.messages().await;
+    assert_eq!(replies.iter().map(|reply| &reply["id"]).collect::<Vec<_>>(), [&id]);
+    assert_eq!(server.server.statistics().held_connects, 1);
+}
 
 async fn an_overtaken_one_is_never_answered(transport: Transport) {
     let server = TestServer::start(brisk).await;

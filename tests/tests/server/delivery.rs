@@ -18,6 +18,7 @@ over_every_transport!(
     an_extension_sees_a_frozen_message_for_each_session,
     messages_of_the_handshake_come_with_the_first_connect,
     messages_of_the_handshake_may_come_with_its_reply,
+    messages_of_the_handshake_do_not_come_with_what_was_sent_beside_it,
     without_messages_the_reply_to_the_handshake_says_so,
     what_a_listener_takes_away_is_not_counted,
     with_deliver_only_messages_come_with_connects,
@@ -94,6 +95,23 @@ async fn messages_of_the_handshake_come_with_the_first_connect(transport: Transp
     client.connect().await;
     let received = client.received_on("/a");
     assert_eq!(received.iter().map(|message| &message["data"]).collect::<Vec<_>>(), [1, 2]);
+}
+
+async fn messages_of_the_handshake_do_not_come_with_what_was_sent_beside_it(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    server.server.add_session_listener(Arc::new(Greets)).keep();
+    let mut client = server.client(transport).await;
+    let handshake = client.message("/meta/handshake", &json!({}));
+    let publish = client.message("/b", &json!({ "data": 1 }));
+    let replies = client.batch(&[handshake, publish]).await;
+    assert_eq!(
+        (&replies[0]["successful"], &replies[1]["successful"]),
+        (&json!(true), &json!(false))
+    );
+    assert!(client.received().is_empty());
+    client.set_id(replies[0]["clientId"].as_str().unwrap());
+    client.connect().await;
+    assert_eq!(client.received_on("/a").len(), 2);
 }
 
 async fn messages_of_the_handshake_may_come_with_its_reply(transport: Transport) {

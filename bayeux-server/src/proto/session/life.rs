@@ -1,6 +1,9 @@
 //! How a session lives: its connects, and when it ends.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bayeux_api::{
     Advice, Frozen,
@@ -65,8 +68,8 @@ impl<C: Clone + PartialEq> Session<C> {
         if advice.is_some() {
             self.advised = None;
         }
-        let accepted = Accepted { cycle: self.cycle, was_connected: stage == Stage::Connected };
-        Some((accepted, self.carriage.call()))
+        let may_wait = stage == Stage::Connected && !self.time_to_hold().is_zero();
+        Some((Accepted { cycle: self.cycle, may_wait }, self.carriage.call()))
     }
 
     /// Holds the connect unless it has to be answered at once. If it is the newest, the session is
@@ -85,10 +88,9 @@ impl<C: Clone + PartialEq> Session<C> {
         let Phase::Live(stage, Presence::Busy(_)) = self.phase else {
             return (Parked::Not, Tell::Nobody);
         };
-        let timeout =
-            self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout());
+        let timeout = self.time_to_hold();
         let has_reason = !self.pushes(means) && self.is_due(now);
-        let is_held = accepted.was_connected && !timeout.is_zero() && !has_reason;
+        let is_held = accepted.may_wait && !timeout.is_zero() && !has_reason;
         if is_held {
             self.phase = Phase::Live(stage, Presence::Parked(after(now, timeout)));
         }
@@ -99,6 +101,11 @@ impl<C: Clone + PartialEq> Session<C> {
             Means::Push | Means::Lend => self.carriage.take(carrier, means, Turn::Again),
         };
         (if is_held { Parked::For(timeout) } else { Parked::Not }, Tell::from(before))
+    }
+
+    /// For how long the newest connect may be held.
+    fn time_to_hold(&self) -> Duration {
+        self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout())
     }
 
     /// Answers the connect of `cycle` with a request that cannot hold it; the carrier before is to be

@@ -133,8 +133,9 @@ pub(crate) enum Delivery {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Accepted {
     pub(crate) cycle: Cycle,
-    /// Whether the session was connected before; the first connect is never held.
-    pub(crate) was_connected: bool,
+    /// Whether it may be held: the first of a session is not, nor one whose client wants no wait. Such
+    /// a one is answered, though a newer one takes its place before.
+    pub(crate) may_wait: bool,
 }
 
 /// What becomes of a connect that was accepted.

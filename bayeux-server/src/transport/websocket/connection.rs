@@ -22,24 +22,17 @@ use bayeux_api::{
 use crate::{
     carrier::Carrier,
     clock,
+    exchange::{Answer, HeldConnect, Receipt, push},
     fan_out::Together,
-    proto::{
-        after,
-        session::{Cycle, Held},
-    },
+    proto::{after, session::Held},
     server::Server,
     session::Session,
-    transport::{
-        parcel::Receipt,
-        suspension::Suspension,
-        waiting::Waiting,
-        websocket::{
-            close::{Code, End},
-            outbox::Outbox,
-            reading::Inbox,
-            socket::Socket,
-            working::{Answer, Work, Worked},
-        },
+    transport::websocket::{
+        close::{Code, End},
+        outbox::Outbox,
+        reading::Inbox,
+        socket::Socket,
+        working::Work,
     },
 };
 
@@ -50,13 +43,13 @@ pub(crate) struct Connection {
     pub(super) limits: Limits,
     pub(super) carrier: Arc<Carrier>,
     pub(super) session: Option<Arc<Session>>,
-    pub(super) held: Option<Box<(HeldConnect, Suspension)>>,
+    pub(super) held: Option<Box<HeldConnect>>,
     /// What was read and waits to be worked on.
     pub(super) inbox: Inbox,
     /// On the messages of a frame.
-    pub(super) working: Work<Worked>,
+    pub(super) working: Work,
     /// On the reply to a connect.
-    pub(super) answering: Work<Answer>,
+    pub(super) answering: Work,
     pub(super) outbox: Outbox,
     /// Whether all that was written has left.
     pub(super) is_flushed: bool,
@@ -74,20 +67,12 @@ pub(crate) struct Connection {
     pub(super) taken: Instant,
 }
 
-/// A connect that has no reply yet.
-#[derive(Debug)]
-pub(super) struct HeldConnect {
-    pub(super) cycle: Cycle,
-    pub(super) reply: Waiting,
-    pub(super) receipt: Receipt,
-}
-
 /// What a held connect does.
 pub(super) enum Asked {
     /// There is none.
     None,
     Waits(Instant),
-    Answers(Box<HeldConnect>),
+    Answers(Box<Answer>),
 }
 
 impl Connection {
@@ -276,42 +261,35 @@ impl Connection {
         }
         let mut until = None;
         if !self.is_quiet && !self.has_much_to_write() {
-            let (due, again) = session.push(&self.carrier, now);
-            if let Some(messages) = due {
-                self.send(&session, messages, Vec::new());
+            let (due, again) = push(&session, &self.carrier, now);
+            if let Some(pushed) = due {
+                self.put(pushed.queue, &pushed.replies);
             }
             until = again;
         }
-        match self.ask_held(&session, now) {
+        match self.ask_held(now) {
             Asked::None => Ok(until),
             Asked::Waits(held) => Ok(Some(until.map_or(held, |until| until.min(held)))),
-            Asked::Answers(connect) => {
-                self.answer(&session, *connect, Vec::new(), 0, context)?;
+            Asked::Answers(answer) => {
+                self.answer(*answer, context)?;
                 Ok(until)
             }
         }
     }
 
     /// Asks what the held connect does now, if another is not being answered.
-    pub(super) fn ask_held(&mut self, session: &Arc<Session>, now: Instant) -> Asked {
-        let held = self.held.as_ref().filter(|_| self.answering.is_none());
-        let Some(cycle) = held.map(|held| held.0.cycle) else { return Asked::None };
-        let timed_out = match session.held(cycle, self.carrier.means(), now) {
-            Held::Wait(_) if self.server.0.is_stopped() => false,
-            Held::Wait(until) => return Asked::Waits(until),
-            Held::Overtaken => {
-                self.held = None;
-                return Asked::None;
+    pub(super) fn ask_held(&mut self, now: Instant) -> Asked {
+        let is_free = self.answering.is_none();
+        let means = self.carrier.means();
+        let asked = self.held.as_ref().filter(|_| is_free).map(|held| held.ask(means, now));
+        if let Some(Held::Wait(until)) = asked {
+            return Asked::Waits(until);
+        }
+        match (asked, self.held.take_if(|_| asked.is_some())) {
+            (Some(held @ (Held::TimedOut | Held::Resume)), Some(connect)) => {
+                Asked::Answers(Box::new(connect.resume(held)))
             }
-            Held::TimedOut => true,
-            Held::Resume => false,
-        };
-        match self.held.take().map(|held| *held) {
-            Some((connect, suspension)) => {
-                suspension.resume(timed_out);
-                Asked::Answers(Box::new(connect))
-            }
-            None => Asked::None,
+            _ => Asked::None,
         }
     }
 

@@ -5,91 +5,64 @@
 //! then begins with the next frame.
 
 use std::{
-    future::Future,
+    future::Future as _,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bayeux_api::{
-    BayeuxError, ConnectionType, Flow, Message,
-    implement::Hook,
-    server::{BayeuxContext, ServerMessage, ServerSession as _},
-};
-use serde_json::json;
+use bayeux_api::{ConnectionType, Message, server::ServerSession as _};
 use tokio::task::JoinHandle;
 
 use crate::{
     clock,
+    exchange::{self, Answer, Begun, Hold, Request},
     fan_out::Together,
-    proto::session::{Accepted, Cycle, Parked},
     server::Server,
-    session::{AtWork, Origin, Session},
-    transport::{
-        exchange::drain_with_handshake,
-        parcel::Receipt,
-        shown::show_queue,
-        suspension::Suspension,
-        websocket::{
-            close::{Code, End},
-            connection::{Asked, Connection, HeldConnect},
-            reading::Arrived,
-        },
+    session::{AtWork, Session},
+    transport::websocket::{
+        close::{Code, End},
+        connection::{Asked, Connection},
+        reading::Arrived,
     },
 };
 
 /// Work for the application.
 #[derive(Debug)]
-pub(super) enum Work<T> {
+pub(super) enum Work {
     None,
     /// It takes its time.
-    Goes(JoinHandle<Option<T>>),
+    Goes(JoinHandle<Option<Answer>>),
     /// It is done, and waits to be taken up.
-    Done(Box<T>),
+    Done(Box<Answer>),
 }
 
-type Worker<T> = Pin<Box<dyn Future<Output = Option<T>> + Send>>;
-
-impl<T: Send + 'static> Work<T> {
+impl Work {
     pub(super) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Begins with `work` for a session, which lives meanwhile; what does not have to wait is done at
-    /// once.
-    fn begin(
-        server: &Server,
-        session: Option<&Arc<Session>>,
-        context: &mut Context<'_>,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<Self, End> {
-        let mut work: Worker<T> = Box::pin(Hook("a frame", "").caught(work));
-        if let Poll::Ready(done) = work.as_mut().poll(context) {
-            return Self::done(done);
-        }
+    /// Has work go on in a task, for a session, which lives meanwhile.
+    fn go_on(server: &Server, session: Option<&Arc<Session>>, work: exchange::Work) -> Self {
         let (work, at_work) = (Together::new(server, work), session.map(AtWork::begin));
-        Ok(Self::Goes(tokio::spawn(async {
+        Self::Goes(tokio::spawn(async {
             let done = work.await;
             drop(at_work);
             done
-        })))
+        }))
     }
 
     /// Waits until the work is done; ready then, and only once.
     pub(super) fn poll_done(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         let Self::Goes(task) = self else { return Poll::Pending };
         let Poll::Ready(done) = Pin::new(task).poll(context) else { return Poll::Pending };
-        Poll::Ready(Self::done(done.ok().flatten()).map(|done| *self = done))
+        let done = done.ok().flatten().ok_or_else(failure);
+        Poll::Ready(done.map(|answer| *self = Self::Done(Box::new(answer))))
     }
 
-    fn done(done: Option<T>) -> Result<Self, End> {
-        let failure = || End::Close(Code::Error, "the server failed".to_owned());
-        done.map(|done| Self::Done(Box::new(done))).ok_or_else(failure)
-    }
-
-    fn take(&mut self) -> Option<T> {
+    fn take(&mut self) -> Option<Answer> {
         match std::mem::replace(self, Self::None) {
-            Self::Done(done) => Some(*done),
+            Self::Done(answer) => Some(*answer),
             other @ (Self::None | Self::Goes(_)) => {
                 *self = other;
                 None
@@ -98,99 +71,8 @@ impl<T: Send + 'static> Work<T> {
     }
 }
 
-/// The messages of one frame after their way through the pipeline.
-#[derive(Debug)]
-pub(super) struct Worked {
-    replies: Vec<Message>,
-    /// The connects among them that were accepted, and the places of their replies.
-    connects: Vec<(usize, Accepted, HeldConnect)>,
-    greeting: Option<Greeting>,
-}
-
-/// A handshake after its way through the pipeline.
-#[derive(Debug)]
-struct Greeting {
-    session: Arc<Session>,
-    reply: Option<Message>,
-    receipt: Receipt,
-}
-
-/// The reply to a connect that is answered, and where it goes among others.
-#[derive(Debug)]
-pub(super) struct Answer {
-    session: Arc<Session>,
-    cycle: Cycle,
-    reply: Option<Message>,
-    receipt: Receipt,
-    replies: Vec<Message>,
-    place: usize,
-}
-
-/// What the messages of one frame need on their way.
-struct Desk {
-    server: Server,
-    session: Option<Arc<Session>>,
-    context: Arc<BayeuxContext>,
-}
-
-impl Desk {
-    /// Takes the messages through the pipeline, one after the other. What is rare is boxed, so that a
-    /// publication has no place for it.
-    async fn work(self, messages: Vec<Message>) -> Worked {
-        let handshake = messages.iter().position(Message::is_handshake);
-        let mut worked = Worked {
-            replies: Vec::with_capacity(messages.len()),
-            connects: Vec::new(),
-            greeting: None,
-        };
-        for (index, message) in messages.into_iter().enumerate() {
-            let context = Some(self.context.clone());
-            let mut message = ServerMessage::received(message, ConnectionType::WebSocket, context);
-            match handshake {
-                Some(place) if place == index => {
-                    worked.greeting = Some(Box::pin(self.greet(message)).await);
-                }
-                Some(_) => {
-                    message.reply_mut().fail(&BayeuxError::NotWithHandshake);
-                    worked.replies.push(message.into_reply());
-                }
-                None => self.handle(message, &mut worked).await,
-            }
-        }
-        worked
-    }
-
-    async fn greet(&self, mut message: ServerMessage) -> Greeting {
-        let origin = Origin {
-            transport: Some(ConnectionType::WebSocket),
-            browser: None,
-            user_agent: self.context.header("user-agent").map(Into::into),
-            ..Origin::default()
-        };
-        let session = self.server.new_session(None, origin);
-        let mut receipt = Receipt::new(&self.server, Some(session.clone()));
-        receipt.cycle = Some(Cycle::HANDSHAKE);
-        self.server.handle(Some(&session), &mut message).await;
-        let flow = self.server.extend_reply(Some(&session), message.reply_mut()).await;
-        let reply = (flow == Flow::Continue).then(|| message.into_reply());
-        Greeting { session, reply, receipt }
-    }
-
-    async fn handle(&self, mut message: ServerMessage, worked: &mut Worked) {
-        let session = self.session.as_ref();
-        let accepted = self.server.handle(session, &mut message).await;
-        if let Some((accepted, session)) = accepted.zip(session) {
-            let mut receipt = Receipt::new(&self.server, Some(session.clone()));
-            receipt.cycle = Some(accepted.cycle);
-            let reply = message.into_reply().into();
-            let connect = HeldConnect { cycle: accepted.cycle, reply, receipt };
-            worked.connects.push((worked.replies.len(), accepted, connect));
-            return;
-        }
-        if self.server.extend_reply(session, message.reply_mut()).await == Flow::Continue {
-            worked.replies.push(message.into_reply());
-        }
-    }
+fn failure() -> End {
+    End::Close(Code::Error, "the server failed".to_owned())
 }
 
 impl Connection {
@@ -204,7 +86,7 @@ impl Connection {
     pub(super) fn work(&mut self, context: &mut Context<'_>) -> Result<(), End> {
         loop {
             if let Some(answer) = self.answering.take() {
-                self.answered(answer);
+                self.send(answer);
             }
             if !self.answering.is_none() {
                 return Ok(());
@@ -214,8 +96,8 @@ impl Connection {
                     return Ok(());
                 }
             }
-            if let Some(worked) = self.working.take() {
-                self.take_up(worked, context)?;
+            if let Some(answer) = self.working.take() {
+                self.take_up(answer, context)?;
                 continue;
             }
             if !self.working.is_none() {
@@ -235,35 +117,40 @@ impl Connection {
             }
             Arrived::End(end) => return Err(end),
         };
-        if let Some(first) = messages.first()
-            && !messages.iter().any(Message::is_handshake)
-        {
-            self.bind(first);
+        if !exchange::is_greeting(&messages) {
+            self.bind(&messages);
             self.is_quiet = false;
         }
-        let desk = Desk {
-            server: self.server.clone(),
-            session: self.session.clone(),
-            context: self.context.clone(),
-        };
-        let session = self.session.as_ref();
-        self.working = Work::begin(&self.server, session, context, desk.work(messages))?;
-        Ok(())
+        let (server, session) = (self.server.clone(), self.session.clone());
+        let from = Some(self.context.clone());
+        let request = Request::new(server, session, ConnectionType::WebSocket, from);
+        match request.begin(messages, context) {
+            Begun::Done(answer) => {
+                let answer = answer.ok_or_else(failure)?;
+                if self.has_to_write_before(&answer) {
+                    self.working = Work::Done(Box::new(answer));
+                    return Ok(());
+                }
+                self.take_up(answer, context)
+            }
+            Begun::Goes(work) => {
+                self.working = Work::go_on(&self.server, self.session.as_ref(), work);
+                Ok(())
+            }
+        }
     }
 
-    /// Finds the session of the first message of a new connection, or of one whose session ended, and
+    /// Finds the session of the messages of a new connection, or of one whose session ended, and
     /// carries it if nobody does. It may have begun over another transport, as it does with Faye's
     /// clients and aiocometd.
-    fn bind(&mut self, message: &Message) {
+    fn bind(&mut self, messages: &[Message]) {
         let is_bound = self.session.as_ref().is_some_and(|own| own.bind(&self.carrier));
         // If the session ended just now, what is to be written is still its own.
         let is_bound = is_bound || self.outbox.has_messages();
         if is_bound || self.server.0.config.ws.require_handshake_per_connection {
             return;
         }
-        let Some(id) = message.client_id.as_deref() else { return };
-        let session = self.server.0.sessions.get(id).filter(|session| session.is_of_network());
-        if let Some(session) = session {
+        if let Some(session) = exchange::session_of(&self.server, messages) {
             self.rebind(session);
         }
     }
@@ -280,131 +167,70 @@ impl Connection {
     /// Whether the peer has to take something before there can be more: there is much already, or what
     /// there is belongs to a session that another takes the place of.
     fn has_to_write_first(&self) -> bool {
-        let is_greeting = match &self.working {
-            Work::Done(worked) => worked.greeting.is_some(),
-            Work::None => self.session.as_ref().is_some_and(|own| !own.is_handshook()),
+        let is_due = match &self.working {
+            Work::Done(answer) => self.has_to_write_before(answer),
+            Work::None => {
+                let has_ended = self.session.as_ref().is_some_and(|own| !own.is_handshook());
+                has_ended && self.outbox.has_messages()
+            }
             Work::Goes(_) => false,
         };
-        self.has_much_to_write() || is_greeting && self.outbox.has_messages()
+        self.has_much_to_write() || is_due
     }
 
-    fn take_up(&mut self, worked: Worked, context: &mut Context<'_>) -> Result<(), End> {
-        let Worked { replies, connects, greeting } = worked;
-        if let Some(greeting) = greeting {
-            self.greeted(greeting);
-        }
-        let session = self.session.clone();
-        let mut answered = None;
-        for (place, accepted, connect) in connects {
-            if let Some(session) = &session {
-                let connect = self.hold(session, accepted, connect);
-                answered = connect.map(|connect| (place, connect)).or(answered);
-            }
-        }
-        match (session, answered) {
-            (Some(session), Some((place, connect))) => {
-                return self.answer(&session, connect, replies, place, context);
-            }
-            (Some(session), None) if !replies.is_empty() => {
-                if session.removal().is_some()
-                    && let Asked::Answers(connect) = self.ask_held(&session, clock::now())
-                {
-                    // The reply to a disconnect is the last: CometD's JavaScript library closes the
-                    // connection then, but only if it has no connect outstanding.
-                    return self.answer(&session, *connect, replies, 0, context);
-                }
-                let due = session.push(&self.carrier, clock::now()).0.unwrap_or_default();
-                self.send(&session, due, replies);
-            }
-            (None, _) if !replies.is_empty() => {
-                self.begin_taking();
-                self.outbox.put_replies(&replies);
-            }
-            (Some(_) | None, _) => {}
-        }
-        Ok(())
+    fn has_to_write_before(&self, answer: &Answer) -> bool {
+        answer.is_greeting() && self.outbox.has_messages()
     }
 
-    fn greeted(&mut self, greeting: Greeting) {
-        let Greeting { session, reply, receipt } = greeting;
-        let Some(mut reply) = reply else { return };
-        let mut queue = Vec::new();
-        let is_new = reply.is_successful();
-        if is_new {
+    fn take_up(&mut self, mut answer: Answer, context: &mut Context<'_>) -> Result<(), End> {
+        if let Some(session) = answer.new_session() {
             self.rebind(session.clone());
             self.is_quiet = true;
-            queue = drain_with_handshake(&self.server, &session, &mut reply);
         }
-        let mut replies = vec![reply];
-        show_queue(&session, &mut queue, &mut replies);
-        if let Some(reply) = replies.first_mut().filter(|reply| reply.x_messages.is_some()) {
-            reply.x_messages = Some(queue.len() as u64);
+        if answer.has_connect() {
+            self.hold(&mut answer);
         }
-        self.begin_taking();
-        if !replies.is_empty() {
-            self.outbox.put_replies(&replies);
+        if answer.is_empty() {
+            return Ok(());
         }
-        if is_new {
-            self.receipts.push(receipt);
+        if !answer.has_connect()
+            && self.session.as_ref().is_some_and(|own| own.removal().is_some())
+            && let Asked::Answers(connect) = self.ask_held(clock::now())
+        {
+            return self.answer(connect.before(answer), context);
         }
-        self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
+        self.answer(answer, context)
     }
 
-    /// Holds a connect; returns it when it is answered at once.
-    fn hold(
-        &mut self,
-        session: &Arc<Session>,
-        accepted: Accepted,
-        connect: HeldConnect,
-    ) -> Option<HeldConnect> {
+    /// Holds the newest connect, if it is to be held.
+    fn hold(&mut self, answer: &mut Answer) {
         self.held = None;
-        match session.hold(accepted, &self.carrier, self.carrier.means()) {
-            Parked::For(timeout) => {
-                let suspension = Suspension::new(&self.server, session, timeout);
-                self.held = Some(Box::new((connect, suspension)));
-                None
-            }
-            Parked::Not => Some(connect),
-            // The first of a session is answered at once, though another is in the same frame.
-            Parked::Overtaken => (!accepted.was_connected).then_some(connect),
+        if let Hold::For(mut connect, timeout) = answer.hold(&self.carrier, self.carrier.means()) {
+            connect.suspend(timeout);
+            self.held = Some(Box::new(connect));
         }
     }
 
-    /// Answers a connect, at its place among other `replies`.
+    /// Completes an answer and sends it.
     pub(super) fn answer(
         &mut self,
-        session: &Arc<Session>,
-        connect: HeldConnect,
-        replies: Vec<Message>,
-        place: usize,
+        mut answer: Answer,
         context: &mut Context<'_>,
     ) -> Result<(), End> {
-        let (server, session) = (self.server.clone(), session.clone());
-        let HeldConnect { cycle, reply, receipt } = connect;
-        let work = async move {
-            let mut reply = Message::from(reply);
-            server.complete_connect(&session, ConnectionType::WebSocket, &mut reply);
-            let flow = server.extend_reply(Some(&session), &mut reply).await;
-            let reply = (flow == Flow::Continue).then_some(reply);
-            Answer { session, cycle, reply, receipt, replies, place }
-        };
-        self.answering = Work::begin(&self.server, None, context, work)?;
-        if let Some(answer) = self.answering.take() {
-            self.answered(answer);
+        if answer.complete() {
+            self.send(answer);
+            return Ok(());
+        }
+        match answer.begin_to_show(context) {
+            Begun::Done(answer) => self.send(answer.ok_or_else(failure)?),
+            Begun::Goes(work) => self.answering = Work::go_on(&self.server, None, work),
         }
         Ok(())
     }
 
-    fn answered(&mut self, answer: Answer) {
-        let Answer { session, cycle, reply, receipt, mut replies, place } = answer;
-        let (batch, queue) = session.drain_with_connect(cycle);
-        if let Some(mut reply) = reply {
-            if let Some(batch) = batch {
-                reply.ext_mut().insert("ack".to_owned(), json!(batch));
-            }
-            replies.insert(place.min(replies.len()), reply);
-        }
-        self.send(&session, queue, replies);
-        self.receipts.push(receipt);
+    fn send(&mut self, answer: Answer) {
+        let due = |session: &Session| session.push(&self.carrier, clock::now()).0;
+        let parcel = answer.pack(|session| due(session).unwrap_or_default());
+        self.put_parcel(parcel);
     }
 }

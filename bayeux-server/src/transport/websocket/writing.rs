@@ -11,12 +11,9 @@ use bayeux_api::{Frozen, Message, server::Removal};
 
 use crate::{
     clock,
+    exchange::Parcel,
     proto::after,
-    session::Session,
-    transport::{
-        shown::show_queue,
-        websocket::{close::SocketError, connection::Connection, frame},
-    },
+    transport::websocket::{close::SocketError, connection::Connection, frame},
 };
 
 /// How much is gathered before it is written, and before more is put to it.
@@ -161,17 +158,24 @@ impl Connection {
     }
 
     /// Puts messages into the outbox, then a frame with replies.
-    pub(super) fn send(
-        &mut self,
-        session: &Arc<Session>,
-        mut queue: Vec<Arc<Frozen>>,
-        mut replies: Vec<Message>,
-    ) {
-        show_queue(session, &mut queue, &mut replies);
+    pub(super) fn put(&mut self, queue: Vec<Arc<Frozen>>, replies: &[Message]) {
         self.begin_taking();
         self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
         if !replies.is_empty() {
-            self.outbox.put_replies(&replies);
+            self.outbox.put_replies(replies);
+        }
+    }
+
+    /// Puts in what a request is answered with: the reply to a handshake has a frame of its own.
+    pub(super) fn put_parcel(&mut self, parcel: Parcel) {
+        let Parcel { greeting, queue, replies, receipt } = parcel;
+        self.begin_taking();
+        if let Some(reply) = greeting {
+            self.outbox.put_replies(std::slice::from_ref(&reply));
+        }
+        self.put(queue, &replies);
+        if receipt.is_awaited() {
+            self.receipts.push(receipt);
         }
     }
 

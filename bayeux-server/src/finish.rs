@@ -15,7 +15,7 @@ use bayeux_api::implement::Hook;
 /// is done at once; the rest is a task of its own.
 ///
 /// None when the work panicked, which is caught at each of the application's hooks already.
-pub(crate) fn complete<T: Send + 'static>(
+pub(crate) fn finish<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Option<T>> + Send {
     // Outside, so that the future of a request that is held for long has no place for it.
@@ -41,7 +41,7 @@ mod tests {
     async fn dropped_work_is_finished() {
         let (go, wait) = oneshot::channel::<()>();
         let (done, finished) = oneshot::channel();
-        let work = complete(async move {
+        let work = finish(async move {
             let _ = wait.await;
             done.send(()).unwrap();
         });
@@ -52,8 +52,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_no_result() {
-        assert_eq!(complete(async { assert_eq!(1, 2) }).await, None);
-        let later = complete(async {
+        assert_eq!(finish(async { assert_eq!(1, 2) }).await, None);
+        let later = finish(async {
             tokio::task::yield_now().await;
             assert_eq!(1, 2);
         });

@@ -1,0 +1,79 @@
+//! Work for the application on the way to an answer. It goes on when whoever asked for it has gone.
+
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    task::{Context, Poll},
+};
+
+use bayeux_api::implement::Hook;
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::{exchange::reply::Answer, fan_out::Together, server::Server};
+
+/// Work that waits for the application. None is its answer when it panicked, which is caught at each of
+/// the application's hooks already.
+pub(crate) type Work = ReusableBoxFuture<'static, Option<Answer>>;
+
+/// Work that has begun.
+pub(crate) enum Begun {
+    Done(Option<Answer>),
+    /// It takes its time, and has to be a task that ends whoever goes.
+    Goes(Work),
+}
+
+thread_local! {
+    /// The place in which requests are worked on, which is as large as the largest thing that one may wait
+    /// in. It goes with one that waits.
+    static PLACE: Cell<Option<Work>> = const { Cell::new(None) };
+}
+
+fn caught(work: impl Future<Output = Answer>) -> impl Future<Output = Option<Answer>> {
+    Hook("a request", "").caught(work)
+}
+
+/// Begins with `work`, in the place that this thread has for it: of one kind only, so that it fits.
+pub(super) fn begin_here(
+    work: impl Future<Output = Answer> + Send + 'static,
+    context: &mut Context<'_>,
+) -> Begun {
+    let mut place = match PLACE.take() {
+        Some(mut place) => {
+            place.set(caught(work));
+            place
+        }
+        None => Work::new(caught(work)),
+    };
+    match place.poll(context) {
+        Poll::Ready(answer) => {
+            PLACE.set(Some(place));
+            Begun::Done(answer)
+        }
+        Poll::Pending => Begun::Goes(place),
+    }
+}
+
+/// Begins with `work`, in a place of its own.
+pub(super) fn begin(
+    work: impl Future<Output = Answer> + Send + 'static,
+    context: &mut Context<'_>,
+) -> Begun {
+    let mut work = Work::new(caught(work));
+    match work.poll(context) {
+        Poll::Ready(answer) => Begun::Done(answer),
+        Poll::Pending => Begun::Goes(work),
+    }
+}
+
+/// Begins with work, and waits for its end; it ends though this is dropped.
+pub(super) async fn finished(
+    server: &Server,
+    begin: impl FnOnce(&mut Context<'_>) -> Begun + Unpin,
+) -> Option<Answer> {
+    let mut begin = Some(begin);
+    let first = poll_fn(move |context| Poll::Ready(begin.take().map(|begin| begin(context))));
+    match Together::new(server, first).await? {
+        Begun::Done(answer) => answer,
+        Begun::Goes(work) => tokio::spawn(Together::new(server, work)).await.ok().flatten(),
+    }
+}
