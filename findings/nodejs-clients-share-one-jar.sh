@@ -8,7 +8,7 @@
 # only; the second is told `multiple-clients` and an interval of 2,000 ms, and hears of messages up to 2 s late.
 # The jar also ignores `Expires` and `Max-Age`: a cookie that is deleted is sent back, empty, for ever.
 # For a Bayeux user: with more than one client in a Node.js process, use WebSocket, or raise
-# `maxSessionsPerBrowser`, or give each client's long-polling transport its own `context.cookieStore`.
+# `maxSessionsPerBrowser`.
 set -euo pipefail
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
