@@ -16,7 +16,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
+venv/bin/pip install -q --no-compile --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
 
 cat >probe.py <<'EOF'
 import asyncio

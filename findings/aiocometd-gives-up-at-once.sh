@@ -15,7 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo 'needs Python 3.10 or later'; exit 2; }
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
+venv/bin/pip install -q --no-compile --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
 
 cat >probe.py <<'EOF'
 import asyncio

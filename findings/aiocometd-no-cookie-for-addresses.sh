@@ -15,7 +15,7 @@ trap 'kill $(jobs -p) 2>>"$tmp/log" || true; rm -rf "$tmp"' EXIT
 cd "$tmp"
 npm install --silent --no-audit --no-fund cometd-nodejs-server@1.2.1 >log
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
+venv/bin/pip install -q --no-compile --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
 
 cat >server.cjs <<'EOF'
 const cometd = require('cometd-nodejs-server').createCometDServer({timeout: 2000});

@@ -10,7 +10,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check baiocas==2.0.0 tornado==6.5.2
+venv/bin/pip install -q --no-compile --disable-pip-version-check baiocas==2.0.0 tornado==6.5.2
 
 cat >probe.py <<'EOF'
 import json

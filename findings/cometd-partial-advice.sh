@@ -14,7 +14,7 @@ cd "$tmp"
 npm install --silent --no-audit --no-fund cometd-9@npm:cometd@9.0.0 cometd-3@npm:cometd@3.1.14 faye@1.4.3 \
   client-2@npm:cometd-nodejs-client@2.0.0 client-1@npm:cometd-nodejs-client@1.5.0
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
+venv/bin/pip install -q --no-compile --disable-pip-version-check aiocometd-ng==0.5.6 aiohttp==3.14.5
 
 cat >client.py <<'EOF'
 import asyncio

@@ -15,7 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 npm install --silent --no-audit --no-fund cometd-nodejs-server@1.2.1 faye@1.4.3
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check python-bayeux==1.0.0 gevent==25.9.1 requests==2.32.5 simplejson==3.20.2
+venv/bin/pip install -q --no-compile --disable-pip-version-check python-bayeux==1.0.0 gevent==25.9.1 requests==2.32.5 simplejson==3.20.2
 
 cat >client.py <<'EOF'
 import sys

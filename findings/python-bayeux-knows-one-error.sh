@@ -13,7 +13,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check python-bayeux==1.0.0 gevent==25.9.1 requests==2.32.5 simplejson==3.20.2
+venv/bin/pip install -q --no-compile --disable-pip-version-check python-bayeux==1.0.0 gevent==25.9.1 requests==2.32.5 simplejson==3.20.2
 
 cat >client.py <<'EOF'
 import sys

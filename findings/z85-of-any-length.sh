@@ -13,7 +13,7 @@ trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 npm install --silent --no-audit --no-fund cometd@9.0.0 z85@0.0.2 z85-codec@0.1.0
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check pyzmq==27.1.0
+venv/bin/pip install -q --no-compile --disable-pip-version-check pyzmq==27.1.0
 
 cat >probe.mjs <<'EOF'
 import assert from 'node:assert/strict';
