@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_api::server::SecurityPolicy;
+use bayeux_api::server::{Backplane, SecurityPolicy};
 
 use crate::{
     Server,
@@ -16,6 +16,7 @@ use crate::{
 pub struct Builder {
     config: Config,
     policy: Option<Arc<dyn SecurityPolicy>>,
+    backplane: Option<Arc<dyn Backplane>>,
     seed: Option<u64>,
 }
 
@@ -29,6 +30,12 @@ impl Builder {
     /// Sets the security policy; [`DefaultSecurityPolicy`] unless set.
     pub fn policy(mut self, policy: impl SecurityPolicy + 'static) -> Self {
         self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Sets what joins the server to others; none unless set.
+    pub fn backplane(mut self, backplane: Arc<dyn Backplane>) -> Self {
+        self.backplane = Some(backplane);
         self
     }
 
@@ -47,7 +54,7 @@ impl Builder {
         for error in self.config.mend() {
             tracing::warn!(%error, "the nearest value that is taken is used");
         }
-        Server::from_parts(self.config, self.policy, self.seed)
+        Server::from_parts(self.config, self.policy, self.backplane, self.seed)
     }
 
     /// Makes the server if [`Config::validate`] has nothing against the configuration.
@@ -66,6 +73,7 @@ impl Default for Builder {
         Self {
             config: Config::default(),
             policy: Some(Arc::new(DefaultSecurityPolicy)),
+            backplane: None,
             seed: None,
         }
     }

@@ -21,6 +21,7 @@ mod builder;
 mod carrier;
 mod channel;
 mod clock;
+mod cluster;
 mod config;
 mod counters;
 mod driver;

@@ -5,7 +5,7 @@ use std::{
     future::{Future as _, poll_fn},
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Poll, Waker},
@@ -14,12 +14,12 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, ChannelIdError, ConnectionType, Message, Registration,
-    implement::{Listeners, Sealed},
+    implement::{Intake, Listeners, Sealed},
     meta,
     server::{
-        BayeuxServer, ChannelListener, Created, Detail, LocalSession, QueueBounds, Removal,
-        SecurityPolicy, ServerChannel, ServerExtension, ServerSession, SessionListener, Statistics,
-        SubscriptionListener,
+        Backplane, BayeuxServer, ChannelListener, Created, Detail, Inlet, LocalSession,
+        QueueBounds, Removal, SecurityPolicy, ServerChannel, ServerExtension, ServerSession,
+        SessionListener, Statistics, SubscriptionListener,
     },
 };
 use tokio::sync::Notify;
@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     builder::Builder,
     channel::{Channel, Channels, Found},
+    cluster::Cluster,
     config::{self, Config, TransportConfig},
     counters::Counters,
     driver::{self, Driving, Timers},
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     local_rules: Arc<Rules>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
+    /// The other servers, if there is a backplane.
+    pub(crate) cluster: Option<Cluster>,
     pub(crate) browsers: Mutex<Browsers>,
     pub(crate) limiter: Mutex<Limiter>,
     pub(crate) policy: RwLock<Option<Arc<dyn SecurityPolicy>>>,
@@ -93,6 +96,7 @@ impl Server {
     pub(crate) fn from_parts(
         config: Config,
         policy: Option<Arc<dyn SecurityPolicy>>,
+        backplane: Option<Arc<dyn Backplane>>,
         seed: Option<u64>,
     ) -> Self {
         let QueueBounds { messages, bytes, overflow, .. } = config.local_queue;
@@ -105,6 +109,7 @@ impl Server {
             local_rules: Arc::new(local_rules),
             sessions: Sessions::default(),
             channels: Channels::default(),
+            cluster: backplane.map(Cluster::new),
             browsers: Mutex::default(),
             limiter: Mutex::default(),
             policy: RwLock::new(policy),
@@ -125,6 +130,10 @@ impl Server {
         {
             server.create_channel_if_absent(id, &|_| {}).expect("meta channels have valid names");
         }
+        if let Some(cluster) = &server.0.cluster {
+            let intake = Arc::downgrade(&server.0) as Weak<dyn Intake>;
+            cluster.start(Inlet::new(intake));
+        }
         server
     }
 
@@ -134,13 +143,15 @@ impl Server {
     }
 
     /// Stops the server: held connects are answered, connections closed and nothing is accepted any
-    /// more. Sessions are not told that they are removed, as in CometD.
+    /// more. Sessions are not told that they are removed, as in CometD. Nothing comes from other servers any
+    /// more, and their channels are left.
     pub fn stop(&self) {
         self.0.is_stopped.store(true, Relaxed);
         self.0.stopping.notify_waiters();
         // Held connects look whether it is stopped when they are woken.
         self.0.sessions.all().iter().for_each(|session| session.wake());
         self.0.websockets.close();
+        self.0.cluster.iter().for_each(Cluster::end);
     }
 
     /// Waits until this server was [stopped](Self::stop). It takes its place among those who are to be
@@ -159,13 +170,16 @@ impl Server {
         .await;
     }
 
-    /// Waits until this server was [stopped](Self::stop) and has closed its WebSockets, of which a
-    /// graceful shutdown in another server, such as axum's, knows nothing. Peers that take nothing
-    /// hold it up for the time that writing may take ([`WebSocketConfig::write_timeout`]).
+    /// Waits until this server was [stopped](Self::stop), has closed its WebSockets, of which a
+    /// graceful shutdown in another server, such as axum's, knows nothing, and has left the channels of its
+    /// [`Backplane`]. Peers that take nothing hold it up for the time that writing may take ([`WebSocketConfig::write_timeout`]).
     ///
     /// [`WebSocketConfig::write_timeout`]: crate::WebSocketConfig::write_timeout
     pub async fn closed(&self) {
         self.0.websockets.wait().await;
+        if let Some(cluster) = &self.0.cluster {
+            cluster.left().await;
+        }
     }
 
     /// Makes a session that is not registered yet.
@@ -248,6 +262,7 @@ impl Inner {
 /// A session and its channels have each other, and would stay.
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.cluster.iter().for_each(Cluster::end);
         for session in self.sessions.all() {
             session.end(Removal::Removed, None);
         }

@@ -25,6 +25,7 @@ mod cost;
 mod errors;
 pub mod hooks;
 mod http;
+pub mod hub;
 pub mod lossy;
 pub mod panics;
 pub mod raw;

@@ -1,11 +1,13 @@
 //! What the implementations of these contracts share. It is public only because they are in other crates:
 //! applications do not need it, and it may change with any release.
 
+mod intake;
 mod listeners;
 mod lock;
 mod panics;
 mod sealed;
 
+pub use intake::{Intake, Provenance};
 pub use listeners::{Listeners, Member, Members};
 pub use lock::lock;
 pub use panics::Hook;

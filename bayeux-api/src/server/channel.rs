@@ -8,7 +8,7 @@ use bayeux_common::{ChannelId, Message};
 use crate::{
     Attribute, Registration,
     implement::Sealed,
-    server::{Access, Authorizer, Reach, ServerChannelListener, ServerSession},
+    server::{Access, Authorizer, Passage, Reach, ServerChannelListener, ServerSession},
 };
 
 /// A channel of a server. Its settings may be changed at any time.
@@ -78,8 +78,8 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     fn subscribers(&self) -> Vec<Arc<dyn ServerSession>>;
 
     /// Subscribes `session`, and returns whether it is subscribed: false when it has ended, has as many
-    /// subscriptions as it may, or this is a meta channel. Nothing happens on a service channel, and that
-    /// is true.
+    /// subscriptions as it may, other servers' messages would not come here, or this is a meta channel.
+    /// Nothing happens on a service channel, and that is true.
     async fn subscribe(&self, session: &dyn ServerSession) -> bool;
 
     /// Unsubscribes `session`; false when it has ended or this is a meta channel.
@@ -90,7 +90,8 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// When this is a wild channel, or the message was deleted on its way.
+    /// When this is a wild channel, the message was deleted on its way, or it could not be passed on to other
+    /// servers, in which case this one's sessions do not get it either.
     async fn publish(
         &self,
         from: Option<&Arc<dyn ServerSession>>,
@@ -113,8 +114,11 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
-    /// How many sessions of this server took it.
+    /// How many sessions of this server took it; none yet of what comes [back](Passage::Back).
     pub sessions: usize,
+    /// How it was passed on to other servers; none when it was not, since there is no
+    /// [`Backplane`](crate::server::Backplane) or the message was for this server alone.
+    pub passage: Option<Passage>,
 }
 
 /// Why a message was not published by [`ServerChannel::publish`].
@@ -127,4 +131,7 @@ pub enum PublishError {
     /// A listener or an extension deleted it.
     #[error("a listener or an extension deleted the message")]
     Deleted,
+    /// The [`Backplane`](crate::server::Backplane) could not pass it on.
+    #[error("the message could not be passed on to other servers")]
+    Unavailable,
 }

@@ -1,6 +1,7 @@
 //! The contracts of a server.
 
 mod authorizer;
+mod backplane;
 mod channel;
 mod context;
 mod extension;
@@ -15,6 +16,7 @@ mod session;
 mod statistics;
 
 pub use authorizer::{Authorization, Authorizer, GrantAuthorizer, Operation};
+pub use backplane::{Backplane, Inlet, Passage, Unavailable};
 pub use channel::{PublishError, Published, ServerChannel};
 pub use context::{BayeuxContext, Principal};
 pub use extension::{ServerExtension, SessionExtension};

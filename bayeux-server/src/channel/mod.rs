@@ -32,6 +32,7 @@ pub(crate) use register::Channels;
 
 use crate::{
     channel::settings::Settings,
+    cluster::Interest,
     server::{Inner, Server},
     session::Session,
 };
@@ -56,6 +57,8 @@ pub struct Channel {
 struct Subscribers {
     members: Group<Session>,
     presence: Presence,
+    /// In other servers' messages, while there are members and a backplane.
+    interest: Option<Box<Interest>>,
 }
 
 /// Whether a channel is in the register.
@@ -88,6 +91,7 @@ pub(crate) fn own(channels: &[Arc<Channel>], id: &ChannelId) -> Option<Arc<Chann
 /// What a channel had that was removed.
 struct Left {
     members: Group<Session>,
+    _interest: Option<Box<Interest>>,
     /// Dropped after unlocking, since they are the application's.
     _listeners: implement::Members<dyn ServerChannelListener>,
 }
@@ -139,20 +143,32 @@ impl Channel {
         lock(&self.subscribers).members.contains(session)
     }
 
-    pub(crate) fn insert(&self, session: Arc<Session>) -> Inserted {
+    /// Adds a subscriber; the `interest` of the first is kept for all, if there is a backplane.
+    pub(crate) fn insert(&self, session: Arc<Session>, interest: Option<Interest>) -> Inserted {
         let mut subscribers = lock(&self.subscribers);
         if subscribers.presence == Presence::Removed {
             return Inserted::Removed;
         }
         self.use_again();
         match subscribers.members.insert(session) {
-            true => Inserted::New,
+            true => {
+                if subscribers.interest.is_none() {
+                    subscribers.interest = interest.map(Box::new);
+                }
+                Inserted::New
+            }
             false => Inserted::Already,
         }
     }
 
     pub(crate) fn remove_subscriber(&self, session: &Session) -> bool {
-        lock(&self.subscribers).members.remove(session)
+        let mut subscribers = lock(&self.subscribers);
+        let is_removed = subscribers.members.remove(session);
+        let is_last = subscribers.members.is_empty();
+        let interest = subscribers.interest.take_if(|_| is_last);
+        drop(subscribers);
+        drop(interest);
+        is_removed
     }
 
     // --- presence ---
@@ -192,7 +208,8 @@ impl Channel {
         let listeners = self.listeners.members();
         self.listeners.clear();
         subscribers.presence = Presence::Removed;
-        Some(Left { members: mem::take(&mut subscribers.members), _listeners: listeners })
+        let members = mem::take(&mut subscribers.members);
+        Some(Left { members, _interest: subscribers.interest.take(), _listeners: listeners })
     }
 
     // --- use ---

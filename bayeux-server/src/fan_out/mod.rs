@@ -21,7 +21,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
-    server::{Reach, ServerSession, SessionKind},
+    server::{Reach, ServerChannel as _, ServerSession, SessionKind},
 };
 
 use crate::{channel::Channel, fan_out::round::Round, server::Server, session::Session};
@@ -30,7 +30,7 @@ pub(crate) use write::{Together, Writing};
 
 impl Server {
     /// Queues `message` for every subscriber of `channels`, which are all that match its own, the last of
-    /// them; once for each however many it has subscribed to. Returns how many took it.
+    /// them if it exists; once for each however many it has subscribed to. Returns how many took it.
     pub(crate) async fn fan_out(
         &self,
         from: Option<&Arc<Session>>,
@@ -38,7 +38,10 @@ impl Server {
         message: &Arc<Frozen>,
         writing: Writing,
     ) -> usize {
-        let lazy_timeout = channels.last().and_then(|own| own.settings().lazy_timeout());
+        let lazy_timeout = channels.last().and_then(|last| {
+            let is_own = |_: &_| last.id().as_str() == message.channel();
+            last.settings().lazy_timeout().filter(is_own)
+        });
         let mut round = Round::begin(self, lazy_timeout, writing).await;
         let has_any = |channel: &Arc<Channel>| !channel.is_without_subscribers();
         let is_once = channels.iter().filter(|own| has_any(own)).count() < 2;

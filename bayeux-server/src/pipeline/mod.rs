@@ -11,6 +11,7 @@ mod disconnect;
 mod extend;
 mod handshake;
 mod publish;
+mod receive;
 mod subscribe;
 mod tell;
 mod unsubscribe;

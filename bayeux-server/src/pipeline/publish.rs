@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    ChannelId, Flow, Message,
+    BayeuxError, ChannelId, Flow, Message,
     implement::Hook,
-    server::{PublishError, Published, ServerChannel, ServerMessage},
+    server::{Passage, PublishError, Published, ServerChannel, ServerMessage},
 };
 
 use crate::{
     channel::Channel,
+    cluster::Cluster,
     fan_out::Writing,
     pipeline::{Refusal, extend::proceed},
     server::Server,
@@ -34,8 +35,7 @@ impl Server {
         self.notify(Some(from), &channels, message).await?;
         self.0.counters.messages_published.increment();
         if id.is_broadcast() {
-            let taken = self.broadcast(Some(from), &channels, message, Writing::Gathered).await;
-            taken.map_err(|_| Refusal::Deleted)?;
+            self.broadcast(Some(from), id, &channels, message, Writing::Gathered).await?;
         }
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Server {
         let channels = self.0.channels.matching(channel.id());
         let notified = self.notify(from, &channels, &mut message).await;
         notified.map_err(|_| PublishError::Deleted)?;
-        self.broadcast(from, &channels, &mut message, Writing::AtOnce).await
+        self.broadcast(from, channel.id(), &channels, &mut message, Writing::AtOnce).await
     }
 
     /// Shows a message to the listeners of the channels that match its own, from `/**` down to that
@@ -81,10 +81,12 @@ impl Server {
         Ok(())
     }
 
-    /// Takes the message and sends it past the extensions to all subscribers.
+    /// Takes the message and sends it past the extensions to other servers, if there is a backplane, and to
+    /// all subscribers.
     async fn broadcast(
         &self,
         from: Option<&Arc<Session>>,
+        id: &ChannelId,
         channels: &[Arc<Channel>],
         message: &mut Message,
         writing: Writing,
@@ -97,7 +99,24 @@ impl Server {
         }
         let message = std::mem::take(message).freeze();
         let mut published = Published::default();
+        if let Some(cluster) = self.0.cluster.as_ref().filter(|_| Cluster::spans(id)) {
+            // Boxed, since only who has a backplane needs the place.
+            let passage = Box::pin(cluster.publish(from, id, &message)).await;
+            published.passage = Some(passage.ok_or(PublishError::Unavailable)?);
+            if passage == Some(Passage::Back) {
+                return Ok(published);
+            }
+        }
         published.sessions = self.fan_out(from, channels, &message, writing).await;
         Ok(published)
+    }
+}
+
+impl From<PublishError> for Refusal {
+    fn from(error: PublishError) -> Self {
+        match error == PublishError::Unavailable {
+            true => BayeuxError::PublishUnavailable.into(),
+            false => Self::Deleted,
+        }
     }
 }

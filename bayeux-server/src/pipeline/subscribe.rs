@@ -9,6 +9,7 @@ use bayeux_api::{
 
 use crate::{
     channel::{Channel, Inserted},
+    cluster::Interest,
     pipeline::Refusal,
     server::Server,
     session::{Event, Session},
@@ -64,8 +65,9 @@ impl Server {
         }
         let is_remote = session.origin.transport.is_some();
         let most = if is_remote { self.0.config.max_subscriptions } else { usize::MAX };
+        let interest = self.interest_in(channel.id()).await?;
         let event = self.hears_of(channel).then(|| Event::Subscribed(channel.clone(), by.clone()));
-        let subscribed = session.subscribe(channel, most, event);
+        let subscribed = session.subscribe(channel, most, interest, event);
         let (inserted, noted) = subscribed.ok_or(BayeuxError::SubscribeFailed)?;
         match inserted {
             Inserted::New => self.tell(session, noted, by.as_deref()).await,
@@ -75,6 +77,14 @@ impl Server {
             }
         }
         Ok(inserted)
+    }
+
+    /// Sees to it, if there is a backplane, that other servers' messages come here before the subscription
+    /// is there.
+    async fn interest_in(&self, id: &ChannelId) -> Result<Option<Interest>, BayeuxError> {
+        let Some(cluster) = &self.0.cluster else { return Ok(None) };
+        let interest = cluster.interest(id).await;
+        interest.map(Some).ok_or(BayeuxError::SubscribeUnavailable)
     }
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod browsers;
 pub(crate) mod carriage;
 pub(crate) mod limiter;
+pub(crate) mod membership;
 pub(crate) mod queue;
 pub(crate) mod session;
 

@@ -37,6 +37,7 @@ use crate::{
     carrier::Carrier,
     channel::{Channel, Group, Inserted},
     clock,
+    cluster::Interest,
     driver::Timer,
     local_session::Local,
     proto::{browsers::BrowserId, session as proto},
@@ -160,6 +161,7 @@ impl Session {
         &self,
         channel: &Arc<Channel>,
         most: usize,
+        interest: Option<Interest>,
         event: Option<Event>,
     ) -> Option<(Inserted, Noted)> {
         let mut core = lock(&self.core);
@@ -169,7 +171,7 @@ impl Session {
         if core.subscriptions.len() >= most && !core.subscriptions.contains(channel) {
             return Some((Inserted::TooMany, Noted::default()));
         }
-        let inserted = channel.insert(self.me.upgrade()?);
+        let inserted = channel.insert(self.me.upgrade()?, interest);
         let mut noted = Noted::default();
         if inserted == Inserted::New {
             core.subscriptions.insert(channel.clone());

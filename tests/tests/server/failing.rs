@@ -20,117 +20,19 @@ use bayeux_server::{
 use serde_json::{Value, json};
 use tests::{
     Client, Errors, TestServer, Transport, eventually, every_transport, hooks::Log,
-    over_every_transport, within,
+    over_every_transport, patient, within,
 };
 
+mod hooks;
 mod panics;
 
+use hooks::{HOOKS, WITHOUT};
 use panics::Panics;
 
 over_every_transport!(
     each_hook_that_panics_fails_alone,
     each_hook_that_panics_after_a_wait_fails_alone,
 );
-
-/// Each hook, and what its panic changes in [what is seen](WITHOUT) without one: what was asked is denied,
-/// a message that was shown goes no further, and what was only told changes nothing.
-const HOOKS: &[(&str, &[&str])] = &[
-    ("SecurityPolicy::can_handshake", &["handshake=403::handshake_denied"]),
-    ("SecurityPolicy::can_create", &["create=403:denied_by_security_policy:channel_create_denied"]),
-    (
-        "SecurityPolicy::can_subscribe",
-        &["subscribe=403:denied_by_security_policy:subscribe_denied", "subscriber=0"],
-    ),
-    (
-        "SecurityPolicy::can_publish",
-        &[
-            "publish=403:denied_by_security_policy:publish_denied",
-            "create=403:denied_by_security_policy:publish_denied",
-            "subscriber=0",
-            "bystander=0",
-            "local=0",
-        ],
-    ),
-    (
-        "Authorizer::authorize",
-        &[
-            "subscribe=403:denied_by_failing_authorizer:subscribe_denied",
-            "publish=403:denied_by_failing_authorizer:publish_denied",
-            "create=403:denied_by_failing_authorizer:channel_create_denied",
-            "subscriber=0",
-            "bystander=0",
-            "local=0",
-        ],
-    ),
-    ("ServerExtension::incoming", STOPPED),
-    ("ServerExtension::outgoing to all", STOPPED),
-    ("ServerExtension::outgoing to one", &["delivered=false"]),
-    ("ServerExtension::outgoing as a reply", &["publish=", "create="]),
-    ("SessionExtension::incoming", STOPPED),
-    ("SessionExtension::outgoing", &["subscriber=0", "delivered=false"]),
-    ("SessionExtension::outgoing_reply", &["publish=", "create="]),
-    (
-        "ServerChannelListener::on_message",
-        &["publish=404::message_deleted", "subscriber=0", "bystander=0", "local=0"],
-    ),
-    (
-        "DataFilter::filter_text",
-        &["publish=404::message_deleted", "subscriber=0", "bystander=0", "local=0"],
-    ),
-    ("ServerChannelListener::subscribed", &[]),
-    ("ServerChannelListener::unsubscribed", &[]),
-    ("ServerChannelListener::is_weak", &["swept=false"]),
-    (
-        "ChannelListener::configure_channel",
-        &["create=403:denied_by_failing_listener:channel_create_denied"],
-    ),
-    ("ChannelListener::channel_added", &[]),
-    ("ChannelListener::channel_removed", &[]),
-    ("SessionListener::session_added", &[]),
-    ("SessionListener::session_removed", &[]),
-    ("SubscriptionListener::subscribed", &[]),
-    ("SubscriptionListener::unsubscribed", &[]),
-    ("ServerSessionListener::removed", &[]),
-    ("ServerSessionListener::on_message", &["subscriber=0", "delivered=false"]),
-    ("ServerSessionListener::queued", &[]),
-    ("ServerSessionListener::queue_maxed", &[]),
-    ("DeQueueListener::de_queue", &[]),
-    ("ServerSessionListener::suspended", &[]),
-    ("ServerSessionListener::resumed", &[]),
-    ("ClientExtension::incoming", &["local=0"]),
-    ("ClientExtension::outgoing", &["local publishes=false"]),
-    ("MessageListener::on_message", &[]),
-    ("Service::on_message", &["answer="]),
-    ("Service::remote_call", &["call=false"]),
-];
-
-/// A publication below `/a` is deleted on its way.
-const STOPPED: &[&str] = &[
-    "publish=404::message_deleted",
-    "create=404::message_deleted",
-    "subscriber=0",
-    "bystander=0",
-    "local=0",
-];
-
-/// What is seen when nothing panics.
-const WITHOUT: &[&str] = &[
-    "subscribe=ok",
-    "publish=ok",
-    "subscriber=1",
-    "bystander=1",
-    "local=1",
-    "local publishes=true",
-    "delivered=true",
-    "queue=2,3,4",
-    "answer=1",
-    "call=true",
-    "create=ok",
-    "handshake=ok",
-    "disconnect=ok",
-    "unsubscribe=ok",
-    "swept=true",
-];
 
 async fn each_hook_that_panics_fails_alone(transport: Transport) {
     fail_alone(transport, false).await;
@@ -182,7 +84,8 @@ impl Scene {
     async fn new(transport: Transport, hook: &'static str, waits: bool) -> Self {
         let (armed, count) = (AtomicBool::new(false), AtomicUsize::new(0));
         let panics = Arc::new(Panics { hook, waits, armed, count });
-        let server = TestServer::start(few_queued).await;
+        let server = Server::builder().config(few_queued()).backplane(panics.clone()).build();
+        let server = TestServer::serve(server).await;
         let service = serve(&server.server, &panics).await;
         let (local, log) = join(&server.server, &panics).await;
         let publisher = server.connected(transport).await;
@@ -225,6 +128,7 @@ impl Scene {
         self.come_and_go().await;
         let reply = self.subscriber.request("/meta/unsubscribe", json!({ "subscription": "/a" }));
         self.seen.insert("unsubscribe", outcome(&reply.await));
+        self.join_and_leave().await;
         self.sweep().await;
         if self.subscriber.transport.pushes() {
             // Over the others what is delivered ends a held connect.
@@ -324,6 +228,17 @@ impl Scene {
         assert_eq!(self.server.server.statistics().sessions, before - 1);
     }
 
+    /// Has somebody subscribe to a channel, and unsubscribe, to which nobody else is subscribed.
+    async fn join_and_leave(&mut self) {
+        let asked = json!({ "subscription": "/a/joined" });
+        let reply = self.subscriber.request("/meta/subscribe", asked.clone()).await;
+        self.seen.insert("join", outcome(&reply));
+        self.subscriber.request("/meta/unsubscribe", asked).await;
+        let is_left =
+            || self.panics.hook != "Backplane::leave" || self.panics.count.load(Relaxed) > 0;
+        eventually("the channel to be left", is_left).await;
+    }
+
     /// Has a channel that nobody uses but a listener, which says that it may go.
     async fn sweep(&mut self) {
         let server = &self.server.server;
@@ -340,12 +255,15 @@ impl Scene {
 }
 
 /// Queues have room for three messages; the oldest make place.
-fn few_queued(config: &mut Config) {
+fn few_queued() -> Config {
+    let mut config = Config::default();
+    patient(&mut config);
     config.sweep_period = Duration::from_millis(20);
-    every_transport(config, |transport| {
+    every_transport(&mut config, |transport| {
         transport.max_queue = 3;
         transport.queue_overflow = Overflow::DropOldest;
     });
+    config
 }
 
 /// Starts a service that answers a message and a call.

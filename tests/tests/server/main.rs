@@ -6,6 +6,7 @@ mod aborted;
 mod acknowledgement;
 mod advice;
 mod authorizer;
+mod backplane;
 mod batch;
 mod broadcast_to_publisher;
 mod browsers;

@@ -14,10 +14,11 @@ use bayeux_server::{
         ChannelId, Flow, Frozen, Message,
         client::{ClientExtension, ClientSessionChannel, MessageListener},
         server::{
-            Authorization, Authorizer, BayeuxServer, ChannelListener, DeQueueListener, Depth,
-            Operation, Overflow, Removal, SecurityPolicy, ServerChannel, ServerChannelListener,
-            ServerExtension, ServerMessage, ServerSession, ServerSessionListener, SessionExtension,
-            SessionListener, SubscriptionListener,
+            Authorization, Authorizer, Backplane, BayeuxServer, ChannelListener, DeQueueListener,
+            Depth, Inlet, Operation, Overflow, Passage, Removal, SecurityPolicy, ServerChannel,
+            ServerChannelListener, ServerExtension, ServerMessage, ServerSession,
+            ServerSessionListener, SessionExtension, SessionListener, SubscriptionListener,
+            Unavailable,
         },
     },
     filter::DataFilter,
@@ -306,6 +307,30 @@ impl DataFilter for Panics {
     fn filter_text(&self, text: String) -> Option<String> {
         self.at("DataFilter::filter_text", "");
         Some(text)
+    }
+}
+
+#[async_trait]
+impl Backplane for Panics {
+    fn start(&self, _inlet: Inlet) {}
+
+    async fn publish(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        channel: &ChannelId,
+        _message: &Arc<Frozen>,
+    ) -> Result<Passage, Unavailable> {
+        self.wait_at("Backplane::publish", channel.as_str()).await;
+        Ok(Passage::Through)
+    }
+
+    async fn join(&self, channel: &ChannelId) -> Result<(), Unavailable> {
+        self.wait_at("Backplane::join", channel.as_str()).await;
+        Ok(())
+    }
+
+    async fn leave(&self, channel: &ChannelId) {
+        self.wait_at("Backplane::leave", channel.as_str()).await;
     }
 }
 
