@@ -12,6 +12,7 @@ mod extend;
 mod handshake;
 mod publish;
 mod receive;
+mod strip;
 mod subscribe;
 mod tell;
 mod unsubscribe;
@@ -25,7 +26,10 @@ use bayeux_api::{
 };
 
 use crate::{
-    pipeline::validate::{Kind, channel_after},
+    pipeline::{
+        strip::strip,
+        validate::{Kind, channel_after},
+    },
     proto::session::Accepted,
     server::Server,
     session::Session,
@@ -74,8 +78,15 @@ impl Server {
     ) -> Result<Option<Accepted>, Refusal> {
         let (id, kind) = (self.validate(message)?, Kind::of(message));
         let session = session.filter(|session| is_from(session, message));
+        let is_relayed = !id.is_meta();
+        if is_relayed {
+            strip(message);
+        }
         self.extend_incoming(session, message).await?;
         let id = channel_after(id, kind, message)?;
+        if !is_relayed && !id.is_meta() {
+            strip(message);
+        }
         if message.is_handshake() {
             let session = session.ok_or(BayeuxError::SessionUnknown)?;
             self.notify(Some(session), &self.0.channels.matching(&id), message).await?;

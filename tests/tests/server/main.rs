@@ -46,6 +46,7 @@ mod publish;
 mod queue;
 mod reach;
 mod regression;
+mod relay;
 mod service;
 mod shutdown;
 mod side_by_side;
