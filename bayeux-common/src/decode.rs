@@ -50,7 +50,8 @@ pub enum DecodeError {
     Empty,
 }
 
-/// Reads an array of messages, or a single one.
+/// Reads an array of messages, or a single one. A byte order mark before it is passed over (RFC 8259, section
+/// 8.1, lets a reader do so).
 ///
 /// # Errors
 ///
@@ -59,6 +60,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
     if bytes.len() > limits.size {
         return Err(DecodeError::TooLarge(limits.size));
     }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|e| DecodeError::Charset(e.valid_up_to()))?;
     if is_deeper(bytes, limits.depth) {
         return Err(DecodeError::TooDeep(limits.depth));
@@ -72,6 +74,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
         Batch::Messages(messages) => Ok(messages),
     }
 }
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Counts the levels without recursion, before anything that might recurse sees the text.
 fn is_deeper(text: &[u8], most: usize) -> bool {
@@ -158,6 +163,7 @@ mod tests {
     fn an_array_and_a_single_object_are_both_read() {
         assert_eq!(read(r#"[{"channel":"/a"},{"channel":"/b"}]"#).unwrap().len(), 2);
         assert_eq!(read(r#" {"channel":"/a"} "#).unwrap()[0].channel(), "/a");
+        assert_eq!(read("\u{feff}[{\"channel\":\"/a\"}]").unwrap()[0].channel(), "/a");
     }
 
     #[test]

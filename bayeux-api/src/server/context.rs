@@ -42,13 +42,12 @@ impl BayeuxContext {
         self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
     }
 
-    /// Returns the cookie of this name.
+    /// Returns the first cookie of this name, if it is text.
     #[doc(alias = "getCookie")]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let headers = self.headers.get_all(http::header::COOKIE).iter();
         headers
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(cookies)
+            .flat_map(|value| cookies(value.as_bytes()))
             .find_map(|(key, value)| (key == name).then_some(value))
     }
 
@@ -111,16 +110,15 @@ impl Principal {
     }
 }
 
-/// Reads one `Cookie` header: pairs of a name and a value that may be quoted. What is not a pair,
-/// and attributes as in `$Version`, is passed over (RFC 6265, section 5.4, and RFC 2109).
-fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
+/// Reads one `Cookie` header: pairs of a name and a value that may be quoted. What is not a pair of two
+/// texts, and attributes as in `$Version`, is passed over (RFC 6265, section 5.4, and RFC 2109).
+fn cookies(header: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = header;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
             let (pair, after) = rest.split_at(cookie_end(rest));
             rest = after.get(1..).unwrap_or_default();
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let (name, value) = (name.trim(), value.trim());
+            let Some((name, value)) = pair_of(pair) else { continue };
             if name.is_empty() || name.starts_with('$') {
                 continue;
             }
@@ -131,21 +129,31 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Where the first pair ends: at a `;` or `,` outside quotes.
-fn cookie_end(header: &str) -> usize {
-    let mut in_quotes = false;
-    for (index, byte) in header.bytes().enumerate() {
-        match byte {
-            b'"' => in_quotes = !in_quotes,
-            b';' | b',' if !in_quotes => return index,
-            _ => {}
-        }
+fn pair_of(pair: &[u8]) -> Option<(&str, &str)> {
+    let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+    Some((name.trim(), value.trim()))
+}
+
+/// Where the first pair ends: at a `;` or `,`, but not in a value that is quoted whole.
+fn cookie_end(header: &[u8]) -> usize {
+    let is_end = |byte: &u8| matches!(byte, b';' | b',');
+    let plain = header.iter().position(is_end).unwrap_or(header.len());
+    let Some(equals) = header[..plain].iter().position(|byte| *byte == b'=') else { return plain };
+    let value = header[equals + 1..].trim_ascii_start();
+    let Some(quoted) = value.strip_prefix(b"\"") else { return plain };
+    let Some(close) = quoted.iter().position(|byte| *byte == b'"') else { return plain };
+    let after = quoted[close + 1..].trim_ascii_start();
+    match after.first() {
+        // A quote that closes elsewhere is a character like others.
+        Some(byte) if !is_end(byte) => plain,
+        Some(_) | None => header.len() - after.len(),
     }
-    header.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn context(name: &'static str, values: &[&'static str]) -> BayeuxContext {
@@ -168,6 +176,25 @@ mod tests {
         for name in ["", "d", "$Version", "z"] {
             assert_eq!(context.cookie(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn one_odd_cookie_hides_no_other() {
+        for odd in
+            ["city=Z\u{fc}rich", "q=\"open", "q=\"a\"b", "q=a\"b;r=\"", "=", "q", "q=\"a;b\"c"]
+        {
+            for header in [format!("{odd}; mine=1"), format!("mine=1; {odd}")] {
+                let mut context = BayeuxContext::default();
+                context
+                    .headers
+                    .append("cookie", HeaderValue::from_bytes(header.as_bytes()).unwrap());
+                assert_eq!(context.cookie("mine"), Some("1"), "{header}");
+            }
+        }
+        let mut context = BayeuxContext::default();
+        let latin = HeaderValue::from_bytes(b"city=Z\xfcrich; mine=1").unwrap();
+        context.headers.append("cookie", latin);
+        assert_eq!((context.cookie("city"), context.cookie("mine")), (None, Some("1")));
     }
 
     #[test]

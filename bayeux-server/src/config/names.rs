@@ -241,6 +241,11 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
         "the origins whose pages may talk to this server, beside its own; none lets all",
     ),
     server(
+        "preflightMaxAge",
+        number("a number of seconds", 0, MOST, |c| &mut c.preflight_max_age),
+        "for how long a browser remembers that it may ask from another origin",
+    ),
+    server(
         "handshakesPerAddress",
         number("a number of handshakes", 0, MOST, |c| &mut c.handshake_limit.count),
         "how many one address may ask for at once; 0 is no limit",

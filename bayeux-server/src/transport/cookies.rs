@@ -1,8 +1,30 @@
-//! The text of the browser cookie.
+//! The text of the browser cookie, and how it is found among others.
 
 use std::fmt::Write as _;
 
+use http::{HeaderMap, header};
+
 use crate::config::{CookieConfig, SameSite};
+
+/// Finds the first cookie of this name that may be a browser's id, whatever else the headers have: cookies
+/// of other applications may be odd in any way, and `;` ends a cookie even between quotes, as it does for
+/// browsers (RFC 6265, section 5.2).
+pub(crate) fn browser_id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let headers = headers.get_all(header::COOKIE).iter();
+    let pairs = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| std::str::from_utf8(pair).ok()).find_map(|pair| {
+        let (own, value) = pair.split_once('=')?;
+        let value = value.trim();
+        let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        let value = unquoted.unwrap_or(value);
+        (own.trim() == name && is_browser_id(value)).then_some(value)
+    })
+}
+
+/// What this server sends as a browser's id, or CometD does; anything else is not remembered.
+fn is_browser_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
 
 /// Makes a `Set-Cookie` value, its attributes in CometD's order (RFC 6265, section 4.1).
 pub(crate) fn set_cookie(config: &CookieConfig, value: &str, is_secure: bool) -> String {

@@ -1,5 +1,7 @@
 //! Cross-origin requests, as the server's list of origins allows them.
 
+use std::time::Duration;
+
 use http::{HeaderValue, request::Parts};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
@@ -14,6 +16,7 @@ impl Server {
     /// Browsers send the cookie across sites only if it is `SameSite=None` and `Secure`; see
     /// [`CookieConfig`](crate::CookieConfig).
     pub fn cors(&self) -> CorsLayer {
+        let max_age = Duration::from_secs(self.0.config.preflight_max_age.into());
         let server = self.clone();
         let is_allowed = move |_: &HeaderValue, parts: &Parts| {
             let allowed = server.0.config.allowed_origins.as_deref();
@@ -24,5 +27,6 @@ impl Server {
             .allow_methods(AllowMethods::mirror_request())
             .allow_headers(AllowHeaders::mirror_request())
             .allow_credentials(true)
+            .max_age(max_age)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use bayeux_api::{ConnectionType, Limits, Message, server::BayeuxContext};
 use bytes::Buf;
-use http::{HeaderValue, Method, Request, Response, Version, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, request::Parts};
 use tower_service::Service;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     server::Server,
     transport::{
         Body, Peer,
-        cookies::set_cookie,
+        cookies::{browser_id, set_cookie},
         json, jsonp,
         request::{self, context, is_allowed_origin},
         status::Failure,
@@ -139,7 +139,8 @@ async fn receive<B>(
 where
     B: http_body::Body<Data: Buf + Send> + Send + 'static,
 {
-    admit(&server, &request)?;
+    let is_served = peer.or_else(|| request.extensions().get::<Peer>().copied()).is_some();
+    admit(&server, &request, is_served)?;
     if websocket::is_upgrade(&request) {
         return websocket::upgrade(&server, peer, request).map(Received::Answered);
     }
@@ -155,10 +156,13 @@ where
 }
 
 /// Checks what can be told from the request's head.
-fn admit<B>(server: &Server, request: &Request<B>) -> Result<(), Failure> {
+fn admit<B>(server: &Server, request: &Request<B>, is_served: bool) -> Result<(), Failure> {
     let config = &server.0.config;
     if server.0.is_stopped() {
         return Err(Failure::Stopping);
+    }
+    if !has_host(request, is_served) {
+        return Err(Failure::Host);
     }
     if !is_mapped(&config.url_mapping, request.uri().path()) {
         return Err(Failure::NotFound);
@@ -167,6 +171,26 @@ fn admit<B>(server: &Server, request: &Request<B>) -> Result<(), Failure> {
         return Err(Failure::Origin);
     }
     Ok(())
+}
+
+/// Whether the request says at most once for whom it is; and if it came over a connection, once: with none,
+/// or with two, a proxy may take it for another's (RFC 9112, section 3.2). Over HTTP/2 it is in the URI.
+fn has_host<B>(request: &Request<B>, is_served: bool) -> bool {
+    let count = request.headers().get_all(header::HOST).iter().count();
+    count == 1 || count == 0 && !(is_served && request.version() == Version::HTTP_11)
+}
+
+/// Checks that the body is as it was written.
+fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_identity =
+        |value: &&HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    match encodings.filter(|value| !is_identity(value)).find(|value| !value.is_empty()) {
+        None => Ok(()),
+        Some(value) => {
+            Err(Failure::Encoding(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        }
+    }
 }
 
 fn is_mapped(mapping: &[String], path: &str) -> bool {
@@ -195,6 +219,7 @@ where
     let config = &server.0.config;
     let is_allowed = |transport| config.allowed_transports.contains(&transport);
     if parts.method == Method::POST && is_allowed(ConnectionType::LongPolling) {
+        check_encoding(&parts.headers)?;
         let limits = server.limits(ConnectionType::LongPolling);
         let bytes = request::read(body, limits.size, config.http.request_timeout).await?;
         return Ok((Form::Json, json::read(&parts.headers, &bytes, &limits)?));
@@ -218,10 +243,8 @@ fn visit(
     messages: &[Message],
 ) -> (Visit, Option<HeaderValue>) {
     let config = &server.0.config.http;
-    let mut browser = context
-        .cookie(&config.cookie.name)
-        .filter(|id| is_browser_id(id))
-        .map(|id| BrowserId(id.into()));
+    let mut browser =
+        browser_id(&context.headers, &config.cookie.name).map(|id| BrowserId(id.into()));
     let mut cookie = None;
     if browser.is_none() && is_greeting(messages) {
         let id = server.0.ids.browser();
@@ -238,11 +261,6 @@ fn visit(
     };
     let (server, context) = (server.clone(), Some(context));
     (Visit { server, transport, context, tab: Tab { browser, most_held } }, cookie)
-}
-
-/// What this server sends as a browser's id, or CometD does; anything else is not remembered.
-fn is_browser_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 impl Form {

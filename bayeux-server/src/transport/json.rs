@@ -25,15 +25,17 @@ pub(crate) fn read(
         let (name, value) = part.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
     });
-    match charset {
-        Some(charset) if !charset.eq_ignore_ascii_case("utf-8") => {
-            let encoding = encoding_rs::Encoding::for_label(charset.as_bytes())
-                .ok_or_else(|| Failure::Charset(charset.to_owned()))?;
-            let (text, _, _) = encoding.decode(body);
-            Ok(decode(text.as_bytes(), limits)?)
-        }
-        Some(_) | None => Ok(decode(body, limits)?),
+    let encoding = match charset {
+        None => encoding_rs::UTF_8,
+        Some(charset) => encoding_rs::Encoding::for_label(charset.as_bytes())
+            .ok_or_else(|| Failure::Charset(charset.to_owned()))?,
+    };
+    // Whatever its label, what is not UTF-8 is an error.
+    if encoding == encoding_rs::UTF_8 {
+        return Ok(decode(body, limits)?);
     }
+    let (text, _) = encoding.decode_with_bom_removal(body);
+    Ok(decode(text.as_bytes(), limits)?)
 }
 
 /// Reads the messages in the `message` fields of a form or of a query, together within `limits`.
@@ -86,6 +88,9 @@ mod tests {
         let messages = read_as("application/json;charset=ISO-8859-7", body).unwrap();
         assert_eq!(messages[0].data.as_ref().unwrap().text(), "\"α\"");
         assert!(matches!(read_as("a/b;charset=klingon", body), Err(Failure::Charset(_))));
-        assert!(matches!(read_as("a/b;charset=\"UTF-8\"", body), Err(Failure::Decode(_))));
+        for label in ["\"UTF-8\"", "utf8", "unicode-1-1-utf-8"] {
+            let content_type = format!("a/b;charset={label}");
+            assert!(matches!(read_as(&content_type, body), Err(Failure::Decode(_))), "{label}");
+        }
     }
 }

@@ -77,9 +77,22 @@ const SPENT: [HeaderName; 5] = [
 ];
 
 fn is_secure(parts: &Parts, peer: Option<Peer>) -> bool {
-    let forwarded = parts.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     let is_encrypted = peer.is_some_and(|peer| peer.is_secure);
-    is_encrypted || parts.uri.scheme_str() == Some("https") || forwarded == Some("https")
+    is_encrypted || parts.uri.scheme_str() == Some("https") || is_forwarded_secure(&parts.headers)
+}
+
+/// Whether a proxy says that its client came over TLS: the first of several, which is the one that the
+/// client talks to (RFC 7239, section 4, and its forerunner).
+fn is_forwarded_secure(headers: &HeaderMap) -> bool {
+    let first = |name: &str| headers.get(name)?.to_str().ok()?.split(',').next();
+    let is_secure = |scheme: &str| scheme.trim().eq_ignore_ascii_case("https");
+    first("x-forwarded-proto").is_some_and(is_secure)
+        || first("forwarded").is_some_and(|hop| {
+            hop.split(';').filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
+                name.trim().eq_ignore_ascii_case("proto")
+                    && is_secure(value.trim().trim_matches('"'))
+            })
+        })
 }
 
 /// Whether a page of the request's origin may talk to this server: one that is listed, or one that
@@ -140,6 +153,26 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_says_that_a_request_is_secure_in_many_ways() {
+        for (name, value, expected) in [
+            ("x-forwarded-proto", "https", true),
+            ("x-forwarded-proto", "HTTPS", true),
+            ("x-forwarded-proto", "https,http", true),
+            ("x-forwarded-proto", " https , http", true),
+            ("x-forwarded-proto", "http,https", false),
+            ("x-forwarded-proto", "", false),
+            ("forwarded", "for=192.0.2.1;proto=https;by=203.0.113.4", true),
+            ("forwarded", "Proto=\"HTTPS\", for=x;proto=http", true),
+            ("forwarded", "proto=http, proto=https", false),
+            ("forwarded", "for=\"proto=https\"", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(is_forwarded_secure(&headers), expected, "{name}: {value}");
+        }
+    }
 
     #[test]
     fn listed_and_own_origins_are_allowed() {

@@ -18,6 +18,10 @@ pub(crate) enum Failure {
     NoMessage,
     #[error("unknown charset {0:?}")]
     Charset(String),
+    #[error("a body that is encoded cannot be read, here as {0:?}")]
+    Encoding(String),
+    #[error("a request over HTTP/1.1 has exactly one Host")]
+    Host,
     #[error("Unknown Bayeux Transport")]
     UnknownTransport,
     #[error("no Bayeux at this path")]
@@ -44,10 +48,12 @@ impl Failure {
             Self::Decode(DecodeError::Empty) | Self::NoMessage | Self::Failed => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
-            Self::Decode(_) | Self::Broken | Self::UnknownTransport | Self::Upgrade(_) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::Charset(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Decode(_)
+            | Self::Broken
+            | Self::Host
+            | Self::UnknownTransport
+            | Self::Upgrade(_) => StatusCode::BAD_REQUEST,
+            Self::Charset(_) | Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Origin => StatusCode::FORBIDDEN,
@@ -61,13 +67,22 @@ impl Failure {
     /// Whether the rest of the request may still be under way, so that the connection is of no
     /// further use.
     fn closes(&self) -> bool {
-        matches!(self, Self::Decode(DecodeError::TooLarge(_)) | Self::Broken | Self::Slow(_))
+        matches!(
+            self,
+            Self::Decode(DecodeError::TooLarge(_)) | Self::Broken | Self::Host | Self::Slow(_)
+        )
     }
 
     pub(crate) fn is_malformed(&self) -> bool {
         matches!(
             self,
-            Self::Decode(_) | Self::Broken | Self::NoMessage | Self::Charset(_) | Self::Upgrade(_)
+            Self::Decode(_)
+                | Self::Broken
+                | Self::NoMessage
+                | Self::Charset(_)
+                | Self::Encoding(_)
+                | Self::Host
+                | Self::Upgrade(_)
         )
     }
 
@@ -86,6 +101,9 @@ impl Failure {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
         if self.closes() {
             headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        }
+        if matches!(self, Self::Encoding(_)) {
+            headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
         }
         if matches!(self, Self::Stopping) {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));

@@ -1,7 +1,8 @@
 //! How the body of a POST may be written: charsets, content types and forms.
 
+use http::header;
 use serde_json::{Value, json};
-use tests::{Http, TestServer, Transport};
+use tests::{Http, TestServer, Transport, over_every_transport};
 
 /// Publishes what `body` makes of a message, and returns the status and what the subscriber gets.
 async fn posted(content_type: Option<&str>, body: impl FnOnce(String) -> Vec<u8>) -> (u16, Value) {
@@ -49,6 +50,55 @@ async fn other_charsets_are_read() {
     let utf16 = |text: String| text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let (status, data) = posted(Some("application/json;charset=\"utf-16le\""), utf16).await;
     assert_eq!((status, data), (200, json!("αβγ")));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_whatever_the_label() {
+    for label in
+        ["", ";charset=utf-8", ";charset=utf8", ";charset=UTF8", ";charset=unicode-1-1-utf-8"]
+    {
+        let content_type = format!("application/json{label}");
+        let body = |text: String| format!("\u{feff}{text}").into();
+        assert_eq!(posted(Some(&content_type), body).await, (200, json!("αβγ")), "{label}");
+        // What is not UTF-8 is told, and not mended.
+        let body = |text: String| {
+            text.replace('α', "?").bytes().map(|b| if b == b'?' { 0xff } else { b }).collect()
+        };
+        assert_eq!(posted(Some(&content_type), body).await.0, 400, "{label}");
+    }
+    let form = "application/x-www-form-urlencoded";
+    let body = |text: String| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("message", &format!("\u{feff}[{text}]"));
+        form.finish().into()
+    };
+    assert_eq!(posted(Some(form), body).await, (200, json!("αβγ")));
+}
+
+over_every_transport!(a_byte_order_mark_is_passed_over);
+
+async fn a_byte_order_mark_is_passed_over(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    let publish = client.message("/a", &json!({ "data": 1 }));
+    client.send_text(format!("\u{feff}[{publish}]"));
+    assert_eq!(client.message_on("/a").await["data"], 1);
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused_with_what_is_read() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    let body = "[{}]";
+    for (encoding, status) in
+        [("gzip", 415), ("br", 415), ("identity, gzip", 415), ("identity", 200), ("Identity", 200)]
+    {
+        let response = http.post("/", &[("content-encoding", encoding)], body).await.unwrap();
+        assert_eq!(response.status(), status, "{encoding}");
+        let accepted = response.headers().get(header::ACCEPT_ENCODING);
+        assert_eq!(accepted.is_some_and(|value| value == "identity"), status == 415, "{encoding}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! The HTTP face: which transport takes a request, and what the responses look like.
 
-use bayeux_server::api::{ConnectionType, server::BayeuxServer as _};
+use axum::Router;
+use bayeux_server::{
+    Config, Server,
+    api::{ConnectionType, server::BayeuxServer as _},
+};
 use http::{Method, Response, Version, header};
 use http_body_util::Full;
-use tests::{Http, TestServer};
+use tests::{Http, TestServer, raw::Raw};
 
 const HANDSHAKE: &str = r#"[{"channel":"/meta/handshake"}]"#;
 const CONNECT: &str = "%5B%7B%22channel%22:%22/meta/connect%22%7D%5D";
@@ -88,6 +92,44 @@ async fn what_no_transport_takes_is_told() {
     for method in [Method::GET, Method::PUT, Method::DELETE, Method::HEAD] {
         let request = http.request(method.clone(), "/").body(Full::default()).unwrap();
         assert_eq!(http.send(request).await.unwrap().status(), 400, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_for_one_host() {
+    let server = TestServer::start(|_| {}).await;
+    for (hosts, status) in [
+        ("", "400 Bad Request"),
+        ("host: a\r\nhost: b\r\n", "400 Bad Request"),
+        ("host: a\r\nHost: a\r\n", "400 Bad Request"),
+        ("host: a\r\n", "200 OK"),
+        ("host:\r\n", "200 OK"),
+    ] {
+        let length = HANDSHAKE.len();
+        let mut raw = Raw::connect(server.address).await;
+        let head = format!("POST / HTTP/1.1\r\n{hosts}content-length: {length}\r\n\r\n{HANDSHAKE}");
+        assert!(raw.write(head).await);
+        let read = raw.read_until("\r\n").await;
+        assert!(read.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{hosts:?}: {read}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_remembers_that_it_may_ask() {
+    for age in [1_800, 7] {
+        let server = Server::builder();
+        let mut config = Config::default();
+        config.preflight_max_age = age;
+        let server = server.config(config).build();
+        let app = Router::new().fallback_service(server.service()).layer(server.cors());
+        let server = TestServer::serve_router(server, app).await;
+        let http = Http::new(server.address);
+        let request =
+            http.request(Method::OPTIONS, "/").header(header::ORIGIN, "https://a.example");
+        let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        let response = http.send(request.body(Full::default()).unwrap()).await.unwrap();
+        let told = response.headers()[header::ACCESS_CONTROL_MAX_AGE].to_str().unwrap();
+        assert_eq!(told, age.to_string());
     }
 }
 
