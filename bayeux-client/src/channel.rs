@@ -19,8 +19,9 @@ use tokio::sync::mpsc;
 
 use crate::{
     client::Owner,
+    members::{Members, Subscriber},
     reply::Reply,
-    shared::{Members, Shared, Subscriber},
+    shared::Shared,
 };
 
 /// A channel of a [`BayeuxClient`](crate::BayeuxClient). It keeps the client alive.

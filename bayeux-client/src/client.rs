@@ -11,9 +11,7 @@ use bayeux_api::{
 use url::Url;
 
 use crate::{
-    Builder, Channel, Config, State, StateChanges, TransportListener,
-    reply::Reply,
-    shared::{Members, Shared},
+    Builder, Channel, Config, State, StateChanges, TransportListener, reply::Reply, shared::Shared,
 };
 
 /// A client of a Bayeux server: one session, over the best transport that both ends have.
@@ -129,10 +127,8 @@ impl BayeuxClient {
     #[doc(alias = "getChannel")]
     pub fn channel(&self, id: &str) -> Result<Channel, ChannelIdError> {
         let id = ChannelId::new(id)?;
-        let mut channels = lock(&self.shared().channels);
-        let members =
-            channels.entry(id.name().clone()).or_insert_with(|| Arc::new(Members::new(id)));
-        Ok(Channel { client: self.0.clone(), members: members.clone() })
+        let members = lock(&self.shared().channels).get_or_add(id);
+        Ok(Channel { client: self.0.clone(), members })
     }
 
     /// Sends what `batch` asks for in one request, and returns what it returns.

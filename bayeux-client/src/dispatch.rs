@@ -13,11 +13,7 @@ use bayeux_api::{
 use tokio::sync::mpsc;
 
 use crate::{
-    State,
-    channel::Channel,
-    client::Owner,
-    driver::incoming,
-    shared::{Members, Shared},
+    State, channel::Channel, client::Owner, driver::incoming, members::Members, shared::Shared,
     weight::weight,
 };
 
@@ -122,7 +118,11 @@ impl Drop for Telling {
 /// Tells the listeners of the channel, and of those that match it; of published messages also the
 /// subscribers.
 async fn tell(shared: &Arc<Shared>, owner: &Weak<Owner>, message: &Message) {
-    if lock(&shared.channels).is_empty() {
+    let (is_empty, has_wilds) = {
+        let channels = lock(&shared.channels);
+        (channels.is_empty(), channels.has_wilds())
+    };
+    if is_empty {
         return;
     }
     let Ok(id) = ChannelId::new(message.channel()) else { return };
@@ -130,8 +130,9 @@ async fn tell(shared: &Arc<Shared>, owner: &Weak<Owner>, message: &Message) {
     if let Some(members) = shared.members(id.as_str()) {
         call(owner, members, message, is_published).await;
     }
-    for name in id.wild_ids() {
-        if let Some(members) = shared.members(&name) {
+    let mut wilds = id.wilds();
+    while has_wilds && let Some(name) = wilds.next_id() {
+        if let Some(members) = shared.members(name) {
             call(owner, members, message, is_published).await;
         }
     }

@@ -29,6 +29,7 @@ mod dispatch;
 mod driver;
 mod failure;
 mod hooks;
+mod members;
 mod proto;
 mod reply;
 mod shared;

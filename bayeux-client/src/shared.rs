@@ -1,16 +1,13 @@
 //! What the handles of one client and its tasks share.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, OnceLock, Weak,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use bayeux_api::{
-    Attributes, ChannelId, ConnectionType, Message,
-    client::{ClientExtension, InProcess, MessageListener, RequestError},
+    Attributes, ConnectionType, Message,
+    client::{ClientExtension, InProcess, RequestError},
     implement::{Listeners, lock},
 };
 use tokio::{
@@ -23,6 +20,7 @@ use crate::{
     Credentials, State, TransportListener,
     client::Owner,
     driver::Driver,
+    members::{Channels, Members},
     proto::{Machine, Output},
     reply::Waiter,
     transport::Network,
@@ -38,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) transports: Vec<ConnectionType>,
     pub(crate) extensions: Listeners<dyn ClientExtension>,
     pub(crate) transport_listeners: Listeners<dyn TransportListener>,
-    pub(crate) channels: Mutex<HashMap<Arc<str>, Arc<Members>>>,
+    pub(crate) channels: Mutex<Channels>,
     pub(crate) attributes: Mutex<Attributes>,
     /// The state as it is.
     pub(crate) state: watch::Sender<State>,
@@ -55,20 +53,6 @@ struct Core {
     machine: Machine<Waiter>,
     /// Whether a driver runs, which does what the machine says.
     is_driven: bool,
-}
-
-/// Who listens on a channel.
-pub(crate) struct Members {
-    pub(crate) id: ChannelId,
-    pub(crate) listeners: Listeners<dyn MessageListener>,
-    pub(crate) subscribers: Listeners<Subscriber>,
-    pub(crate) attributes: Mutex<Attributes>,
-}
-
-/// A subscriber, and its number in the machine.
-pub(crate) struct Subscriber {
-    pub(crate) member: u64,
-    pub(crate) listener: Arc<dyn MessageListener>,
 }
 
 impl Shared {
@@ -170,7 +154,7 @@ impl Shared {
 
     /// Has the listeners' end know what nobody has told it.
     pub(crate) fn settle(&self) {
-        let channels: Vec<_> = lock(&self.channels).keys().cloned().collect();
+        let channels = lock(&self.channels).names();
         channels.iter().for_each(|channel| self.forget_subscribers(channel));
         self.settled.send_replace(*self.state.borrow());
     }
@@ -189,7 +173,7 @@ impl Shared {
 
     /// Returns who listens on a channel, none if nobody ever did.
     pub(crate) fn members(&self, channel: &str) -> Option<Arc<Members>> {
-        lock(&self.channels).get(channel).cloned()
+        lock(&self.channels).get(channel)
     }
 }
 
@@ -211,17 +195,6 @@ impl Drop for Driven {
     fn drop(&mut self) {
         if !self.is_over {
             self.shared.abandon();
-        }
-    }
-}
-
-impl Members {
-    pub(crate) fn new(id: ChannelId) -> Self {
-        Self {
-            id,
-            listeners: Listeners::default(),
-            subscribers: Listeners::default(),
-            attributes: Mutex::default(),
         }
     }
 }

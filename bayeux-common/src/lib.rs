@@ -26,7 +26,7 @@ mod received;
 pub mod z85;
 
 pub use advice::{Advice, Reconnect};
-pub use channel_id::{ChannelId, ChannelIdError};
+pub use channel_id::{ChannelId, ChannelIdError, Wilds};
 pub use connection_type::{ConnectionType, UnknownConnectionType};
 pub use decode::{DecodeError, Limits, decode};
 pub use error::{BayeuxError, UnknownError};

@@ -159,8 +159,9 @@ impl Local {
     async fn show(&self, message: &Message) {
         let Ok(id) = ChannelId::new(message.channel()) else { return };
         let is_published = !id.is_meta() && message.data.is_some();
-        for name in [id.as_str().to_owned()].into_iter().chain(id.wild_ids()) {
-            let channel = lock(&self.channels).get(name.as_str()).cloned();
+        let (mut wilds, mut own) = (id.wilds(), Some(id.as_str()));
+        while let Some(name) = own.take().or_else(|| wilds.next_id()) {
+            let channel = lock(&self.channels).get(name).cloned();
             if let Some(channel) = channel {
                 channel.show(message, is_published).await;
             }

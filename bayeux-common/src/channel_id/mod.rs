@@ -2,7 +2,16 @@
 //!
 //! Bayeux 1.0, section 2.2, with CometD's templates (`/chat/{room}`).
 
+mod template;
+#[cfg(test)]
+mod tests;
+mod wild;
+
 use std::{fmt, hash, str::FromStr, sync::Arc};
+
+pub use wild::Wilds;
+
+use template::parameter;
 
 /// A valid channel name, cheap to clone.
 ///
@@ -123,16 +132,6 @@ impl ChannelId {
         self.kind == Kind::DeepWild
     }
 
-    /// Returns whether a segment is a parameter such as `{room}`.
-    pub fn is_template(&self) -> bool {
-        self.kind == Kind::Template
-    }
-
-    /// Returns the names of the parameters, in order.
-    pub fn parameters(&self) -> Vec<&str> {
-        self.segments().filter_map(parameter).collect()
-    }
-
     /// Returns the segments, in order.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.name[1..].split('/')
@@ -156,25 +155,17 @@ impl ChannelId {
 
     /// Returns the wild channels that match this one, most specific first.
     pub fn wild_ids(&self) -> Vec<String> {
-        let mut ids = Vec::new();
-        let mut prefix = self.prefix();
-        match self.kind {
-            Kind::Literal | Kind::Template => {
-                if !has_parameter(prefix) {
-                    ids.push(format!("{prefix}/*"));
-                    ids.push(format!("{prefix}/**"));
-                }
-            }
-            Kind::ShallowWild => ids.push(format!("{prefix}/**")),
-            Kind::DeepWild => {}
-        }
-        while let Some((parent, _)) = prefix.rsplit_once('/') {
-            prefix = parent;
-            if !has_parameter(prefix) {
-                ids.push(format!("{prefix}/**"));
-            }
+        let (mut wilds, mut ids) = (self.wilds(), Vec::new());
+        while let Some(id) = wilds.next_id() {
+            ids.push(id.to_owned());
         }
         ids
+    }
+
+    /// Returns the wild channels that match this one, most specific first, one at a time in one text: there
+    /// may be 65 of them.
+    pub fn wilds(&self) -> Wilds<'_> {
+        Wilds::of(self)
     }
 
     /// Returns whether a message on `other` reaches the subscribers of this channel.
@@ -189,32 +180,6 @@ impl ChannelId {
                 other.name.starts_with(prefix) && other.name[prefix.len()..].starts_with('/')
             }
         }
-    }
-
-    /// Binds the parameters of this template to the segments of `target`: their names and values
-    /// in order, or none when `target` does not fit.
-    ///
-    /// ```
-    /// use bayeux_common::ChannelId;
-    ///
-    /// let template = ChannelId::new("/chat/{room}")?;
-    /// let lobby = ChannelId::new("/chat/lobby")?;
-    /// assert_eq!(template.bind(&lobby), Some(vec![("room", "lobby")]));
-    /// # Ok::<(), bayeux_common::ChannelIdError>(())
-    /// ```
-    pub fn bind<'a>(&'a self, target: &'a Self) -> Option<Vec<(&'a str, &'a str)>> {
-        if !self.is_template() || target.is_wild() || self.depth() != target.depth() {
-            return None;
-        }
-        let mut bound = Vec::new();
-        for (own, theirs) in self.segments().zip(target.segments()) {
-            match parameter(own) {
-                Some(name) => bound.push((name, theirs)),
-                None if own == theirs => {}
-                None => return None,
-            }
-        }
-        Some(bound)
     }
 
     /// Returns what stands before the first wild or parameter segment, if anything does.
@@ -269,16 +234,6 @@ fn kind(name: &str) -> Result<Kind, ChannelIdError> {
     Ok(kind)
 }
 
-fn parameter(segment: &str) -> Option<&str> {
-    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-    let is_word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    is_word.then_some(name)
-}
-
-fn has_parameter(prefix: &str) -> bool {
-    prefix.split('/').any(|segment| parameter(segment).is_some())
-}
-
 fn is_channel_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" !#$()*+-./@_{}~".contains(&byte)
 }
@@ -320,134 +275,5 @@ impl FromStr for ChannelId {
 
     fn from_str(name: &str) -> Result<Self, ChannelIdError> {
         Self::new(name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn id(name: &str) -> ChannelId {
-        ChannelId::new(name).unwrap()
-    }
-
-    #[test]
-    fn trailing_slash_and_space_are_dropped() {
-        for name in ["/foo/bar", "/foo/bar/", "/foo/bar/ ", "/foo/bar ", "/foo/bar /"] {
-            assert_eq!(id(name).as_str(), "/foo/bar");
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_channel_is_refused() {
-        use ChannelIdError::*;
-        for (name, error) in [
-            ("", NoName),
-            ("/", NoName),
-            ("/ ", NoName),
-            ("foo", NoName),
-            ("/foo//bar", EmptySegment),
-            ("/foo/ /bar", EmptySegment),
-            ("//", NoName),
-            ("/foo/*/*", Wild),
-            ("/foo/**/*", Wild),
-            ("/foo/*/bar", Wild),
-            ("/foo/{v}/*", Wild),
-            ("/foo<bar", Character),
-            ("/fo\u{f6}", Character),
-        ] {
-            assert_eq!(ChannelId::new(name), Err(error), "{name:?}");
-        }
-        assert_eq!(ChannelId::new(&"/a".repeat(65)), Err(TooDeep));
-        assert_eq!(ChannelId::new(&format!("/{}", "a".repeat(100_000))), Err(TooLong));
-    }
-
-    #[test]
-    fn wild_ids_go_from_specific_to_general() {
-        for (name, wild) in [
-            ("/foo/bar/baz", vec!["/foo/bar/*", "/foo/bar/**", "/foo/**", "/**"]),
-            ("/foo", vec!["/*", "/**"]),
-            ("/foo/*", vec!["/foo/**", "/**"]),
-            ("/foo/**", vec!["/**"]),
-            ("/*", vec!["/**"]),
-            ("/**", vec![]),
-            ("/foo/{x}", vec!["/foo/*", "/foo/**", "/**"]),
-            ("/a/{x}/c", vec!["/a/**", "/**"]),
-            ("/foo*", vec!["/*", "/**"]),
-        ] {
-            assert_eq!(id(name).wild_ids(), wild, "{name}");
-        }
-    }
-
-    #[test]
-    fn matching_follows_cometd() {
-        for (wild, name, expected) in [
-            ("/foo/*", "/foo/a", true),
-            ("/foo/*", "/foo/a/b", false),
-            ("/foo/*", "/foo", false),
-            ("/foo/**", "/foo/a", true),
-            ("/foo/**", "/foo/a/b", true),
-            ("/foo/**", "/foo", false),
-            ("/foo/**", "/foobar/a", false),
-            ("/foo/**", "/foo/*", false),
-            ("/foo/*", "/foo/*", true),
-            ("/**", "/foo", true),
-            ("/*", "/foo", true),
-            ("/foo", "/foo", true),
-            ("/foo/{x}", "/foo/a", true),
-            ("/foo/{x}", "/foo/a/b", false),
-        ] {
-            assert_eq!(id(wild).matches(&id(name)), expected, "{wild} {name}");
-        }
-    }
-
-    #[test]
-    fn templates_bind_in_order() {
-        let template = id("/a/{x}/b/{y_1}");
-        assert_eq!(template.parameters(), ["x", "y_1"]);
-        assert_eq!(template.bind(&id("/a/1/b/2")), Some(vec![("x", "1"), ("y_1", "2")]));
-        assert_eq!(template.bind(&id("/a/1/c/2")), None);
-        assert_eq!(template.bind(&id("/a/1/b")), None);
-        assert!(!id("/a/{x-y}").is_template());
-    }
-
-    #[test]
-    fn regular_part_ends_before_the_first_wild_or_parameter() {
-        assert_eq!(id("/foo/{p1}/{p2}").regular_part(), Some("/foo"));
-        assert_eq!(id("/foo/bar").regular_part(), Some("/foo/bar"));
-        assert_eq!(id("/foo/**").regular_part(), Some("/foo"));
-        assert_eq!(id("/*").regular_part(), None);
-    }
-
-    #[test]
-    fn kinds_are_told_by_prefix() {
-        assert!(id("/meta/connect").is_meta());
-        assert!(id("/service/x").is_service());
-        assert!(id("/meta").is_broadcast() && id("/metal/x").is_broadcast());
-    }
-
-    #[test]
-    fn family_relations() {
-        assert!(id("/a").is_parent_of(&id("/a/b")) && !id("/a").is_parent_of(&id("/a/b/c")));
-        assert!(id("/a").is_ancestor_of(&id("/a/b/c")) && !id("/a").is_ancestor_of(&id("/ab")));
-        assert_eq!(id("/a/b").parent(), Some("/a"));
-        assert_eq!(id("/a").parent(), None);
-        assert_eq!(id("/a/b").segment(1), Some("b"));
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_a_channel_or_an_error(name in "[/a*{} ]{0,12}|.{0,40}") {
-            if let Ok(channel) = ChannelId::new(&name) {
-                prop_assert_eq!(&ChannelId::new(channel.as_str()).unwrap(), &channel);
-                for wild in channel.wild_ids() {
-                    let wild = ChannelId::new(&wild).unwrap();
-                    prop_assert!(wild.is_wild());
-                    prop_assert!(channel.is_wild() || wild.matches(&channel));
-                }
-            }
-        }
     }
 }
