@@ -21,6 +21,9 @@ pub(super) struct Ping {
     timer: Pin<Box<Sleep>>,
 }
 
+/// The longest time that is waited for anything.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// What the time has come for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -32,6 +35,8 @@ pub(super) enum Due {
 
 impl Ping {
     pub(super) fn new(interval: Duration, timeout: Duration) -> Self {
+        // As good as never, and no sum of it is out of range.
+        let (interval, timeout) = (interval.min(LONGEST), timeout.min(LONGEST));
         let heard = Instant::now();
         let timer = Box::pin(tokio::time::sleep(interval));
         Self { interval, timeout, heard, asked: None, timer }
@@ -84,6 +89,16 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 10);
         assert_eq!(poll_fn(|context| ping.poll_due(context)).await, Due::Silence);
         assert_eq!(start.elapsed().as_secs(), 15);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_time_is_as_good_as_never() {
+        let mut ping = Ping::new(Duration::MAX, Duration::MAX);
+        let asked = tokio::time::timeout(3600 * SECOND, poll_fn(|context| ping.poll_due(context)));
+        assert!(asked.await.is_err());
+        ping.asked = Some(Instant::now());
+        let silent = tokio::time::timeout(3600 * SECOND, poll_fn(|context| ping.poll_due(context)));
+        assert!(silent.await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
