@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bayeux_api::{
     ChannelId,
     implement::Hook,
-    server::{ServerChannel, ServerSession as _},
+    server::{ChannelListener, ServerChannel, ServerSession as _},
 };
 
 use crate::{
     channel::{
         Channel,
+        tellings::{Event, IsTeller},
         turns::{Admission, in_turn},
     },
     server::Server,
@@ -98,15 +99,9 @@ impl Server {
     /// Registers a channel and tells of it, unless one has its name.
     fn register_channel(&self, channel: &Arc<Channel>) -> Found {
         match self.0.channels.insert(channel) {
-            Ok(()) => {
+            Ok(is_teller) => {
                 tracing::debug!(channel = %channel.id, "channel added");
-                let added = channel.as_dyn();
-                let hook = Hook("ChannelListener::channel_added", channel.id.as_str());
-                in_turn(|| {
-                    for listener in self.0.channel_listeners.members().iter() {
-                        listener.tell(hook, |it| it.channel_added(&added));
-                    }
-                });
+                self.tell_of_channels(channel.id.as_str(), is_teller);
                 Found::New(channel.clone())
             }
             Err(existing) => Found::Existing(existing),
@@ -129,8 +124,8 @@ impl Server {
 
     pub(super) fn remove_channel(&self, channel: &Arc<Channel>) {
         let _turn = self.0.channels.turns.wait(channel);
-        if self.0.channels.remove(channel, None) {
-            self.tell_channel_removed(channel);
+        if let Some(is_teller) = self.0.channels.remove(channel, None) {
+            self.tell_removed(channel, is_teller);
         }
     }
 
@@ -150,20 +145,35 @@ impl Server {
     fn sweep_channel(&self, channel: &Arc<Channel>, sweep: u32) -> bool {
         let Some(since) = channel.is_over(sweep) else { return false };
         let Ok(_turn) = self.0.channels.turns.take(channel) else { return false };
-        let is_removed = self.0.channels.remove(channel, Some(since));
-        if is_removed {
-            self.tell_channel_removed(channel);
-        }
-        is_removed
+        let removed = self.0.channels.remove(channel, Some(since));
+        removed.map(|is_teller| self.tell_removed(channel, is_teller)).is_some()
     }
 
-    fn tell_channel_removed(&self, channel: &Channel) {
-        let id = channel.id.as_str();
-        tracing::debug!(channel = id, "channel removed");
-        let hook = Hook("ChannelListener::channel_removed", id);
+    fn tell_removed(&self, channel: &Channel, is_teller: IsTeller) {
+        tracing::debug!(channel = channel.id.as_str(), "channel removed");
+        self.tell_of_channels(channel.id.as_str(), is_teller);
+    }
+
+    /// Tells the listeners what was noted of the channels of a name, unless somebody else does.
+    fn tell_of_channels(&self, name: &str, IsTeller(is_teller): IsTeller) {
+        if !is_teller {
+            return;
+        }
         in_turn(|| {
-            for listener in self.0.channel_listeners.members().iter() {
-                listener.tell(hook, |it| it.channel_removed(id));
+            while let Some(event) = self.0.channels.tellings.next(name) {
+                let listeners = self.0.channel_listeners.members();
+                match event {
+                    Event::Added(channel) => {
+                        let (added, hook) = (channel.as_dyn(), "ChannelListener::channel_added");
+                        let tell = |it: &dyn ChannelListener| it.channel_added(&added);
+                        listeners.iter().for_each(|one| one.tell(Hook(hook, name), tell));
+                    }
+                    Event::Removed(_) => {
+                        let hook = Hook("ChannelListener::channel_removed", name);
+                        let tell = |it: &dyn ChannelListener| it.channel_removed(name);
+                        listeners.iter().for_each(|one| one.tell(hook, tell));
+                    }
+                }
             }
         });
     }

@@ -10,6 +10,7 @@ mod life;
 mod register;
 mod server_channel;
 mod settings;
+mod tellings;
 mod turns;
 
 use std::{

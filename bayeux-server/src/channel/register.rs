@@ -15,13 +15,18 @@ use indexmap::{
     map::raw_entry_v1::{RawEntryApiV1 as _, RawEntryMut},
 };
 
-use super::{Channel, turns::Turns};
+use super::{
+    Channel,
+    tellings::{Event, IsTeller, Tellings},
+    turns::Turns,
+};
 
 /// All channels.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     register: RwLock<Register>,
     pub(super) turns: Turns,
+    pub(super) tellings: Tellings,
     sweeps: AtomicU32,
 }
 
@@ -69,7 +74,7 @@ impl Channels {
     }
 
     /// Adds `channel` unless one of its name exists; returns the one that is there then.
-    pub(super) fn insert(&self, channel: &Arc<Channel>) -> Result<(), Arc<Channel>> {
+    pub(super) fn insert(&self, channel: &Arc<Channel>) -> Result<IsTeller, Arc<Channel>> {
         let mut register = self.write();
         let hash = register.hash(channel.id.as_str());
         match entry(&mut register.by_name, hash, channel) {
@@ -85,31 +90,38 @@ impl Channels {
             }
         }
         channel.enter();
-        Ok(())
+        Ok(self.tellings.note(Event::Added(channel.clone())))
     }
 
-    /// Removes this very channel, if it is for a sweep only while it is unused; returns whether it was there
-    /// and went.
-    pub(super) fn remove(&self, channel: &Arc<Channel>, unused_since: Option<u32>) -> bool {
+    /// Removes this very channel, if it is for a sweep only while it is unused; none when it was not there or
+    /// did not go.
+    pub(super) fn remove(
+        &self,
+        channel: &Arc<Channel>,
+        unused_since: Option<u32>,
+    ) -> Option<IsTeller> {
         let mut register = self.write();
         let hash = register.hash(channel.id.as_str());
         let RawEntryMut::Occupied(place) = entry(&mut register.by_name, hash, channel) else {
-            return false;
+            return None;
         };
         if !Arc::ptr_eq(place.key(), channel) {
-            return false;
+            return None;
         }
-        let Some(left) = channel.leave(unused_since) else { return false };
+        let left = channel.leave(unused_since)?;
         place.swap_remove();
+        shrink(&mut register.by_name);
         if channel.id.is_wild() {
             let hash = register.wild_hash(&channel.id);
             if let RawEntryMut::Occupied(place) = entry(&mut register.wild, hash, channel) {
                 place.swap_remove();
+                shrink(&mut register.wild);
             }
         }
+        let is_teller = self.tellings.note(Event::Removed(channel.clone()));
         drop(register);
         left.forget(channel);
-        true
+        Some(is_teller)
     }
 
     /// Ends all channels with the server: they and their subscribers have each other, and would stay.
@@ -210,6 +222,17 @@ fn entry<'a>(
     table.raw_entry_mut_v1().from_hash(hash, |own| own.id == channel.id)
 }
 
+/// Gives back the memory of a table that was far larger once. What is left is moved for that, which is
+/// little.
+fn shrink(table: &mut Table) {
+    if table.capacity() > LARGE && table.len() <= table.capacity() / 8 {
+        table.shrink_to(2 * table.len());
+    }
+}
+
+/// A table with place for so many channels is worth shrinking.
+const LARGE: usize = 1024;
+
 impl fmt::Debug for Register {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} channels", self.by_name.len())
@@ -281,9 +304,30 @@ mod tests {
         }
     }
 
+    fn gone(channels: &Channels, channel: &Arc<Channel>, unused_since: Option<u32>) -> bool {
+        channels.remove(channel, unused_since).is_some()
+    }
+
+    #[test]
+    fn a_flood_of_channels_leaves_no_table_behind() {
+        let channels = Channels::default();
+        let make = |name: String| {
+            let channel = Channel::new(ChannelId::new(&name).unwrap(), Weak::new());
+            assert!(channels.insert(&channel).is_ok());
+            channel
+        };
+        let flood: Vec<_> = (0..20_000).map(|n| make(format!("/{n}/**"))).collect();
+        let kept: Vec<_> = (0..100).map(|n| make(format!("/kept/{n}"))).collect();
+        flood.iter().for_each(|channel| assert!(gone(&channels, channel, None)));
+        let register = channels.read();
+        let sizes = [register.by_name.capacity(), register.wild.capacity()];
+        assert!(sizes.iter().all(|size| *size <= 2 * LARGE), "{sizes:?}");
+        assert!(kept.iter().all(|channel| register.find(channel.id.as_str()).is_some()));
+    }
+
     fn play(channels: &Channels, model: &mut Model, step: Step) {
         let remove = |id: &ChannelId, model: &mut Model| {
-            let removed = channels.get(id.as_str()).map(|channel| channels.remove(&channel, None));
+            let removed = channels.get(id.as_str()).map(|channel| gone(channels, &channel, None));
             assert_eq!(removed, model.0.remove(id.as_str()).map(|_| true));
         };
         match step {
@@ -309,9 +353,7 @@ mod tests {
                 sweep(channels, first.unwrap_or_default(), walk.sweep);
                 // Whether it was looked at before or not, it is gone.
                 model.0.remove(id.as_str());
-                channels
-                    .get(id.as_str())
-                    .inspect(|channel| assert!(channels.remove(channel, None)));
+                channels.get(id.as_str()).inspect(|channel| assert!(gone(channels, channel, None)));
                 while let Some(portion) = channels.next(&mut walk, most) {
                     sweep(channels, portion, walk.sweep);
                 }
@@ -328,7 +370,7 @@ mod tests {
     fn sweep(channels: &Channels, portion: Vec<Arc<Channel>>, sweep: u32) {
         for channel in portion {
             if let Some(since) = channel.is_over(sweep) {
-                assert!(channels.remove(&channel, Some(since)));
+                assert!(gone(channels, &channel, Some(since)));
             }
         }
     }
@@ -350,11 +392,11 @@ mod tests {
     fn a_channel_that_is_used_after_its_last_sweep_stays() {
         let channels = Channels::default();
         let channel = Channel::new(ChannelId::new("/a").unwrap(), Weak::new());
-        channels.insert(&channel).unwrap();
+        assert!(channels.insert(&channel).is_ok());
         let since = (1..).find_map(|sweep| channel.is_over(sweep));
         assert_eq!(since, Some(1));
         channel.use_again();
-        assert!(!channels.remove(&channel, since));
-        assert!(channels.remove(&channel, None) && channels.get("/a").is_none());
+        assert!(!gone(&channels, &channel, since));
+        assert!(gone(&channels, &channel, None) && channels.get("/a").is_none());
     }
 }

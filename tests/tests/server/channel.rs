@@ -14,7 +14,10 @@ use bayeux_server::{
     Server,
     api::{
         Message,
-        server::{BayeuxServer as _, Created, GrantAuthorizer, PublishError, ServerChannel},
+        server::{
+            BayeuxServer as _, ChannelListener, Created, GrantAuthorizer, PublishError,
+            ServerChannel,
+        },
     },
 };
 use serde_json::json;
@@ -106,6 +109,49 @@ async fn attributes_are_kept() {
     let old = channel.set_attribute("x", Arc::new(2_u8)).unwrap();
     assert_eq!(old.downcast_ref(), Some(&1_u8));
     assert_eq!(channel.attribute("x").unwrap().downcast_ref(), Some(&2_u8));
+}
+
+/// Removes a channel when it hears that it was added, and adds it when it hears that it was removed, once.
+#[derive(Debug)]
+struct Contrary {
+    server: std::sync::Weak<Server>,
+    left: AtomicUsize,
+}
+
+impl Contrary {
+    fn server(&self) -> Option<Arc<Server>> {
+        let left = self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        left.ok().and_then(|_| self.server.upgrade())
+    }
+}
+
+impl ChannelListener for Contrary {
+    fn channel_added(&self, channel: &Arc<dyn ServerChannel>) {
+        if self.server().is_some() {
+            channel.remove();
+        }
+    }
+
+    fn channel_removed(&self, id: &str) {
+        if let Some(server) = self.server() {
+            create(&server, id);
+        }
+    }
+}
+
+/// Also to a listener that comes behind one which changes what it hears of.
+#[tokio::test]
+async fn additions_and_removals_are_told_in_order() {
+    let server = Arc::new(Server::new());
+    let contrary = Contrary { server: Arc::downgrade(&server), left: AtomicUsize::new(3) };
+    server.add_channel_listener(Arc::new(contrary)).keep();
+    let log = Log::default();
+    server.add_channel_listener(Arc::new(log.clone())).keep();
+    create(&server, "/a");
+    let told: Vec<_> =
+        log.entries().into_iter().filter(|entry| !entry.starts_with("configure")).collect();
+    assert_eq!(told, ["added /a", "removed /a", "added /a", "removed /a"]);
+    assert!(server.channel("/a").is_none());
 }
 
 /// What changes a channel that was removed registers it again, and reaches it.
