@@ -37,8 +37,7 @@ use crate::{
     proto::{
         browsers::Browsers,
         limiter::Limiter,
-        queue::Bounds,
-        session::{self as proto, Delivery, Rules},
+        session::{self as proto, Delivery},
     },
     session::{Ended, Noted, Origin, Session, Sessions},
 };
@@ -52,10 +51,10 @@ pub struct Server(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
-    /// The rules of each transport.
-    rules: [Arc<Rules>; 3],
-    /// The rules of local sessions.
-    local_rules: Arc<Rules>,
+    /// What the sessions of each transport share.
+    rules: [Arc<TransportConfig>; 3],
+    /// What local sessions share.
+    local_rules: Arc<TransportConfig>,
     pub(crate) sessions: Sessions,
     pub(crate) channels: Channels,
     /// The other servers, if there is a backplane.
@@ -100,9 +99,13 @@ impl Server {
         seed: Option<u64>,
     ) -> Self {
         let QueueBounds { messages, bytes, overflow, .. } = config.local_queue;
-        let of_transport = rules(config.transport(ConnectionType::InProcess));
-        let local_rules = Rules { bounds: Bounds { messages, bytes }, overflow, ..of_transport };
-        let rules = config.each_transport(|transport| Arc::new(rules(transport)));
+        let local_rules = TransportConfig {
+            max_queue: messages,
+            max_queue_bytes: bytes,
+            queue_overflow: overflow,
+            ..config.transport(ConnectionType::InProcess).clone()
+        };
+        let rules = config.each_transport(|transport| Arc::new(transport.clone()));
         let server = Self(Arc::new(Inner {
             config,
             rules,
@@ -383,19 +386,5 @@ impl fmt::Debug for Server {
             .field("sessions", &self.0.sessions)
             .field("channels", &self.0.channels.len())
             .finish_non_exhaustive()
-    }
-}
-
-fn rules(config: &TransportConfig) -> Rules {
-    Rules {
-        timeout: config.timeout,
-        interval: config.interval,
-        max_interval: config.max_interval,
-        max_processing: config.max_processing,
-        max_lazy_timeout: config.max_lazy_timeout,
-        max_advised: config.max_advised,
-        bounds: Bounds { messages: config.max_queue, bytes: config.max_queue_bytes },
-        overflow: config.queue_overflow,
-        advise_max_interval: config.handshake_reconnect,
     }
 }

@@ -18,25 +18,14 @@ use crate::{
     },
     proto::{
         carriage::Means,
-        session::{Accepted, Cycle, Held, Parked},
+        session::{Accepted, Cycle, Held, Hold},
     },
 };
-
-/// What becomes of the connect of a request.
-pub(crate) enum Hold {
-    /// It is held, for at most so long.
-    For(HeldConnect, Duration),
-    /// It is answered at once, with the others, or there is none.
-    Not,
-    /// It is not answered: a newer one took its place.
-    Overtaken,
-}
 
 /// A connect that has no reply yet.
 #[derive(Debug)]
 pub(crate) struct HeldConnect {
     transport: ConnectionType,
-    accepted: Accepted,
     reply: Waiting,
     receipt: Receipt,
     suspension: Option<Suspension>,
@@ -44,24 +33,28 @@ pub(crate) struct HeldConnect {
 
 impl Answer {
     /// Takes out the connect if that is to be held, for `carrier`, which takes the session over.
-    pub(crate) fn hold(&mut self, carrier: &Arc<Carrier>, means: Means) -> Hold {
+    pub(crate) fn hold(
+        &mut self,
+        carrier: &Arc<Carrier>,
+        means: Means,
+    ) -> Hold<(HeldConnect, Duration)> {
         let (Some(session), Some(connect)) = (self.session(), &self.connect) else {
             return Hold::Not;
         };
         match session.hold(connect.accepted, carrier, means) {
-            Parked::For(timeout) => match self.connect.take() {
-                Some(Connect { accepted, reply, .. }) => {
+            Hold::For(timeout) => match self.connect.take() {
+                Some(Connect { reply, .. }) => {
                     let (transport, receipt) = (self.transport, self.receipt.split());
                     let suspension = None;
-                    let held = HeldConnect { transport, accepted, reply, receipt, suspension };
-                    Hold::For(held, timeout)
+                    let held = HeldConnect { transport, reply, receipt, suspension };
+                    Hold::For((held, timeout))
                 }
                 None => Hold::Not,
             },
-            Parked::Not => Hold::Not,
+            Hold::Not => Hold::Not,
             // One that does not have to wait is answered, though a newer one is here by now.
-            Parked::Overtaken if !connect.accepted.may_wait => Hold::Not,
-            Parked::Overtaken => {
+            Hold::Overtaken if !connect.accepted.may_wait => Hold::Not,
+            Hold::Overtaken => {
                 self.connect = None;
                 Hold::Overtaken
             }
@@ -79,7 +72,7 @@ impl HeldConnect {
     /// Asks what it does now.
     pub(crate) fn ask(&self, means: Means, now: Instant) -> Held {
         let Some(session) = &self.receipt.session else { return Held::Resume };
-        match session.held(self.accepted.cycle, means, now) {
+        match session.held(self.cycle(), means, now) {
             Held::Wait(_) if self.receipt.server.0.is_stopped() => Held::Resume,
             held @ (Held::Wait(_) | Held::TimedOut | Held::Resume | Held::Overtaken) => held,
         }
@@ -88,21 +81,23 @@ impl HeldConnect {
     /// Takes back that it is held.
     pub(super) fn let_go(self, carrier: &Arc<Carrier>) -> Answer {
         if let Some(session) = &self.receipt.session {
-            session.let_go(self.accepted.cycle, carrier);
+            session.let_go(self.cycle(), carrier);
         }
         self.resume(Held::Resume)
     }
 
     /// Ends the wait: it is to be answered.
     pub(crate) fn resume(self, held: Held) -> Answer {
-        let Self { transport, accepted, reply, receipt, suspension } = self;
+        let accepted = Accepted { cycle: self.cycle(), may_wait: true };
+        let Self { transport, reply, receipt, suspension } = self;
         if let Some(suspension) = suspension {
             suspension.resume(held == Held::TimedOut);
         }
         Answer::to_connect(transport, Connect { accepted, place: 0, reply }, receipt)
     }
 
+    /// Returns the number of the connect, which is in the receipt.
     pub(super) fn cycle(&self) -> Cycle {
-        self.accepted.cycle
+        self.receipt.cycle.unwrap_or_default()
     }
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use bayeux_api::Message;
 
-pub(crate) use hold::{HeldConnect, Hold};
+pub(crate) use hold::HeldConnect;
 pub(crate) use place::Tab;
 pub(crate) use receipt::Receipt;
 pub(crate) use reply::{Answer, Parcel, push};

@@ -37,7 +37,7 @@ impl<'a> Place<'a> {
     ) -> Option<Self> {
         let Tab { browser, most_held } = tab;
         let is_free = browser.as_ref().is_none_or(|browser| {
-            lock(&server.0.browsers).hold(browser, session.shared_id(), cycle, *most_held)
+            lock(&server.0.browsers).take(browser, session.shared_id(), cycle, *most_held)
         });
         let (browser, session) = (browser.as_ref(), session.clone());
         is_free.then_some(Self { server, browser, session, cycle })

@@ -95,8 +95,11 @@ impl Answer {
 
     /// Returns the session that begins.
     pub(crate) fn new_session(&self) -> Option<&Arc<Session>> {
-        let begins = self.greeting.as_ref().is_some_and(|reply| reply.is_successful());
-        self.session().filter(|_| begins)
+        self.session().filter(|_| self.begins_session())
+    }
+
+    fn begins_session(&self) -> bool {
+        self.greeting.as_ref().is_some_and(|reply| reply.is_successful())
     }
 
     /// Whether a connect has to be [completed](Self::complete) before all is [packed](Self::pack).
@@ -119,7 +122,7 @@ impl Answer {
     /// Has nobody carry the session while its newest connect is answered with others, which is not held.
     pub(super) fn release(&self) {
         if let (Some(session), Some(connect)) = (self.session(), &self.connect) {
-            session.answer(connect.accepted.cycle);
+            session.release(connect.accepted.cycle);
         }
     }
 
@@ -135,7 +138,7 @@ impl Answer {
 
     /// Completes the reply to the connect, if there is one; false when extensions are to see it first.
     pub(crate) fn complete(&mut self) -> bool {
-        if self.is_shown() && self.connect.is_some() {
+        if self.connect.is_some() && self.is_shown() {
             return false;
         }
         if let Some((place, reply)) = self.take_reply() {
@@ -203,9 +206,10 @@ impl Answer {
     /// `take` takes what goes with replies that are no connect's.
     pub(crate) fn pack(mut self, take: impl FnOnce(&Session) -> Vec<Arc<Frozen>>) -> Parcel {
         let mut queue = Vec::new();
-        if let Some(session) = self.receipt.session.clone() {
+        if let Some(session) = self.receipt.session.take() {
             queue = self.take_queue(&session, take);
             self.show(&session, &mut queue);
+            self.receipt.session = Some(session);
         }
         drop(self.batch);
         let Self { greeting, replies, receipt, .. } = self;
@@ -217,7 +221,7 @@ impl Answer {
         session: &Session,
         take: impl FnOnce(&Session) -> Vec<Arc<Frozen>>,
     ) -> Vec<Arc<Frozen>> {
-        if self.new_session().is_some() {
+        if self.begins_session() {
             return self.take_with_greeting(session);
         }
         let Some(cycle) = self.receipt.cycle else { return take(session) };

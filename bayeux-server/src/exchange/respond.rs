@@ -9,12 +9,15 @@ use crate::{
     carrier::Carrier,
     clock,
     exchange::{
-        HeldConnect, Hold, Parcel, Request, is_greeting,
+        HeldConnect, Parcel, Request, is_greeting,
         place::{self, Place, Tab},
         reply::Answer,
         work::finished,
     },
-    proto::{carriage::Means, session::Held},
+    proto::{
+        carriage::Means,
+        session::{Held, Hold},
+    },
     server::Server,
     session::Session,
 };
@@ -101,7 +104,7 @@ impl Visit {
         let Some(session) = answer.session().cloned() else { return true };
         let carrier = Carrying { session: &session, carrier: Carrier::without_socket() };
         let (mut connect, timeout) = match answer.hold(&carrier.carrier, Means::Reply) {
-            Hold::For(connect, timeout) => (connect, timeout),
+            Hold::For(held) => held,
             Hold::Not => return true,
             Hold::Overtaken => return false,
         };

@@ -95,7 +95,7 @@ impl<'a> Round<'a> {
         if self.writing == Writing::Gathered {
             sessions.append(&mut write::take_gathered());
         }
-        self.tasks.extend(self.server.write_soon(sessions));
+        self.tasks.extend(self.server.flush_soon(sessions));
         tokio::task::yield_now().await;
         self.written().await;
         self.now = clock::now();
@@ -113,7 +113,7 @@ impl<'a> Round<'a> {
         match self.writing {
             Writing::Gathered if write::gather(&mut self.waiting) => {}
             Writing::Gathered | Writing::AtOnce => {
-                self.server.write_all(std::mem::take(&mut self.waiting)).await;
+                self.server.flush_all(std::mem::take(&mut self.waiting)).await;
                 self.written().await;
                 // Who publishes in a loop lets others run, too.
                 tokio::task::coop::consume_budget().await;
@@ -125,7 +125,7 @@ impl<'a> Round<'a> {
     /// Delivers to those whose queues were full. Who was told of what is in them, and is about to take it,
     /// gets the time for that; only then does the queue overflow.
     async fn deliver_late(&mut self) {
-        self.write_waiting();
+        self.flush_waiting();
         let late = std::mem::take(&mut self.late);
         if Handle::try_current().is_ok() {
             let until = clock::now() + PATIENCE;
@@ -158,10 +158,10 @@ impl<'a> Round<'a> {
     }
 
     /// Has what is queued so far written, while this round waits for an application.
-    fn write_waiting(&mut self) {
+    fn flush_waiting(&mut self) {
         if self.writing == Writing::AtOnce || !write::gather(&mut self.waiting) {
             let waiting = std::mem::take(&mut self.waiting);
-            self.tasks.extend(self.server.write_soon(waiting));
+            self.tasks.extend(self.server.flush_soon(waiting));
         }
     }
 
@@ -179,7 +179,7 @@ impl<'a> Round<'a> {
             Poll::Ready(shown) => shown,
             Poll::Pending => {
                 // The others do not wait for this one's application.
-                self.write_waiting();
+                self.flush_waiting();
                 shown.await
             }
         };
@@ -246,7 +246,7 @@ impl Drop for Round<'_> {
     fn drop(&mut self) {
         self.count();
         if !self.waiting.is_empty() {
-            self.server.write_soon(std::mem::take(&mut self.waiting));
+            self.server.flush_soon(std::mem::take(&mut self.waiting));
         }
     }
 }

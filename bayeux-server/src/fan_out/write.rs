@@ -70,7 +70,7 @@ impl<F: Future + Unpin> Future for Together<F> {
         let polled = Pin::new(work).poll(context);
         let gathered = gathering.end();
         if !gathered.is_empty() {
-            server.write_soon(gathered);
+            server.flush_soon(gathered);
         }
         polled
     }
@@ -105,7 +105,7 @@ impl Drop for Gathering<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             let sessions = self.restore();
-            self.server.write_soon(sessions);
+            self.server.flush_soon(sessions);
         }
     }
 }
@@ -140,12 +140,12 @@ pub(super) fn take_gathered() -> Vec<Arc<Session>> {
 
 impl Server {
     /// Writes what is queued for these sessions, and is done when all of it is written.
-    pub(super) async fn write_all(&self, sessions: Vec<Arc<Session>>) {
+    pub(super) async fn flush_all(&self, sessions: Vec<Arc<Session>>) {
         if sessions.len() <= WRITE_TOGETHER {
-            self.write(&sessions);
+            self.flush(&sessions);
             return;
         }
-        for task in self.write_soon(sessions) {
+        for task in self.flush_soon(sessions) {
             // One that was cancelled ends together with the runtime.
             let _ = task.await;
         }
@@ -154,27 +154,27 @@ impl Server {
     /// Has what is queued for these sessions written in tasks of their own, as many at once as there are
     /// threads. After each portion others run: what they publish meanwhile goes out together with what
     /// the other sessions still wait for.
-    pub(super) fn write_soon(&self, sessions: Vec<Arc<Session>>) -> Vec<JoinHandle<()>> {
+    pub(super) fn flush_soon(&self, sessions: Vec<Arc<Session>>) -> Vec<JoinHandle<()>> {
         let Ok(runtime) = Handle::try_current() else {
-            self.write(&sessions);
+            self.flush(&sessions);
             return Vec::new();
         };
         let server = self.clone();
         let portions = sessions.len().div_ceil(WRITE_TOGETHER);
         match portions {
             0 => return Vec::new(),
-            1 => return vec![runtime.spawn(async move { server.write(&sessions) })],
+            1 => return vec![runtime.spawn(async move { server.flush(&sessions) })],
             _ => {}
         }
         let left = Arc::new(Mutex::new(sessions.into_iter()));
-        let write = |_| runtime.spawn(server.clone().write_left(left.clone()));
+        let write = |_| runtime.spawn(server.clone().flush_left(left.clone()));
         (0..portions.min(runtime.metrics().num_workers())).map(write).collect()
     }
 
-    async fn write_left(self, left: Arc<Mutex<vec::IntoIter<Arc<Session>>>>) {
+    async fn flush_left(self, left: Arc<Mutex<vec::IntoIter<Arc<Session>>>>) {
         loop {
             let some: Vec<_> = lock(&left).by_ref().take(WRITE_TOGETHER).collect();
-            self.write(&some);
+            self.flush(&some);
             if some.len() < WRITE_TOGETHER {
                 return;
             }
@@ -183,12 +183,12 @@ impl Server {
     }
 
     /// Writes what is queued for sessions whose connections wait.
-    pub(super) fn write(&self, sessions: &[Arc<Session>]) {
+    pub(super) fn flush(&self, sessions: &[Arc<Session>]) {
         if sessions.is_empty() {
             return;
         }
         let (now, mut messages) = (clock::now(), Vec::new());
-        let sent = sessions.iter().map(|session| session.write(&mut messages, now)).sum();
+        let sent = sessions.iter().map(|session| session.flush(&mut messages, now)).sum();
         self.0.counters.messages_sent.add(sent);
     }
 }
@@ -304,7 +304,7 @@ mod tests {
         let message = Message::with_data("/a", json!(1)).freeze();
         let offer = |session: &Arc<Session>| session.offer(&message, None, clock::now());
         assert!(sessions.iter().all(|session| offer(session).is_some()));
-        let writing = server.write_soon(sessions.clone());
+        let writing = server.flush_soon(sessions.clone());
         tokio::task::yield_now().await;
         assert!(sessions.iter().all(|session| offer(session).is_some()));
         for task in writing {

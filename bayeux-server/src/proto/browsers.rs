@@ -19,7 +19,7 @@ pub(crate) struct Browsers(IndexMap<BrowserId, Vec<(Arc<str>, Cycle)>>);
 impl Browsers {
     /// Notes one more held connect, unless those of `most` other sessions are held; no `most` is no
     /// limit. A connect that overtakes another of its session takes over its place.
-    pub(crate) fn hold(
+    pub(crate) fn take(
         &mut self,
         browser: &BrowserId,
         session: &Arc<str>,
@@ -63,21 +63,21 @@ mod tests {
     fn a_released_place_is_free_and_an_empty_browser_forgotten() {
         let (mut browsers, browser, [one, other]) = ids();
         let cycle = Cycle::default();
-        assert!(browsers.hold(&browser, &one, cycle, Some(1)));
-        assert!(!browsers.hold(&browser, &other, cycle, Some(1)));
+        assert!(browsers.take(&browser, &one, cycle, Some(1)));
+        assert!(!browsers.take(&browser, &other, cycle, Some(1)));
         browsers.release(&browser, &one, cycle);
         assert!(browsers.0.is_empty());
-        assert!(browsers.hold(&browser, &other, cycle, Some(1)));
+        assert!(browsers.take(&browser, &other, cycle, Some(1)));
     }
 
     #[test]
     fn a_session_that_overtakes_itself_keeps_its_one_place() {
         let (mut browsers, browser, [one, other]) = ids();
         let (old, new) = (Cycle::default(), Cycle::default().next());
-        assert!(browsers.hold(&browser, &one, old, Some(1)));
-        assert!(browsers.hold(&browser, &one, new, Some(1)));
+        assert!(browsers.take(&browser, &one, old, Some(1)));
+        assert!(browsers.take(&browser, &one, new, Some(1)));
         browsers.release(&browser, &one, old);
-        assert!(!browsers.hold(&browser, &other, old, Some(1)));
+        assert!(!browsers.take(&browser, &other, old, Some(1)));
         browsers.release(&browser, &one, new);
         assert!(browsers.0.is_empty());
     }
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn zero_never_holds_and_none_always_does() {
         let (mut browsers, browser, [one, other]) = ids();
-        assert!(!browsers.hold(&browser, &one, Cycle::default(), Some(0)));
-        assert!(browsers.hold(&browser, &one, Cycle::default(), None));
-        assert!(browsers.hold(&browser, &other, Cycle::default(), None));
+        assert!(!browsers.take(&browser, &one, Cycle::default(), Some(0)));
+        assert!(browsers.take(&browser, &one, Cycle::default(), None));
+        assert!(browsers.take(&browser, &other, Cycle::default(), None));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     clock,
     proto::{
         carriage::{self, Means, Turn},
-        session::{Accepted, Cycle, Held, Parked},
+        session::{Accepted, Cycle, Held, Hold},
     },
     session::Session,
 };
@@ -29,15 +29,15 @@ impl Tell {
 impl Session {
     /// Holds a connect unless it has to be answered at once; if it is the newest, `carrier` takes the
     /// session over.
-    pub(crate) fn hold(&self, accepted: Accepted, carrier: &Arc<Carrier>, means: Means) -> Parked {
-        let (parked, tell) = lock(&self.core).machine.hold(accepted, carrier, means, clock::now());
+    pub(crate) fn hold(&self, accepted: Accepted, carrier: &Arc<Carrier>, means: Means) -> Hold {
+        let (hold, tell) = lock(&self.core).machine.hold(accepted, carrier, means, clock::now());
         tell.wake();
-        parked
+        hold
     }
 
     /// Answers a connect with a request that cannot hold it.
-    pub(crate) fn answer(&self, cycle: Cycle) {
-        let tell = lock(&self.core).machine.answer(cycle);
+    pub(crate) fn release(&self, cycle: Cycle) {
+        let tell = lock(&self.core).machine.release(cycle);
         tell.wake();
     }
 

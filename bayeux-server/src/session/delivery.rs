@@ -31,18 +31,18 @@ impl Session {
             Offered::Gone => Some((Delivered::Gone, Tell::Nobody)),
             Offered::Full => None,
             Offered::Write => {
-                self.write_before(&mut core, now);
+                self.flush_before(&mut core, now);
                 let has_room = !core.machine.is_full_for(message);
                 has_room.then(|| core.machine.deliver(message.clone(), lazy_timeout, None, now))
             }
         }
     }
 
-    fn write_before(&self, core: &mut Core, now: Instant) {
+    fn flush_before(&self, core: &mut Core, now: Instant) {
         if self.is_shown() {
             return;
         }
-        let count = self.write_lent(core, &mut Vec::new(), now);
+        let count = self.flush_lent(core, &mut Vec::new(), now);
         if let Some(server) = self.server.upgrade() {
             server.counters.messages_sent.add(count);
         }
@@ -61,11 +61,11 @@ impl Session {
 
     /// Writes what is queued to the session's connection if that waits, and wakes it if it cannot be
     /// written whole; returns how many messages were. `messages` is empty, before and after.
-    pub(crate) fn write(&self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
-        self.write_lent(&mut lock(&self.core), messages, now)
+    pub(crate) fn flush(&self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
+        self.flush_lent(&mut lock(&self.core), messages, now)
     }
 
-    fn write_lent(&self, core: &mut Core, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
+    fn flush_lent(&self, core: &mut Core, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
         let machine = &mut core.machine;
         let socket = match machine.lend(!self.is_shown(), messages, now) {
             Lent::No => return 0,

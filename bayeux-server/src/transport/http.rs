@@ -55,10 +55,11 @@ impl Server {
 }
 
 /// A response on its way.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+pub(crate) type Responding =
+    Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl BayeuxService {
-    pub(crate) fn answer<B>(&self, request: Request<B>) -> Answer
+    pub(crate) fn respond<B>(&self, request: Request<B>) -> Responding
     where
         B: http_body::Body<Data: Buf + Send> + Send + 'static,
     {
@@ -75,14 +76,14 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Responding;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.answer(request)
+        self.respond(request)
     }
 }
 
@@ -102,7 +103,7 @@ async fn respond(
     server: &Server,
     received: impl Future<Output = Result<Received, Failure>>,
 ) -> Response<Body> {
-    match answer(server, received).await {
+    match try_to_respond(server, received).await {
         Ok(response) => response,
         Err(failure) => {
             if failure.is_malformed() {
@@ -114,7 +115,7 @@ async fn respond(
     }
 }
 
-async fn answer(
+async fn try_to_respond(
     server: &Server,
     received: impl Future<Output = Result<Received, Failure>>,
 ) -> Result<Response<Body>, Failure> {

@@ -26,7 +26,7 @@ use tower_service::Service;
 use crate::{
     proto::LONGEST,
     server::Server,
-    transport::{BayeuxService, Body, Peer, http::Answer, patience::Patience},
+    transport::{BayeuxService, Body, Peer, http::Responding, patience::Patience},
 };
 
 /// How connections are treated.
@@ -226,10 +226,10 @@ struct Alone(BayeuxService);
 impl HyperService<Request<Incoming>> for Alone {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Responding;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
-        self.0.answer(request)
+    fn call(&self, request: Request<Incoming>) -> Responding {
+        self.0.respond(request)
     }
 }
 

@@ -29,7 +29,7 @@ impl<C: Clone + PartialEq> Session<C> {
         if self.is_gone() {
             return Offered::Gone;
         }
-        match self.queue.room_for(message, self.rules.bounds) {
+        match self.queue.room_for(message, self.bounds()) {
             Room::Long | Room::Full if self.is_lent(now) => return Offered::Write,
             Room::Full => return Offered::Full,
             Room::Long | Room::Enough => {}
@@ -51,8 +51,8 @@ impl<C: Clone + PartialEq> Session<C> {
             return (Delivered::Gone, Tell::Nobody);
         }
         let (is_lazy, was_due) = (message.is_lazy(), self.is_due(now));
-        let overflow = overflow.unwrap_or(self.rules.overflow);
-        match self.queue.push(message, self.rules.bounds, overflow) {
+        let overflow = overflow.unwrap_or(self.rules.queue_overflow);
+        match self.queue.push(message, self.bounds(), overflow) {
             Pushed::Queued { dropped } => {
                 let tell = self.tell(is_lazy, was_due, lazy_timeout, now);
                 (Delivered::Queued { dropped }, tell)
@@ -109,7 +109,7 @@ impl<C: Clone + PartialEq> Session<C> {
     }
 
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
-        self.queue.is_full_for(message, self.rules.bounds)
+        self.queue.is_full_for(message, self.bounds())
     }
 
     /// Whether messages have to go out now.
@@ -217,7 +217,7 @@ impl<C: Clone + PartialEq> Session<C> {
             return (messages.len(), Tell::Nobody);
         }
         self.queue.put_back(messages);
-        (self.queue.trim(self.rules.bounds), self.carriage.call())
+        (self.queue.trim(self.bounds()), self.carriage.call())
     }
 
     pub(crate) fn enable_acknowledgements(&mut self) {
@@ -247,15 +247,19 @@ impl<C: Clone + PartialEq> Session<C> {
     }
 
     pub(crate) fn queue_bounds(&self) -> QueueBounds {
-        let Bounds { messages, bytes } = self.rules.bounds;
-        QueueBounds::new(messages, bytes, self.rules.overflow)
+        let Bounds { messages, bytes } = self.bounds();
+        QueueBounds::new(messages, bytes, self.rules.queue_overflow)
     }
 
     /// Sets bounds for this session alone, which then has rules of its own.
     pub(crate) fn set_queue_bounds(&mut self, bounds: QueueBounds) {
         let rules = Arc::make_mut(&mut self.rules);
-        rules.bounds = Bounds { messages: bounds.messages, bytes: bounds.bytes };
-        rules.overflow = bounds.overflow;
+        (rules.max_queue, rules.max_queue_bytes) = (bounds.messages, bounds.bytes);
+        rules.queue_overflow = bounds.overflow;
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { messages: self.rules.max_queue, bytes: self.rules.max_queue_bytes }
     }
 
     pub(crate) fn start_batch(&mut self) {

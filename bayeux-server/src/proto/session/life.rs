@@ -13,7 +13,7 @@ use bayeux_api::{
 use crate::proto::{
     after,
     carriage::{Means, Tell, Turn},
-    session::{Accepted, Cycle, Delivered, Held, Parked, Phase, Presence, Session, Stage},
+    session::{Accepted, Cycle, Delivered, Held, Hold, Phase, Presence, Session, Stage},
 };
 
 impl<C: Clone + PartialEq> Session<C> {
@@ -81,18 +81,18 @@ impl<C: Clone + PartialEq> Session<C> {
         carrier: &C,
         means: Means,
         now: Instant,
-    ) -> (Parked, Tell<C>) {
+    ) -> (Hold, Tell<C>) {
         if accepted.cycle != self.cycle {
-            return (Parked::Overtaken, Tell::Nobody);
+            return (Hold::Overtaken, Tell::Nobody);
         }
         let Phase::Live(stage, Presence::Busy(_)) = self.phase else {
-            return (Parked::Not, Tell::Nobody);
+            return (Hold::Not, Tell::Nobody);
         };
         let timeout = self.time_to_hold();
         let has_reason = !self.pushes(means) && self.is_due(now);
         let is_held = accepted.may_wait && !timeout.is_zero() && !has_reason;
         if is_held {
-            self.phase = Phase::Live(stage, Presence::Parked(after(now, timeout)));
+            self.phase = Phase::Live(stage, Presence::Held(after(now, timeout)));
         }
         let before = match means {
             // It has looked just now.
@@ -100,7 +100,7 @@ impl<C: Clone + PartialEq> Session<C> {
             Means::Reply => self.carriage.release(),
             Means::Push | Means::Lend => self.carriage.take(carrier, means, Turn::Again),
         };
-        (if is_held { Parked::For(timeout) } else { Parked::Not }, Tell::from(before))
+        (if is_held { Hold::For(timeout) } else { Hold::Not }, Tell::from(before))
     }
 
     /// For how long the newest connect may be held.
@@ -110,7 +110,7 @@ impl<C: Clone + PartialEq> Session<C> {
 
     /// Answers the connect of `cycle` with a request that cannot hold it; the carrier before is to be
     /// told.
-    pub(crate) fn answer(&mut self, cycle: Cycle) -> Tell<C> {
+    pub(crate) fn release(&mut self, cycle: Cycle) -> Tell<C> {
         let is_newest = cycle == self.cycle && self.is_handshook();
         Tell::from(if is_newest { self.carriage.release() } else { None })
     }
@@ -120,7 +120,7 @@ impl<C: Clone + PartialEq> Session<C> {
         if cycle != self.cycle {
             return Held::Overtaken;
         }
-        let Phase::Live(stage, Presence::Parked(until)) = self.phase else { return Held::Resume };
+        let Phase::Live(stage, Presence::Held(until)) = self.phase else { return Held::Resume };
         let pushes = self.pushes(means);
         let is_due = !pushes && self.is_due(now);
         if !is_due && now < until {
@@ -134,7 +134,7 @@ impl<C: Clone + PartialEq> Session<C> {
     /// Takes back that the connect of `cycle` is held: it is answered at once after all.
     pub(crate) fn let_go(&mut self, cycle: Cycle, carrier: &C, now: Instant) {
         self.carriage.leave(carrier);
-        if let Phase::Live(stage, Presence::Parked(_)) = self.phase
+        if let Phase::Live(stage, Presence::Held(_)) = self.phase
             && cycle == self.cycle
         {
             self.phase = Phase::Live(stage, self.busy(now));
@@ -147,7 +147,7 @@ impl<C: Clone + PartialEq> Session<C> {
         if cycle != self.cycle {
             return;
         }
-        if let Phase::Live(stage, Presence::Busy(_) | Presence::Parked(_)) = self.phase {
+        if let Phase::Live(stage, Presence::Busy(_) | Presence::Held(_)) = self.phase {
             let since = after(now, self.current_interval());
             self.phase = Phase::Live(stage, Presence::Away(since));
         }
@@ -196,9 +196,7 @@ impl<C: Clone + PartialEq> Session<C> {
             }
             Phase::Live(_, Presence::Busy(until)) => Some(until),
             // Whoever holds the connect answers it in time; this is for when nobody does.
-            Phase::Live(_, Presence::Parked(until)) => {
-                Some(after(until, self.rules.max_processing))
-            }
+            Phase::Live(_, Presence::Held(until)) => Some(after(until, self.rules.max_processing)),
         }
     }
 

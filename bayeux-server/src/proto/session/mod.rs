@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!        handshaken              hold
-//!   New ────────────▶ Busy(until) ────────▶ Parked(until)
+//!   New ────────────▶ Busy(until) ────────▶ Held(until)
 //!    │                  │  ▲  ▲                 │  │
 //!    │         replied  │  │  └──── resume ──────┘  │ replied (the carrier broke)
 //!    │                  ▼  │ connect                ▼
@@ -19,7 +19,7 @@
 //! "meta connect cycle").
 //!
 //! Who delivers is a machine of its own, [`carriage`](crate::proto::carriage), which is asked together
-//! with this one: that a connect is parked and that its request carries the session is one step.
+//! with this one: that a connect is held and that its request carries the session is one step.
 
 mod delivery;
 mod life;
@@ -32,39 +32,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_api::{
-    ConnectionType,
-    server::{Overflow, Removal},
-};
+use bayeux_api::{ConnectionType, server::Removal};
 
-use crate::proto::{
-    carriage::{Carriage, Tell},
-    queue::{Bounds, Queue},
-    session::timing::Timing,
+use crate::{
+    config::TransportConfig,
+    proto::{
+        carriage::{Carriage, Tell},
+        queue::Queue,
+        session::timing::Timing,
+    },
 };
-
-/// What a session takes from its transport's configuration.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) timeout: Duration,
-    pub(crate) interval: Duration,
-    pub(crate) max_interval: Duration,
-    /// How long processing a connect and writing its reply may take, and for how long any other request
-    /// that is worked on keeps the session alive.
-    pub(crate) max_processing: Duration,
-    /// How long a lazy message waits; zero is not at all.
-    pub(crate) max_lazy_timeout: Duration,
-    /// The longest timeout and interval that a client may ask for.
-    pub(crate) max_advised: Duration,
-    pub(crate) bounds: Bounds,
-    pub(crate) overflow: Overflow,
-    /// Whether advice tells `maxInterval`.
-    pub(crate) advise_max_interval: bool,
-}
 
 #[derive(Debug)]
 pub(crate) struct Session<C> {
-    rules: Arc<Rules>,
+    /// What its transport is configured with, or this session has in place of that.
+    rules: Arc<TransportConfig>,
     phase: Phase,
     cycle: Cycle,
     /// How many requests are worked on, for longer than a moment, and until when that may take.
@@ -105,7 +87,7 @@ enum Presence {
     /// instant.
     Busy(Instant),
     /// A connect is held; it is answered at the instant or for a message.
-    Parked(Instant),
+    Held(Instant),
 }
 
 /// The number of a connect within its session; the handshake is the one before the first.
@@ -140,9 +122,9 @@ pub(crate) struct Accepted {
 
 /// What becomes of a connect that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parked {
-    /// It is held for at most so long.
-    For(Duration),
+pub(crate) enum Hold<T = Duration> {
+    /// It is held, for at most so long.
+    For(T),
     /// It is answered at once.
     Not,
     /// It is not answered: a newer one took its place.
@@ -189,7 +171,11 @@ pub(crate) enum Offered<C> {
 }
 
 impl<C: Clone + PartialEq> Session<C> {
-    pub(crate) fn new(rules: Arc<Rules>, delivery: Delivery, broadcast_to_publisher: bool) -> Self {
+    pub(crate) fn new(
+        rules: Arc<TransportConfig>,
+        delivery: Delivery,
+        broadcast_to_publisher: bool,
+    ) -> Self {
         Self {
             rules,
             phase: Phase::New,

@@ -31,7 +31,7 @@ impl<C: Clone + PartialEq> Session<C> {
         advice.reconnect = Some(Reconnect::Retry);
         advice.interval = Some(millis(self.current_interval()));
         advice.timeout = Some(millis(self.timeout()));
-        advice.max_interval = self.rules.advise_max_interval.then(|| millis(self.max_interval()));
+        advice.max_interval = self.rules.handshake_reconnect.then(|| millis(self.max_interval()));
         Some(advice)
     }
 

@@ -3,7 +3,7 @@
 //! Reading, working and writing go on side by side, and none waits for another. The loop is: look at
 //! what the session has to deliver, write it, lend the socket, then wait for whatever happens first. While
 //! it waits, be it for the application, whoever has a message for its session writes it directly
-//! (`Session::write`), without waking it.
+//! (`Session::flush`), without waking it.
 
 use std::{
     future::poll_fn,

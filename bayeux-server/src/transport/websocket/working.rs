@@ -16,8 +16,9 @@ use tokio::task::JoinHandle;
 
 use crate::{
     clock,
-    exchange::{self, Answer, Begun, Hold, Request},
+    exchange::{self, Answer, Begun, Request},
     fan_out::Together,
+    proto::session::Hold,
     server::Server,
     session::{AtWork, Session},
     transport::websocket::{
@@ -205,7 +206,8 @@ impl Connection {
     /// Holds the newest connect, if it is to be held.
     fn hold(&mut self, answer: &mut Answer) {
         self.held = None;
-        if let Hold::For(mut connect, timeout) = answer.hold(&self.carrier, self.carrier.means()) {
+        let means = self.carrier.means();
+        if let Hold::For((mut connect, timeout)) = answer.hold(&self.carrier, means) {
             connect.suspend(timeout);
             self.held = Some(Box::new(connect));
         }

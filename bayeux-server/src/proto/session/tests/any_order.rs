@@ -215,10 +215,10 @@ impl World {
             self.speak(by);
             self.of(by).held = None;
         }
-        let (parked, tell) = self.session.hold(accepted, &by, means(by), self.now);
+        let (held, tell) = self.session.hold(accepted, &by, means(by), self.now);
         self.tell(&tell);
-        match parked {
-            Parked::For(timeout) => {
+        match held {
+            Hold::For(timeout) => {
                 let until = after(self.now, timeout);
                 let own = self.of(by);
                 (own.held, own.until) = (Some(accepted.cycle), Some(until));
@@ -228,9 +228,9 @@ impl World {
                     self.look(by);
                 }
             }
-            Parked::Not => self.answer(accepted.cycle),
-            Parked::Overtaken if by < REQUESTS => self.session.leave(&by),
-            Parked::Overtaken => {}
+            Hold::Not => self.answer(accepted.cycle),
+            Hold::Overtaken if by < REQUESTS => self.session.leave(&by),
+            Hold::Overtaken => {}
         }
     }
 
@@ -350,8 +350,8 @@ impl World {
         let reach = rules().max_advised + rules().max_processing + 100 * SECOND;
         prop_assert!(deadline.is_none_or(|deadline| deadline <= self.now + reach));
         let depth = self.session.depth();
-        prop_assert!(depth.messages <= rules().bounds.messages);
-        prop_assert!(depth.bytes <= rules().bounds.bytes);
+        prop_assert!(depth.messages <= rules().max_queue);
+        prop_assert!(depth.bytes <= rules().max_queue_bytes);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 mod any_order;
 
-use bayeux_api::{Advice, Frozen, Message};
+use bayeux_api::{Advice, Frozen, Message, server::Overflow};
 use serde_json::json;
 
 use super::*;
@@ -10,17 +10,17 @@ use crate::proto::carriage::{Means, Tell, Turn};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> TransportConfig {
+    TransportConfig {
         timeout: 20 * SECOND,
         interval: Duration::ZERO,
         max_interval: 10 * SECOND,
         max_processing: 60 * SECOND,
         max_lazy_timeout: 5 * SECOND,
         max_advised: 600 * SECOND,
-        bounds: Bounds { messages: 3, bytes: 10_000 },
-        overflow: Overflow::Disconnect,
-        advise_max_interval: false,
+        max_queue: 3,
+        max_queue_bytes: 10_000,
+        ..TransportConfig::default()
     }
 }
 
@@ -43,12 +43,12 @@ fn session() -> (Session<u8>, Instant) {
 }
 
 /// A session whose second connect is held.
-fn parked() -> (Session<u8>, Instant, Cycle) {
+fn held() -> (Session<u8>, Instant, Cycle) {
     let (mut session, now) = session();
     let first = connect(&mut session, now);
     session.replied(first.cycle, now);
     let second = connect(&mut session, now);
-    assert_eq!(hold(&mut session, second, now), Parked::For(20 * SECOND));
+    assert_eq!(hold(&mut session, second, now), Hold::For(20 * SECOND));
     (session, now, second.cycle)
 }
 
@@ -64,10 +64,10 @@ fn lazy() -> Arc<Frozen> {
 
 /// A session whose connect is held by a connection, which is awake.
 fn linked() -> (Session<u8>, Instant, Cycle) {
-    let (mut session, now, _) = parked();
+    let (mut session, now, _) = held();
     let accepted = connect(&mut session, now);
-    let (parked, _) = session.hold(accepted, &LINK, Means::Lend, now);
-    assert_eq!(parked, Parked::For(20 * SECOND));
+    let (held, _) = session.hold(accepted, &LINK, Means::Lend, now);
+    assert_eq!(held, Hold::For(20 * SECOND));
     (session, now, accepted.cycle)
 }
 
@@ -75,7 +75,7 @@ fn connect(session: &mut Session<u8>, now: Instant) -> Accepted {
     session.connect(None, now).unwrap().0
 }
 
-fn hold(session: &mut Session<u8>, accepted: Accepted, now: Instant) -> Parked {
+fn hold(session: &mut Session<u8>, accepted: Accepted, now: Instant) -> Hold {
     session.hold(accepted, &POLL, Means::Reply, now).0
 }
 
@@ -97,12 +97,12 @@ fn handshake_without_connect_expires() {
 fn first_connect_is_answered_at_once() {
     let (mut session, now) = session();
     let accepted = connect(&mut session, now);
-    assert_eq!(hold(&mut session, accepted, now), Parked::Not);
+    assert_eq!(hold(&mut session, accepted, now), Hold::Not);
 }
 
 #[test]
-fn parked_connect_is_answered_by_the_first_delivery() {
-    let (mut session, now, cycle) = parked();
+fn held_connect_is_answered_by_the_first_delivery() {
+    let (mut session, now, cycle) = held();
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
     assert!(deliver(&mut session, message(1), now));
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Resume);
@@ -110,8 +110,8 @@ fn parked_connect_is_answered_by_the_first_delivery() {
 }
 
 #[test]
-fn parked_connect_is_answered_when_its_time_is_over() {
-    let (mut session, now, cycle) = parked();
+fn held_connect_is_answered_when_its_time_is_over() {
+    let (mut session, now, cycle) = held();
     let later = now + 20 * SECOND;
     assert_eq!(session.held(cycle, Means::Reply, later), Held::TimedOut);
     session.replied(cycle, later);
@@ -120,7 +120,7 @@ fn parked_connect_is_answered_when_its_time_is_over() {
 }
 
 #[test]
-fn a_connection_that_pushes_keeps_its_connect_parked() {
+fn a_connection_that_pushes_keeps_its_connect_held() {
     let (mut session, now, cycle) = linked();
     assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Nobody);
     assert!(!session.wait(&LINK), "it has to look");
@@ -142,18 +142,18 @@ fn what_is_acknowledged_answers_the_held_connect_of_a_connection_too() {
 
 #[test]
 fn a_late_connect_that_was_overtaken_takes_nothing_over() {
-    let (mut session, now, _) = parked();
+    let (mut session, now, _) = held();
     let (late, newest) = (connect(&mut session, now), connect(&mut session, now));
-    let (parked, tell) = session.hold(newest, &7, Means::Reply, now);
-    assert_eq!((parked, tell), (Parked::For(20 * SECOND), Tell::Wake(POLL)));
-    assert_eq!(session.hold(late, &8, Means::Reply, now), (Parked::Overtaken, Tell::Nobody));
+    let (held, tell) = session.hold(newest, &7, Means::Reply, now);
+    assert_eq!((held, tell), (Hold::For(20 * SECOND), Tell::Wake(POLL)));
+    assert_eq!(session.hold(late, &8, Means::Reply, now), (Hold::Overtaken, Tell::Nobody));
     session.leave(&8);
     assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Wake(7));
 }
 
 #[test]
 fn a_connection_that_speaks_for_a_session_and_goes_leaves_the_held_connect_its_carrier() {
-    let (mut session, now, _) = parked();
+    let (mut session, now, _) = held();
     assert!(!session.bind(&LINK, Means::Lend, Turn::Again));
     assert!(session.wait(&LINK) && session.push(&LINK, now).is_none());
     session.leave(&LINK);
@@ -162,7 +162,7 @@ fn a_connection_that_speaks_for_a_session_and_goes_leaves_the_held_connect_its_c
 
 #[test]
 fn everybody_sees_the_end() {
-    let (mut session, now, _) = parked();
+    let (mut session, now, _) = held();
     session.bind(&LINK, Means::Lend, Turn::Again);
     assert_eq!(session.end(Removal::Expired, None, now), 0);
     assert_eq!(session.everybody(), [POLL, LINK]);
@@ -189,16 +189,16 @@ fn a_new_max_interval_moves_the_deadline_of_a_silence_that_runs() {
 
 #[test]
 fn an_older_connect_is_overtaken_and_changes_nothing_any_more() {
-    let (mut session, now, old) = parked();
+    let (mut session, now, old) = held();
     let new = connect(&mut session, now);
     assert_eq!(session.held(old, Means::Reply, now), Held::Overtaken);
     session.replied(old, now);
-    assert_eq!(hold(&mut session, new, now), Parked::For(20 * SECOND));
+    assert_eq!(hold(&mut session, new, now), Hold::For(20 * SECOND));
 }
 
 #[test]
 fn nothing_is_delivered_with_an_overtaken_connect() {
-    let (mut session, now, old) = parked();
+    let (mut session, now, old) = held();
     let new = connect(&mut session, now);
     deliver(&mut session, message(1), now);
     assert!(session.drain_with_connect(old).1.is_empty());
@@ -207,7 +207,7 @@ fn nothing_is_delivered_with_an_overtaken_connect() {
 
 #[test]
 fn a_broken_carrier_leaves_the_session_its_silence() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     session.replied(cycle, now);
     assert_eq!(session.deadline(), Some(now + 10 * SECOND));
 }
@@ -235,29 +235,29 @@ fn a_session_lives_while_its_requests_are_worked_on_but_not_for_ever() {
 
 #[test]
 fn advised_timeout_and_interval_are_for_one_connect() {
-    let (mut session, now, _) = parked();
+    let (mut session, now, _) = held();
     let mut advice = Advice::default();
     (advice.timeout, advice.interval) = (Some(0), Some(5000));
     let (accepted, _) = session.connect(Some(&advice), now).unwrap();
-    assert_eq!(hold(&mut session, accepted, now), Parked::Not);
+    assert_eq!(hold(&mut session, accepted, now), Hold::Not);
     let advised = session.take_advice(Some(ConnectionType::LongPolling)).unwrap();
     assert_eq!((advised.timeout, advised.interval), (Some(20_000), Some(5000)));
     session.replied(accepted.cycle, now);
     assert_eq!(session.deadline(), Some(now + 15 * SECOND));
 
     let accepted = connect(&mut session, now);
-    assert_eq!(hold(&mut session, accepted, now), Parked::For(20 * SECOND));
+    assert_eq!(hold(&mut session, accepted, now), Hold::For(20 * SECOND));
     session.replied(accepted.cycle, now);
     assert_eq!(session.deadline(), Some(now + 10 * SECOND));
 }
 
 #[test]
 fn a_client_cannot_ask_for_eternity() {
-    let (mut session, now, _) = parked();
+    let (mut session, now, _) = held();
     let mut advice = Advice::default();
     (advice.timeout, advice.interval) = (Some(i64::MAX), Some(i64::MAX));
     let (accepted, _) = session.connect(Some(&advice), now).unwrap();
-    assert_eq!(hold(&mut session, accepted, now), Parked::For(600 * SECOND));
+    assert_eq!(hold(&mut session, accepted, now), Hold::For(600 * SECOND));
     session.replied(accepted.cycle, now);
     assert_eq!(session.deadline(), Some(now + 610 * SECOND));
 }
@@ -277,7 +277,7 @@ fn advice_is_given_once_per_transport() {
 
 #[test]
 fn a_batch_holds_deliveries_back() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     session.start_batch();
     assert!(!deliver(&mut session, message(1), now));
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
@@ -288,7 +288,7 @@ fn a_batch_holds_deliveries_back() {
 
 #[test]
 fn a_lazy_time_goes_with_its_message() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     session.enable_acknowledgements();
     deliver(&mut session, lazy(), now);
     // It was never sent.
@@ -298,7 +298,7 @@ fn a_lazy_time_goes_with_its_message() {
 
 #[test]
 fn the_earlier_of_two_lazy_times_counts() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     assert!(deliver(&mut session, lazy(), now));
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 5 * SECOND));
     session.deliver(lazy(), Some(SECOND), None, now);
@@ -310,18 +310,18 @@ fn the_earlier_of_two_lazy_times_counts() {
 
 #[test]
 fn a_lazy_message_whose_time_came_while_away_is_due_at_the_next_connect() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     session.replied(cycle, now);
     deliver(&mut session, lazy(), now);
     let early = connect(&mut session, now + SECOND);
-    assert_ne!(hold(&mut session, early, now + SECOND), Parked::Not);
+    assert_ne!(hold(&mut session, early, now + SECOND), Hold::Not);
     let late = connect(&mut session, now + 6 * SECOND);
-    assert_eq!(hold(&mut session, late, now + 6 * SECOND), Parked::Not);
+    assert_eq!(hold(&mut session, late, now + 6 * SECOND), Hold::Not);
 }
 
 #[test]
 fn an_unacknowledged_message_answers_the_next_connect() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     session.enable_acknowledgements();
     deliver(&mut session, message(1), now);
     assert!(session.push(&POLL, now).is_none());
@@ -330,15 +330,15 @@ fn an_unacknowledged_message_answers_the_next_connect() {
 
     let again = connect(&mut session, now);
     session.acknowledge(0);
-    assert_eq!(hold(&mut session, again, now), Parked::Not);
+    assert_eq!(hold(&mut session, again, now), Hold::Not);
     let last = connect(&mut session, now);
     session.acknowledge(1);
-    assert_eq!(hold(&mut session, last, now), Parked::For(20 * SECOND));
+    assert_eq!(hold(&mut session, last, now), Hold::For(20 * SECOND));
 }
 
 #[test]
 fn a_full_queue_ends_the_session_and_an_ended_one_takes_nothing() {
-    let (mut session, now, cycle) = parked();
+    let (mut session, now, cycle) = held();
     for n in 0..3 {
         deliver(&mut session, message(n), now);
     }
