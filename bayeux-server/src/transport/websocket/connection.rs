@@ -14,7 +14,6 @@ use std::{
 };
 
 use bayeux_api::{
-    ConnectionType, Limits,
     implement::Hook,
     server::{BayeuxContext, Removal},
 };
@@ -22,17 +21,15 @@ use bayeux_api::{
 use crate::{
     carrier::Carrier,
     clock,
-    exchange::{Answer, HeldConnect, Receipt, push},
+    exchange::{Answer, HeldConnect, push},
     fan_out::Together,
     proto::{after, session::Held},
     server::Server,
     session::Session,
     transport::websocket::{
+        busy::{Busy, Parts},
         close::{Code, End},
-        outbox::Outbox,
-        reading::Inbox,
         socket::Socket,
-        working::Work,
     },
 };
 
@@ -40,23 +37,12 @@ pub(crate) struct Connection {
     pub(super) server: Server,
     pub(super) socket: Socket,
     pub(super) context: Arc<BayeuxContext>,
-    pub(super) limits: Limits,
     pub(super) carrier: Arc<Carrier>,
     pub(super) session: Option<Arc<Session>>,
     pub(super) held: Option<Box<HeldConnect>>,
-    /// What was read and waits to be worked on.
-    pub(super) inbox: Inbox,
-    /// On the messages of a frame.
-    pub(super) working: Work,
-    /// On the reply to a connect.
-    pub(super) answering: Work,
-    pub(super) outbox: Outbox,
+    pub(super) busy: Busy,
     /// Whether all that was written has left.
     pub(super) is_flushed: bool,
-    /// The answer to a ping, which waits until less is to be written.
-    pub(super) pong: Option<Vec<u8>>,
-    /// Of the handshakes and connects whose replies are in the outbox.
-    pub(super) receipts: Vec<Receipt>,
     /// Nothing is pushed between the reply to a handshake and the client's next message.
     pub(super) is_quiet: bool,
     /// Whether nothing more can be read or written.
@@ -80,20 +66,14 @@ impl Connection {
         server.0.counters.websockets.increment();
         let now = clock::now();
         Self {
-            limits: server.limits(ConnectionType::WebSocket),
             server,
             carrier: socket.carrier(),
             socket,
             context,
             session: None,
             held: None,
-            inbox: Inbox::default(),
-            working: Work::None,
-            answering: Work::None,
-            outbox: Outbox::default(),
+            busy: Busy::default(),
             is_flushed: true,
-            pong: None,
-            receipts: Vec::new(),
             is_quiet: false,
             is_gone: false,
             alive: now,
@@ -104,10 +84,10 @@ impl Connection {
     pub(crate) async fn run(mut self: Box<Self>) {
         let failure = || End::Close(Code::Error, "the server failed".to_owned());
         let end = Hook("a websocket", "").caught(self.serve()).await.unwrap_or_else(failure);
-        Box::pin(self.finish(end)).await;
+        Box::pin(self.end(end)).await;
     }
 
-    async fn finish(&mut self, end: End) {
+    async fn end(&mut self, end: End) {
         self.take_turn();
         let is_writable = !matches!(end, End::Gone) && self.write_rest().await;
         self.unbind();
@@ -124,7 +104,7 @@ impl Connection {
     async fn serve(&mut self) -> End {
         let server = self.server.clone();
         let carrier = self.carrier.clone();
-        let mut stopping = pin!(server.stopped());
+        let mut stopping = None;
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             let until = match self.step().await {
@@ -139,12 +119,17 @@ impl Connection {
                 continue;
             }
             set(&mut sleep, until);
+            // Who has a session is woken together with that.
+            let is_alone = self.session.is_none();
+            if !is_alone {
+                stopping = None;
+            }
             let outcome = tokio::select! {
                 biased;
                 outcome = poll_fn(|context| self.poll_happening(context)) => outcome,
                 () = carrier.woken() => Ok(()),
                 () = &mut sleep => Ok(()),
-                () = &mut stopping, if !is_stopped => Ok(()),
+                () = stopped(&server, &mut stopping), if is_alone && !is_stopped => Ok(()),
             };
             self.take_turn();
             if let Err(end) = outcome {
@@ -163,13 +148,14 @@ impl Connection {
     fn poll_happening(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         let has_read = self.poll_reading(context).is_ready();
         let has_written = self.poll_slow_writing(context).is_ready();
-        let worked = self.working.poll_done(context);
-        let answered = self.answering.poll_done(context);
         let mut has_worked = false;
-        for done in [worked, answered] {
-            if let Poll::Ready(done) = done {
-                has_worked = true;
-                done?;
+        if self.has_tasks() {
+            let Parts { working, answering, .. } = &mut *self.busy;
+            for done in [working.poll_done(context), answering.poll_done(context)] {
+                if let Poll::Ready(done) = done {
+                    has_worked = true;
+                    done?;
+                }
             }
         }
         if has_read || has_worked {
@@ -183,7 +169,7 @@ impl Connection {
         if self.is_writing() {
             return true;
         }
-        self.outbox.shrink();
+        self.busy.rest();
         match &self.session {
             Some(session) if !self.is_quiet => session.wait(&self.carrier),
             Some(_) | None => true,
@@ -198,7 +184,7 @@ impl Connection {
         }
         if let Some(rest) = self.socket.take_rest() {
             self.begin_taking();
-            self.outbox = *rest;
+            self.busy.outbox = *rest;
         }
     }
 
@@ -250,7 +236,8 @@ impl Connection {
     }
 
     fn is_ending(&self) -> bool {
-        self.inbox.has_end() || self.session.as_ref().is_some_and(|own| own.removal().is_some())
+        self.busy.inbox.has_end()
+            || self.session.as_ref().is_some_and(|own| own.removal().is_some())
     }
 
     /// Puts out what is due, and tells when to look again.
@@ -279,7 +266,7 @@ impl Connection {
 
     /// Asks what the held connect does now, if another is not being answered.
     pub(super) fn ask_held(&mut self, now: Instant) -> Asked {
-        let is_free = self.answering.is_none();
+        let is_free = self.busy.answering.is_none();
         let means = self.carrier.means();
         let asked = self.held.as_ref().filter(|_| is_free).map(|held| held.ask(means, now));
         if let Some(Held::Wait(until)) = asked {
@@ -311,9 +298,23 @@ impl Drop for Connection {
     }
 }
 
+/// Waits until the server was stopped, with what that takes, which is boxed since most need not.
+async fn stopped(server: &Server, stopping: &mut Option<Stopping>) {
+    let wait = stopping.get_or_insert_with(|| -> Stopping {
+        let server = server.clone();
+        Box::pin(async move { server.stopped().await })
+    });
+    wait.await;
+}
+
+type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 fn set(sleep: &mut Pin<&mut tokio::time::Sleep>, until: Instant) {
     let until = tokio::time::Instant::from_std(until);
     if sleep.deadline() != until {
         sleep.as_mut().reset(until);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(crate) struct Decoder {
     /// The largest message that is taken.
     most: usize,
     /// A message whose end has not come: whether it is text, and what has come.
-    begun: Option<(bool, Vec<u8>)>,
+    begun: Option<Box<(bool, Vec<u8>)>>,
 }
 
 /// The opcodes of section 5.2.
@@ -71,7 +71,7 @@ impl Decoder {
     }
 
     fn check(&self, head: &Head) -> Result<(), SocketError> {
-        let begun = self.begun.as_ref().map(|(_, part)| part.len());
+        let begun = self.begun.as_ref().map(|begun| begun.1.len());
         match (head.opcode, begun) {
             (CLOSE | PING | PONG, _) => {
                 if !head.is_last || head.payload > MOST_OF_CONTROL {
@@ -99,20 +99,20 @@ impl Decoder {
             CLOSE => return close_code(payload).map(Event::Close),
             _ => {}
         }
-        match (self.begun.take(), head.is_last) {
+        match (self.begun.take().map(|begun| *begun), head.is_last) {
             (None, true) if head.opcode == TEXT => match std::str::from_utf8(payload) {
                 Ok(text) => Ok(Event::Text(text.into())),
                 Err(_) => Err(SocketError::Utf8),
             },
             (None, true) => Ok(Event::Binary),
             (None, false) => {
-                self.begun = Some((head.opcode == TEXT, payload.to_vec()));
+                self.begun = Some(Box::new((head.opcode == TEXT, payload.to_vec())));
                 Ok(Event::Part)
             }
             (Some((is_text, mut part)), is_last) => {
                 part.extend_from_slice(payload);
                 if !is_last {
-                    self.begun = Some((is_text, part));
+                    self.begun = Some(Box::new((is_text, part)));
                     return Ok(Event::Part);
                 }
                 if !is_text {

@@ -1,5 +1,6 @@
 //! `websocket`: one text message is one array of Bayeux messages.
 
+mod busy;
 mod close;
 mod connection;
 mod frame;

@@ -22,7 +22,21 @@ pub(crate) struct Outbox {
     messages: VecDeque<(usize, Arc<Frozen>)>,
 }
 
+/// An empty outbox keeps so much of its buffer for the next time.
+const KEPT: usize = 16 * 1024;
+
 impl Outbox {
+    pub(crate) const fn new() -> Self {
+        Self {
+            parts: VecDeque::new(),
+            open: Vec::new(),
+            at: 0,
+            put: 0,
+            written: 0,
+            messages: VecDeque::new(),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.put == self.written
     }
@@ -123,10 +137,13 @@ impl Outbox {
         messages
     }
 
-    /// Gives back the memory of an outbox that is empty.
-    pub(crate) fn shrink(&mut self) {
-        if self.is_empty() {
-            *self = Self::default();
+    /// Gives back the memory of an outbox that is empty, if it is much.
+    pub(crate) fn trim(&mut self) {
+        let kept = self.open.capacity()
+            + self.messages.capacity() * size_of::<(usize, Arc<Frozen>)>()
+            + self.parts.capacity() * size_of::<Bytes>();
+        if self.is_empty() && kept > KEPT {
+            *self = Self::new();
         }
     }
 

@@ -6,17 +6,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use bayeux_api::{DecodeError, Limits, Message, decode};
+use bayeux_api::{ConnectionType, DecodeError, Limits, Message, decode};
 
 use crate::transport::websocket::{
     close::{Code, End, SocketError},
     connection::Connection,
-    frame,
-    socket::Received,
+    frame::{self, Event},
 };
 
 /// What has been read and waits to be worked on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inbox {
     frames: VecDeque<(usize, Arrived)>,
     weight: usize,
@@ -35,10 +34,17 @@ pub(super) enum Arrived {
 /// After so much that is read and waits, no more is read.
 const MOST: usize = 64 * 1024;
 
+/// An inbox that is empty keeps its place for so many frames.
+const KEPT: usize = 16;
+
 /// What a frame needs beside its payload.
 const FRAME: usize = 64;
 
 impl Inbox {
+    pub(super) const fn new() -> Self {
+        Self { frames: VecDeque::new(), weight: 0, has_end: false }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -58,20 +64,20 @@ impl Inbox {
     }
 
     /// Puts in what was received; returns what its sender wants back.
-    fn receive(&mut self, received: &Received<'_>, limits: &Limits) -> Option<Vec<u8>> {
-        match received {
-            Received::Text(text) => {
+    fn receive(&mut self, event: &Event<'_>, limits: &Limits) -> Option<Vec<u8>> {
+        match event {
+            Event::Text(text) => {
                 let messages = decode(text.as_bytes(), limits);
                 let count = messages.as_ref().map_or(0, Vec::len);
                 self.put(text.len() + count * size_of::<Message>(), Arrived::Messages(messages));
             }
-            Received::Ping(payload) => return Some(payload.to_vec()),
-            Received::Pong => {}
-            Received::Binary => {
+            Event::Ping(payload) => return Some(payload.to_vec()),
+            Event::Part | Event::Pong => {}
+            Event::Binary => {
                 let reason = "binary messages are not Bayeux".to_owned();
                 self.put(0, Arrived::End(End::Close(Code::Unsupported, reason)));
             }
-            Received::Close(code) => self.put(0, Arrived::End(End::Closed(*code))),
+            Event::Close(code) => self.put(0, Arrived::End(End::Closed(*code))),
         }
         None
     }
@@ -80,24 +86,28 @@ impl Inbox {
     pub(super) fn take(&mut self) -> Option<Arrived> {
         let (weight, arrived) = self.frames.pop_front()?;
         self.weight -= weight;
-        if self.frames.is_empty() {
+        Some(arrived)
+    }
+
+    /// Gives back the memory of an inbox that is empty, if it is much.
+    pub(super) fn trim(&mut self) {
+        if self.frames.is_empty() && self.frames.capacity() > KEPT {
             self.frames = VecDeque::new();
         }
-        Some(arrived)
     }
 }
 
 impl Connection {
     /// Reads what has arrived, if there is place for it; ready when something came, be it an error.
     pub(super) fn poll_reading(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.inbox.has_room() {
+        if !self.busy.inbox.has_room() {
             return Poll::Pending;
         }
-        let (inbox, limits, mut ping) = (&mut self.inbox, &self.limits, None);
+        let limits = self.server.limits(ConnectionType::WebSocket);
+        let (busy, mut ping) = (&mut self.busy, None);
         // The latest of several pings is enough (RFC 6455, section 5.5.3).
-        let mut take = |received: Received<'_>| {
-            ping = inbox.receive(&received, limits).or_else(|| ping.take())
-        };
+        let mut take =
+            |event: Event<'_>| ping = busy.inbox.receive(&event, &limits).or_else(|| ping.take());
         let received = self.socket.poll_receive(context, &mut take);
         let has_part = self.socket.take_has_read();
         if let Some(payload) = ping {
@@ -124,16 +134,16 @@ impl Connection {
             tracing::debug!(%error, "websocket lost");
             self.is_gone = true;
         } else {
-            self.inbox.put(0, Arrived::End(End::from(error)));
+            self.busy.inbox.put(0, Arrived::End(End::from(error)));
         }
     }
 
     /// Answers a ping, unless much is still to be written: then later, and only the latest.
     fn pong(&mut self, payload: Vec<u8>) {
         if self.has_much_to_write() {
-            self.pong = Some(payload);
+            self.busy.pong = Some(payload);
         } else {
-            self.outbox.append(|open| frame::append_pong(open, &payload));
+            self.busy.outbox.append(|open| frame::append_pong(open, &payload));
         }
     }
 }
@@ -145,9 +155,9 @@ mod tests {
     #[test]
     fn so_much_is_read_ahead_and_no_more() {
         for text in ["[]", r#"[{"channel":"/a","data":1}]"#, "no messages", &"x".repeat(9_000)] {
-            let (mut inbox, limits, mut count) = (Inbox::default(), Limits::default(), 0);
+            let (mut inbox, limits, mut count) = (Inbox::new(), Limits::default(), 0);
             while inbox.has_room() {
-                inbox.receive(&Received::Text(text), &limits);
+                inbox.receive(&Event::Text(text.into()), &limits);
                 count += 1;
             }
             assert!((2..=MOST / FRAME).contains(&count), "{count}");
@@ -158,8 +168,8 @@ mod tests {
 
     #[test]
     fn after_its_end_nothing_more_is_read() {
-        let mut inbox = Inbox::default();
-        inbox.receive(&Received::Close(Some(1000)), &Limits::default());
+        let mut inbox = Inbox::new();
+        inbox.receive(&Event::Close(Some(1000)), &Limits::default());
         assert!(!inbox.has_room());
         assert!(matches!(inbox.take(), Some(Arrived::End(End::Closed(Some(1000))))));
         assert!(!inbox.has_room());

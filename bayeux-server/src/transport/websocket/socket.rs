@@ -44,7 +44,7 @@ pub(crate) struct Socket {
     rest: Vec<u8>,
     is_looked_at: bool,
     /// What came after the messages that were received.
-    failure: Option<SocketError>,
+    failure: Option<Box<SocketError>>,
     /// Whether any byte arrived since [it was asked](Self::take_has_read).
     has_read: bool,
     read_size: usize,
@@ -57,33 +57,28 @@ enum Stream {
     Other(Box<TokioIo<Upgraded>>),
 }
 
-/// What arrives.
-#[derive(Debug)]
-pub(crate) enum Received<'a> {
-    Text(&'a str),
-    /// The peer wants this back.
-    Ping(&'a [u8]),
-    /// The peer lives.
-    Pong,
-    /// A binary message, which Bayeux does not have.
-    Binary,
-    /// The peer closes.
-    Close(Option<u16>),
-}
-
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Socket {
     pub(crate) fn new(upgraded: Upgraded, config: &Config) -> Self {
-        let (stream, rest) = match tcp(upgraded) {
-            Ok((stream, rest)) => {
-                let link = Link::new(stream, config.ws.messages_per_frame);
-                (Stream::Tcp(Arc::new(Carrier::new(link))), rest)
+        match tcp(upgraded) {
+            Ok((stream, rest)) => Self::over_tcp(stream, rest, config),
+            Err(upgraded) => {
+                let stream = Stream::Other(Box::new(TokioIo::new(upgraded)));
+                Self::over(stream, Vec::new(), config)
             }
-            Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
-        };
+        }
+    }
+
+    /// Makes one of a TCP connection, of which `rest` was read.
+    pub(crate) fn over_tcp(stream: TcpStream, rest: Vec<u8>, config: &Config) -> Self {
+        let link = Link::new(stream, config.ws.messages_per_frame);
+        Self::over(Stream::Tcp(Arc::new(Carrier::new(link))), rest, config)
+    }
+
+    fn over(stream: Stream, rest: Vec<u8>, config: &Config) -> Self {
         Self {
             stream,
             decoder: Decoder::new(config.websocket.max_message_size),
@@ -115,10 +110,10 @@ impl Socket {
     /// and at least one. May be dropped and asked again without a loss.
     pub(crate) async fn receive<T>(
         &mut self,
-        mut take: impl FnMut(Received<'_>) -> T,
+        mut take: impl FnMut(Event<'_>) -> T,
     ) -> Result<Vec<T>, SocketError> {
         let mut received = Vec::new();
-        let mut take = |event: Received<'_>| received.push(take(event));
+        let mut take = |event: Event<'_>| received.push(take(event));
         poll_fn(|context| self.poll_receive(context, &mut take)).await?;
         Ok(received)
     }
@@ -127,14 +122,14 @@ impl Socket {
     pub(crate) fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
-        take: &mut dyn FnMut(Received<'_>),
+        take: &mut dyn FnMut(Event<'_>),
     ) -> Poll<Result<(), SocketError>> {
         if !std::mem::replace(&mut self.is_looked_at, true) && self.accept(&mut [], take) {
             return Poll::Ready(Ok(()));
         }
         loop {
             if let Some(failure) = self.failure.take() {
-                return Poll::Ready(Err(failure));
+                return Poll::Ready(Err(*failure));
             }
             let has_any = SCRATCH.with_borrow_mut(|scratch| {
                 if scratch.len() < self.read_size {
@@ -160,7 +155,7 @@ impl Socket {
     }
 
     /// Takes what has arrived; true when that made anything whole.
-    fn accept(&mut self, arrived: &mut [u8], take: &mut dyn FnMut(Received<'_>)) -> bool {
+    fn accept(&mut self, arrived: &mut [u8], take: &mut dyn FnMut(Event<'_>)) -> bool {
         if self.rest.is_empty() {
             let (used, has_any) = self.decode(arrived, take);
             self.rest = arrived[used..].to_vec();
@@ -174,24 +169,20 @@ impl Socket {
         has_any
     }
 
-    fn decode(
-        &mut self,
-        mut bytes: &mut [u8],
-        take: &mut dyn FnMut(Received<'_>),
-    ) -> (usize, bool) {
+    fn decode(&mut self, mut bytes: &mut [u8], take: &mut dyn FnMut(Event<'_>)) -> (usize, bool) {
         let (mut used, mut has_any) = (0, false);
         while self.failure.is_none() {
             let length = match self.decoder.next(bytes) {
                 Ok(None) => break,
                 Ok(Some((event, length))) => {
-                    if let Some(received) = Received::of(&event) {
+                    if event != Event::Part {
                         has_any = true;
-                        take(received);
+                        take(event);
                     }
                     length
                 }
                 Err(error) => {
-                    self.failure = Some(error);
+                    self.failure = Some(Box::new(error));
                     used += bytes.len();
                     break;
                 }
@@ -242,7 +233,7 @@ impl Socket {
         let farewell = async {
             self.write_all(&close).await?;
             loop {
-                let is_closed = |event: Received<'_>| matches!(event, Received::Close(_));
+                let is_closed = |event: Event<'_>| matches!(event, Event::Close(_));
                 if self.receive(is_closed).await?.contains(&true) {
                     return Ok::<_, SocketError>(());
                 }
@@ -276,19 +267,6 @@ impl Stream {
                 ready!(Pin::new(&mut **stream).poll_read(context, &mut buffer))?;
                 Poll::Ready(Ok(buffer.filled().len()))
             }
-        }
-    }
-}
-
-impl<'a> Received<'a> {
-    fn of(event: &'a Event<'_>) -> Option<Self> {
-        match event {
-            Event::Part => None,
-            Event::Text(text) => Some(Self::Text(text)),
-            Event::Binary => Some(Self::Binary),
-            Event::Ping(payload) => Some(Self::Ping(payload)),
-            Event::Pong => Some(Self::Pong),
-            Event::Close(code) => Some(Self::Close(*code)),
         }
     }
 }

@@ -61,7 +61,7 @@ impl Work {
         Poll::Ready(done.map(|answer| *self = Self::Done(Box::new(answer))))
     }
 
-    fn take(&mut self) -> Option<Answer> {
+    pub(super) fn take(&mut self) -> Option<Answer> {
         match std::mem::replace(self, Self::None) {
             Self::Done(answer) => Some(*answer),
             other @ (Self::None | Self::Goes(_)) => {
@@ -79,17 +79,24 @@ fn failure() -> End {
 impl Connection {
     /// Whether the application has anything to do for this connection, or will have.
     pub(super) fn is_at_work(&self) -> bool {
-        !(self.working.is_none() && self.answering.is_none() && self.inbox.is_empty())
+        !(self.busy.working.is_none()
+            && self.busy.answering.is_none()
+            && self.busy.inbox.is_empty())
+    }
+
+    /// Whether anything goes on in a task.
+    pub(super) fn has_tasks(&self) -> bool {
+        !(self.busy.working.is_none() && self.busy.answering.is_none())
     }
 
     /// Takes up what is done and begins with what has been read, until the application takes its time
     /// or the peer has too much to take.
     pub(super) fn work(&mut self, context: &mut Context<'_>) -> Result<(), End> {
         loop {
-            if let Some(answer) = self.answering.take() {
+            if let Some(answer) = self.busy.take_answered() {
                 self.send(answer);
             }
-            if !self.answering.is_none() {
+            if !self.busy.answering.is_none() {
                 return Ok(());
             }
             while self.has_to_write_first() {
@@ -97,14 +104,14 @@ impl Connection {
                     return Ok(());
                 }
             }
-            if let Some(answer) = self.working.take() {
+            if let Some(answer) = self.busy.take_worked() {
                 self.take_up(answer, context)?;
                 continue;
             }
-            if !self.working.is_none() {
+            if !self.busy.working.is_none() {
                 return Ok(());
             }
-            let Some(arrived) = self.inbox.take() else { return Ok(()) };
+            let Some(arrived) = self.busy.inbox.take() else { return Ok(()) };
             self.begin(arrived, context)?;
         }
     }
@@ -129,13 +136,13 @@ impl Connection {
             Begun::Done(answer) => {
                 let answer = answer.ok_or_else(failure)?;
                 if self.has_to_write_before(&answer) {
-                    self.working = Work::Done(Box::new(answer));
+                    self.busy.working = Work::Done(Box::new(answer));
                     return Ok(());
                 }
                 self.take_up(answer, context)
             }
             Begun::Goes(work) => {
-                self.working = Work::go_on(&self.server, self.session.as_ref(), work);
+                self.busy.working = Work::go_on(&self.server, self.session.as_ref(), work);
                 Ok(())
             }
         }
@@ -147,7 +154,7 @@ impl Connection {
     fn bind(&mut self, messages: &[Message]) {
         let is_bound = self.session.as_ref().is_some_and(|own| own.bind(&self.carrier));
         // If the session ended just now, what is to be written is still its own.
-        let is_bound = is_bound || self.outbox.has_messages();
+        let is_bound = is_bound || self.busy.outbox.has_messages();
         if is_bound || self.server.0.config.ws.require_handshake_per_connection {
             return;
         }
@@ -168,11 +175,11 @@ impl Connection {
     /// Whether the peer has to take something before there can be more: there is much already, or what
     /// there is belongs to a session that another takes the place of.
     fn has_to_write_first(&self) -> bool {
-        let is_due = match &self.working {
+        let is_due = match &self.busy.working {
             Work::Done(answer) => self.has_to_write_before(answer),
             Work::None => {
                 let has_ended = self.session.as_ref().is_some_and(|own| !own.is_handshook());
-                has_ended && self.outbox.has_messages()
+                has_ended && self.busy.outbox.has_messages()
             }
             Work::Goes(_) => false,
         };
@@ -180,7 +187,7 @@ impl Connection {
     }
 
     fn has_to_write_before(&self, answer: &Answer) -> bool {
-        answer.is_greeting() && self.outbox.has_messages()
+        answer.is_greeting() && self.busy.outbox.has_messages()
     }
 
     fn take_up(&mut self, mut answer: Answer, context: &mut Context<'_>) -> Result<(), End> {
@@ -225,7 +232,7 @@ impl Connection {
         }
         match answer.begin_to_show(context) {
             Begun::Done(answer) => self.send(answer.ok_or_else(failure)?),
-            Begun::Goes(work) => self.answering = Work::go_on(&self.server, None, work),
+            Begun::Goes(work) => self.busy.answering = Work::go_on(&self.server, None, work),
         }
         Ok(())
     }

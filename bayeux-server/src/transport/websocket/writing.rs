@@ -13,7 +13,7 @@ use crate::{
     clock,
     exchange::Parcel,
     proto::after,
-    transport::websocket::{close::SocketError, connection::Connection, frame},
+    transport::websocket::{busy::Parts, close::SocketError, connection::Connection, frame},
 };
 
 /// How much is gathered before it is written, and before more is put to it.
@@ -22,12 +22,12 @@ const GATHERED: usize = 64 * 1024;
 impl Connection {
     /// Whether something has still to be written before the socket can be lent.
     pub(super) fn is_writing(&self) -> bool {
-        !self.outbox.is_empty() || !self.is_flushed
+        !self.busy.outbox.is_empty() || !self.is_flushed
     }
 
     /// Whether nothing more is put to what is to be written.
     pub(super) fn has_much_to_write(&self) -> bool {
-        self.outbox.len() > GATHERED
+        self.busy.outbox.len() > GATHERED
     }
 
     /// When the peer has taken nothing for too long, if it has anything to take.
@@ -42,15 +42,15 @@ impl Connection {
     ) -> Poll<Result<(), SocketError>> {
         let mut sent = 0;
         let is_done = loop {
-            if let Some(payload) = self.pong.take_if(|_| self.outbox.len() <= GATHERED) {
-                self.outbox.append(|open| frame::append_pong(open, &payload));
+            if self.busy.pong.is_some() && !self.has_much_to_write() {
+                self.put_pong();
             }
-            if self.outbox.is_empty() {
+            if self.busy.outbox.is_empty() {
                 break true;
             }
-            match self.socket.poll_write(context, self.outbox.front()) {
+            match self.socket.poll_write(context, self.busy.outbox.front()) {
                 Poll::Ready(count) => {
-                    sent += self.outbox.advance(count?);
+                    sent += self.busy.outbox.advance(count?);
                     self.is_flushed = false;
                 }
                 Poll::Pending => break false,
@@ -64,8 +64,15 @@ impl Connection {
             ready!(self.socket.poll_flush(context))?;
             self.is_flushed = true;
         }
-        self.receipts = Vec::new();
+        self.busy.forget_receipts();
         Poll::Ready(Ok(()))
+    }
+
+    fn put_pong(&mut self) {
+        let Parts { pong, outbox, .. } = &mut *self.busy;
+        if let Some(payload) = pong.take() {
+            outbox.append(|open| frame::append_pong(open, &payload));
+        }
     }
 
     /// Goes on writing to a peer that was slow to take it; ready when it took some, be it that it never
@@ -74,7 +81,7 @@ impl Connection {
         if !self.is_writing() {
             return Poll::Pending;
         }
-        let left = self.outbox.len();
+        let left = self.busy.outbox.len();
         let is_done = match self.poll_writing(context) {
             Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(error)) => {
@@ -84,7 +91,7 @@ impl Connection {
             }
             Poll::Pending => false,
         };
-        if !is_done && self.outbox.len() == left {
+        if !is_done && self.busy.outbox.len() == left {
             return Poll::Pending;
         }
         self.is_taken(clock::now());
@@ -98,10 +105,10 @@ impl Connection {
     /// Writes at once what the peer takes at once.
     pub(super) async fn write_now(&mut self, now: Instant) {
         if !self.is_writing() {
-            self.receipts = Vec::new();
+            self.busy.forget_receipts();
             return;
         }
-        let left = self.outbox.len();
+        let left = self.busy.outbox.len();
         let written = poll_fn(|context| Poll::Ready(self.poll_writing(context))).await;
         match written {
             Poll::Ready(Ok(())) => self.is_taken(now),
@@ -110,7 +117,7 @@ impl Connection {
                 self.is_gone = true;
             }
             Poll::Pending => {
-                if self.outbox.len() < left {
+                if self.busy.outbox.len() < left {
                     self.is_taken(now);
                 }
                 self.looks_no_more();
@@ -153,16 +160,16 @@ impl Connection {
 
     /// Whether another has taken the session over, and waits for what this one holds.
     pub(super) fn is_waited_for(&self) -> bool {
-        self.outbox.has_messages()
+        self.busy.outbox.has_messages()
             && self.session.as_ref().is_some_and(|session| !session.is_carried_by(&self.carrier))
     }
 
     /// Puts messages into the outbox, then a frame with replies.
     pub(super) fn put(&mut self, queue: Vec<Arc<Frozen>>, replies: &[Message]) {
         self.begin_taking();
-        self.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
+        self.busy.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
         if !replies.is_empty() {
-            self.outbox.put_replies(replies);
+            self.busy.outbox.put_replies(replies);
         }
     }
 
@@ -171,11 +178,11 @@ impl Connection {
         let Parcel { greeting, queue, replies, receipt } = parcel;
         self.begin_taking();
         if let Some(reply) = greeting {
-            self.outbox.put_replies(std::slice::from_ref(&reply));
+            self.busy.outbox.put_replies(std::slice::from_ref(&reply));
         }
         self.put(queue, &replies);
         if receipt.is_awaited() {
-            self.receipts.push(receipt);
+            self.busy.receipts.push(receipt);
         }
     }
 
@@ -188,10 +195,9 @@ impl Connection {
 
     /// Puts what was not written back into the queue.
     pub(super) fn give_back(&mut self) {
-        let messages = self.outbox.take_messages();
+        let messages = self.busy.take_unwritten();
         if let Some(session) = &self.session {
             session.put_back(messages);
         }
-        self.receipts = Vec::new();
     }
 }
