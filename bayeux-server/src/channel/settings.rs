@@ -36,7 +36,7 @@ impl Settings {
     }
 
     pub(crate) fn is_persistent(&self) -> bool {
-        self.has(PERSISTENT | EXACT | CLUSTER)
+        self.has(PERSISTENT)
     }
 
     pub(super) fn set_persistent(&self, persistent: bool) {

@@ -158,6 +158,7 @@ async fn what_is_set_for_a_part_stays(transport: Transport) {
     let server = TestServer::start(brisk).await;
     channel(&server, "/exact/**").set_reach(Reach::Exact);
     channel(&server, "/closed/**").set_access(Access::Cluster);
+    assert!(!channel(&server, "/exact/**").is_persistent());
     let is_there = |id: &str| server.server.channel(id).is_some();
     for _ in 0..3 {
         server.handshaken(transport).await.publish("/b", json!(1)).await;
