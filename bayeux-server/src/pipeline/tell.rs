@@ -34,9 +34,10 @@ impl Server {
         }
     }
 
-    /// Tells what was noted. It goes on though whoever began it has gone.
+    /// Tells what was noted. It goes on though whoever began it has gone. Outside a runtime no listener is
+    /// waited for.
     pub(crate) fn begin_telling(&self, session: &Arc<Session>) {
-        let mut work = Box::pin(tell_all(self.clone(), session.clone()));
+        let mut work = Box::pin(Teller::new(self, session).tell_all());
         // Mostly no listener waits.
         let is_told = work.as_mut().now_or_never().is_some();
         if !is_told && let Ok(runtime) = Handle::try_current() {
@@ -143,12 +144,37 @@ impl Server {
     }
 }
 
-async fn tell_all(server: Server, session: Arc<Session>) {
-    while let Some(telling) = session.next_telling() {
-        server.tell_one(&session, &telling.event).await;
-        if let Some(told) = telling.told {
-            // Nobody may wait.
-            let _ = told.send(());
+/// Whoever tells the listeners of a session. If it goes before the end, with its runtime, another goes on.
+struct Teller {
+    server: Server,
+    session: Arc<Session>,
+    is_done: bool,
+}
+
+impl Teller {
+    fn new(server: &Server, session: &Arc<Session>) -> Self {
+        Self { server: server.clone(), session: session.clone(), is_done: false }
+    }
+
+    async fn tell_all(mut self) {
+        while let Some(telling) = self.session.next_telling() {
+            self.server.tell_one(&self.session, &telling.event).await;
+            if let Some(told) = telling.told {
+                // Nobody may wait.
+                let _ = told.send(());
+            }
+        }
+        self.is_done = true;
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        if let Some(runtime) = self.session.stop_telling() {
+            runtime.spawn(Self::new(&self.server, &self.session).tell_all());
         }
     }
 }

@@ -10,7 +10,7 @@ use bayeux_api::{
     implement::lock,
     server::{Removal, ServerMessage},
 };
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     channel::Channel,
@@ -40,6 +40,8 @@ pub(super) struct Tellings {
     waiting: VecDeque<Telling>,
     /// Somebody tells, until nothing waits.
     is_told: bool,
+    /// Where the last thing was noted that somebody else is to tell: it goes on there if that one goes.
+    runtime: Option<Handle>,
     /// The suspension of which the listeners hear, or heard, and have not heard the end.
     suspended: Option<u64>,
     suspensions: u64,
@@ -119,6 +121,12 @@ impl Session {
         lock(&self.core).tellings().next()
     }
 
+    /// Notes that whoever told has gone before the end. Returns the runtime in which another has to go on;
+    /// without one, whoever next notes something begins with what waits.
+    pub(crate) fn stop_telling(&self) -> Option<Handle> {
+        lock(&self.core).tellings().stop()
+    }
+
     /// Forgets the subscriptions of a session that ended.
     pub(crate) fn forget_subscriptions(&self) {
         let gone = std::mem::take(&mut lock(&self.core).subscriptions);
@@ -150,7 +158,11 @@ impl Tellings {
             Some(place) => drop(self.waiting.remove(place)),
             None => self.waiting.push_back(Telling { event, told }),
         }
-        !std::mem::replace(&mut self.is_told, true)
+        let is_teller = !std::mem::replace(&mut self.is_told, true);
+        if !is_teller {
+            self.runtime = Handle::try_current().ok().or_else(|| self.runtime.take());
+        }
+        is_teller
     }
 
     fn next(&mut self) -> Option<Telling> {
@@ -158,8 +170,15 @@ impl Tellings {
         self.is_told = next.is_some();
         if !self.is_told {
             self.waiting = VecDeque::new();
+            self.runtime = None;
         }
         next
+    }
+
+    fn stop(&mut self) -> Option<Handle> {
+        let runtime = self.runtime.take().filter(|_| !self.waiting.is_empty());
+        self.is_told = runtime.is_some();
+        runtime
     }
 }
 

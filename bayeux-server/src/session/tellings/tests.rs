@@ -23,6 +23,8 @@ use tokio::task::JoinSet;
 
 use crate::{InProcess, Server};
 
+mod gone;
+
 const CHANNELS: [&str; 3] = ["/a", "/b", "/c"];
 
 /// What somebody does to the session.
