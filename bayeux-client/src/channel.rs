@@ -122,6 +122,10 @@ impl Channel {
     /// Removes all subscribers of this channel and unsubscribes from the server.
     pub fn unsubscribe(&self) -> Reply {
         let (waiter, reply) = Reply::new();
+        if self.is_released() {
+            let _ = waiter.send(Err(RequestError::Released));
+            return reply;
+        }
         let name = self.name();
         self.shared().input(|machine, now| machine.unsubscribe_all(name, waiter, now));
         self.shared().forget_subscribers(name);
@@ -165,7 +169,10 @@ impl ClientSessionChannel for Channel {
         if !self.members.listeners.is_empty() || !self.members.subscribers.is_empty() {
             return Err(ReleasedError);
         }
-        channels.remove(self.name());
+        // Another may have the name by now.
+        if channels.get(self.name()).is_some_and(|own| Arc::ptr_eq(&own, &self.members)) {
+            channels.remove(self.name());
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! A channel of a local session: its listeners, and whether the server knows of its subscribers.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, Weak},
 };
@@ -72,11 +73,16 @@ impl LocalChannel {
 
     fn local(&self) -> Result<(Arc<Local>, Arc<Session>), RequestError> {
         let local = self.local.upgrade().ok_or(RequestError::NotHandshaken)?;
-        if !lock(&local.channels).contains_key(self.id.as_str()) {
+        if !self.is_in(&lock(&local.channels)) {
             return Err(RequestError::Released);
         }
         let session = local.live_session()?;
         Ok((local, session))
+    }
+
+    /// Whether this is the channel that has its name; after its release another may have it.
+    fn is_in(&self, channels: &BTreeMap<Arc<str>, Arc<Self>>) -> bool {
+        channels.get(self.id.as_str()).is_some_and(|own| std::ptr::eq(Arc::as_ptr(own), self))
     }
 
     async fn request(&self, meta: &str) -> Result<Message, RequestError> {
@@ -197,7 +203,10 @@ impl ClientSessionChannel for LocalChannel {
             return Err(ReleasedError);
         }
         if let Some(local) = self.local.upgrade() {
-            lock(&local.channels).remove(self.id.as_str());
+            let mut channels = lock(&local.channels);
+            if self.is_in(&channels) {
+                channels.remove(self.id.as_str());
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use tests::{TestServer, hooks::Log, over_every_client_transport, within};
 over_every_client_transport!(
     a_channel_in_use_is_not_released,
     a_released_channel_does_nothing_more,
+    a_released_channel_does_nothing_to_the_next_of_its_name,
     attributes_are_the_channels,
     attributes_are_the_clients,
     a_kept_listener_stays_subscribed,
@@ -45,6 +46,19 @@ async fn a_released_channel_does_nothing_more(transport: ConnectionType) {
     let mut messages = within("subscribe", again.subscribe()).await.unwrap();
     within("publish", again.publish(json!(1))).await.unwrap();
     within("message", messages.next()).await.unwrap();
+}
+
+async fn a_released_channel_does_nothing_to_the_next_of_its_name(transport: ConnectionType) {
+    let server = TestServer::start(|_| {}).await;
+    let client = server.bayeux_client(transport).await;
+    let old = client.channel("/chat").unwrap();
+    old.release().unwrap();
+    let chat = client.channel("/chat").unwrap();
+    let mut messages = within("subscribe", chat.subscribe()).await.unwrap();
+    assert_eq!(old.release(), Ok(()));
+    assert_eq!(within("it", old.unsubscribe()).await.unwrap_err(), RequestError::Released);
+    within("publish", chat.publish(json!(1))).await.unwrap();
+    assert_eq!(within("message", messages.next()).await.unwrap().data.unwrap(), json!(1));
 }
 
 async fn attributes_are_the_channels(transport: ConnectionType) {

@@ -286,6 +286,23 @@ async fn a_channel_is_released_when_nobody_hears_it() {
 }
 
 #[tokio::test]
+async fn a_released_channel_does_nothing_to_the_next_of_its_name() {
+    let server = Server::new();
+    let local = handshaken(&server).await;
+    let old = local.channel("/a").unwrap();
+    old.release().unwrap();
+    let (channel, log) = (local.channel("/a").unwrap(), Log::default());
+    channel.subscribe(Arc::new(log.clone())).await.unwrap().keep();
+    old.release().unwrap();
+    assert!(Arc::ptr_eq(&channel, &local.channel("/a").unwrap()));
+    assert_eq!(old.unsubscribe().await, Err(RequestError::Released));
+    let published = old.publish(Message::with_data("", json!(1))).await;
+    assert_eq!(published, Err(RequestError::Released));
+    channel.publish(Message::with_data("", json!(2))).await.unwrap();
+    log.until("/a 2").await;
+}
+
+#[tokio::test]
 async fn its_remote_calls_are_answered() {
     let server = Server::new();
     let mut service = server.new_service("calc").await.unwrap();
