@@ -9,13 +9,13 @@ use std::{
     cell::Cell,
     collections::HashMap,
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bayeux_api::implement::lock;
 use tokio::sync::Notify;
 
-use crate::channel::Channel;
+use crate::{channel::Channel, clock};
 
 /// Who has which name.
 #[derive(Debug, Default)]
@@ -65,21 +65,11 @@ impl Turns {
 
     /// Waits in this thread for the turn for the name of `channel`.
     pub(super) fn wait(&self, channel: &Arc<Channel>) -> Admission<'_> {
+        let mut until = None;
         loop {
             match self.take(channel) {
                 Ok(turn) => return Admission::Turn(turn),
-                Err(other) if IN_TURN.get() || !self.is_over(channel) => return without(other),
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Waits as a task for the turn for the name of `channel`.
-    pub(super) async fn waited(&self, channel: &Arc<Channel>) -> Admission<'_> {
-        loop {
-            match self.take(channel) {
-                Ok(turn) => return Admission::Turn(turn),
-                Err(other) if IN_TURN.get() || !self.is_over_for_task(channel).await => {
+                Err(other) if IN_TURN.get() || !self.is_over(channel, patience(&mut until)) => {
                     return without(other);
                 }
                 Err(_) => {}
@@ -87,19 +77,43 @@ impl Turns {
         }
     }
 
-    fn is_over(&self, channel: &Channel) -> bool {
+    /// Waits as a task for the turn for the name of `channel`.
+    pub(super) async fn waited(&self, channel: &Arc<Channel>) -> Admission<'_> {
+        let mut until = None;
+        loop {
+            match self.take(channel) {
+                Ok(turn) => return Admission::Turn(turn),
+                Err(other)
+                    if IN_TURN.get()
+                        || !self.is_over_for_task(channel, patience(&mut until)).await =>
+                {
+                    return without(other);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn is_over(&self, channel: &Channel, until: Instant) -> bool {
         let is_taken = |taken: &mut HashMap<_, _>| taken.contains_key(channel.id.as_str());
-        let waited = self.over.wait_timeout_while(lock(&self.taken), PATIENCE, is_taken);
+        let left = until.saturating_duration_since(clock::now());
+        let waited = self.over.wait_timeout_while(lock(&self.taken), left, is_taken);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    async fn is_over_for_task(&self, channel: &Channel) -> bool {
+    /// Waits until a turn is over, be it that for another name.
+    async fn is_over_for_task(&self, channel: &Channel, until: Instant) -> bool {
         let over = self.over_for_tasks.notified();
         if !lock(&self.taken).contains_key(channel.id.as_str()) {
             return true;
         }
-        tokio::time::timeout(PATIENCE, over).await.is_ok()
+        tokio::time::timeout_at(until.into(), over).await.is_ok()
     }
+}
+
+/// Until when somebody waits who began to at the first call, whoever else has turns meanwhile.
+fn patience(until: &mut Option<Instant>) -> Instant {
+    *until.get_or_insert_with(|| clock::now() + PATIENCE)
 }
 
 fn without(other: Arc<Channel>) -> Admission<'static> {
@@ -127,5 +141,39 @@ impl Drop for Turn<'_> {
         drop(gone);
         self.turns.over.notify_all();
         self.turns.over_for_tasks.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use bayeux_api::ChannelId;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    fn channel(name: &str) -> Arc<Channel> {
+        Channel::new(ChannelId::new(name).unwrap(), Weak::new())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_does_so_for_no_longer_when_others_have_their_turns() {
+        let turns = Turns::default();
+        let _turn = turns.take(&channel("/slow")).unwrap();
+        let others = async {
+            loop {
+                drop(turns.take(&channel("/other")).unwrap());
+                sleep(PATIENCE / 5).await;
+            }
+        };
+        let began = clock::now();
+        let slow = channel("/slow");
+        let admission = tokio::select! {
+            admission = timeout(2 * PATIENCE, turns.waited(&slow)) => admission,
+            () = others => unreachable!("they go on"),
+        };
+        assert!(matches!(admission, Ok(Admission::HalfMade(_))), "{admission:?}");
+        assert_eq!(clock::now() - began, PATIENCE);
     }
 }
