@@ -210,10 +210,13 @@ impl BayeuxClient {
         self.shared().look(|machine| machine.url().clone())
     }
 
-    /// Changes the configuration, of what begins from now on.
+    /// Changes the configuration, of what begins from now on. `change` gets a copy, and may use the client;
+    /// of two changes at the same time the one that ends last counts.
     #[doc(alias = "setOption")]
     pub fn configure(&self, change: impl FnOnce(&mut Config)) {
-        self.shared().input(|machine, _| change(machine.config_mut()));
+        let mut config = self.shared().look(|machine| machine.config().clone());
+        change(&mut config);
+        self.shared().input(|machine, _| machine.set_config(config));
     }
 
     /// Adds a listener to what goes over the transports.
@@ -293,14 +296,12 @@ impl ClientSession for BayeuxClient {
 
 impl fmt::Debug for BayeuxClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared().look(|machine| {
-            f.debug_struct("BayeuxClient")
-                .field("id", &machine.client_id())
-                .field("state", &machine.state())
-                .field("transport", &machine.transport())
-                .field("url", &machine.url().as_str())
-                .finish()
-        })
+        f.debug_struct("BayeuxClient")
+            .field("id", &self.id())
+            .field("state", &self.state())
+            .field("transport", &self.transport())
+            .field("url", &self.url().as_str())
+            .finish()
     }
 }
 

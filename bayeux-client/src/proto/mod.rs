@@ -288,8 +288,8 @@ impl<T> Machine<T> {
         &self.config
     }
 
-    pub(crate) fn config_mut(&mut self) -> &mut Config {
-        &mut self.config
+    pub(crate) fn set_config(&mut self, config: Config) {
+        self.config = config;
     }
 
     /// Takes what is to be done.
