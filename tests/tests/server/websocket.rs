@@ -1,8 +1,15 @@
 //! WebSocket: frames, sub-protocols and how connections end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use bayeux_server::api::{Message, server::BayeuxServer as _};
+use async_trait::async_trait;
+use bayeux_server::{
+    Server,
+    api::{
+        Message,
+        server::{BayeuxServer, SecurityPolicy, ServerMessage, ServerSession},
+    },
+};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Version;
 use serde_json::{Value, json};
@@ -24,6 +31,7 @@ over_websocket!(
     an_idle_connection_is_closed,
     a_live_connection_without_connects_does_not_keep_its_session,
     a_server_that_stops_waits_for_its_connections,
+    a_handshake_is_refused_though_the_session_ended_meanwhile,
 );
 
 /// Delivers three messages at once, and returns how many were in each frame.
@@ -246,6 +254,37 @@ async fn a_fragmented_message_is_one_message() {
     let answer = within("the reply", socket.next()).await.unwrap().unwrap();
     let replies: Value = serde_json::from_str(answer.to_text().unwrap()).unwrap();
     assert_eq!(replies[0]["successful"], true);
+}
+
+/// Lets the first handshake through, and ends all sessions at any other.
+#[derive(Debug)]
+struct Once;
+
+#[async_trait]
+impl SecurityPolicy for Once {
+    async fn can_handshake(
+        &self,
+        server: &dyn BayeuxServer,
+        _session: &Arc<dyn ServerSession>,
+        _message: &mut ServerMessage,
+    ) -> bool {
+        let sessions = server.sessions();
+        for session in &sessions {
+            session.disconnect().await;
+        }
+        sessions.is_empty()
+    }
+}
+
+async fn a_handshake_is_refused_though_the_session_ended_meanwhile(transport: Transport) {
+    let server = TestServer::serve(Server::builder().policy(Once).build()).await;
+    let mut client = server.handshaken(transport).await;
+    client.connect().await;
+    let held = client.hold().await;
+    let refused = client.try_handshake(json!({})).await;
+    assert_eq!(refused["error"], "403::handshake_denied");
+    let connect = client.reply_to(&held).await;
+    assert_eq!(connect["advice"]["reconnect"], "none");
 }
 
 async fn a_server_that_stops_waits_for_its_connections(transport: Transport) {

@@ -201,7 +201,8 @@ impl Connection {
         if answer.is_empty() {
             return Ok(());
         }
-        if !answer.has_connect()
+        // A refused handshake is answered first, and alone.
+        if !(answer.has_connect() || answer.is_greeting())
             && self.session.as_ref().is_some_and(|own| own.removal().is_some())
             && let Asked::Answers(connect) = self.ask_held(clock::now())
         {
