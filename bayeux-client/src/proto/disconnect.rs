@@ -15,12 +15,11 @@ impl<T> Machine<T> {
     pub(crate) fn disconnect(&mut self, waiter: T, now: Instant) {
         match self.phase {
             Phase::Live { .. } | Phase::Handshaken { .. } => {
-                self.batch = 0;
                 self.close_batch();
                 self.enter(Phase::Disconnecting);
                 let message = Message::new(meta::DISCONNECT);
                 let request = Request::new(self.next_id(), message, What::Disconnect(waiter));
-                self.enqueue(request, now);
+                self.enqueue_unbatched(request, now);
             }
             Phase::Handshaking { .. } => {
                 self.terminate(&RequestError::NotHandshaken, now);
@@ -111,7 +110,6 @@ impl<T> Machine<T> {
         self.promoted = None;
         self.is_probing = false;
         self.reading = super::reading::Reading::GoesOn;
-        self.batch = 0;
         self.outputs.push(Output::Close);
         self.enter(Phase::Disconnected);
     }

@@ -95,7 +95,7 @@ pub(crate) struct Machine<T> {
     subscriptions: Subscriptions<T>,
     /// Who waits for the answer to a call, and until when.
     calls: BTreeMap<u64, (Instant, T)>,
-    /// Depth of batches, and what they hold back.
+    /// Depth of batches, which may outlive a session, and what they hold back.
     batch: u32,
     batched: Vec<Request<T>>,
     queue: VecDeque<Vec<Request<T>>>,

@@ -108,7 +108,7 @@ impl<T> Machine<T> {
         self.enqueue(request, now);
     }
 
-    /// Holds back what is asked for until [`end_batch`](Self::end_batch).
+    /// Holds back what is asked for until [`end_batch`](Self::end_batch), be it in the next session.
     pub(crate) fn start_batch(&mut self) {
         self.batch += 1;
     }
@@ -156,15 +156,24 @@ impl<T> Machine<T> {
         None
     }
 
-    pub(super) fn enqueue(&mut self, request: Request<T>, now: Instant) {
+    fn enqueue(&mut self, request: Request<T>, now: Instant) {
+        if self.batch == 0 {
+            return self.enqueue_unbatched(request, now);
+        }
+        self.count(&request);
+        self.batched.push(request);
+    }
+
+    /// Enqueues a request that no batch holds back.
+    pub(super) fn enqueue_unbatched(&mut self, request: Request<T>, now: Instant) {
+        self.count(&request);
+        self.queue.push_back(vec![request]);
+        self.flush(now);
+    }
+
+    fn count(&mut self, request: &Request<T>) {
         self.waiting.0 += 1;
         self.waiting.1 += request.size;
-        if self.batch > 0 {
-            self.batched.push(request);
-        } else {
-            self.queue.push_back(vec![request]);
-            self.flush(now);
-        }
     }
 
     /// Makes the subscriptions of the last session again, or drops them.

@@ -8,6 +8,7 @@ use bayeux_api::{
 use serde_json::json;
 
 use super::scene::{SECOND, Scene, good, handshaken};
+use crate::State;
 
 fn publish(scene: &mut Scene, channel: &str, waiter: u32) {
     let message = Message::with_data(channel, json!(waiter));
@@ -26,6 +27,36 @@ fn a_batch_is_one_request() {
         assert_eq!(scene.sent.len(), 1);
         assert!(scene.input(|machine, now| machine.end_batch(now)));
         assert_eq!(scene.on_its_way()[1], ["/a", "/b"]);
+    }
+}
+
+#[test]
+fn a_batch_goes_on_in_the_next_session_and_ends_no_other() {
+    for (transport, is_told) in [(WebSocket, true), (LongPolling, true), (WebSocket, false)] {
+        let mut scene = Scene::connected(transport, |_| {});
+        scene.input(|machine, _| machine.start_batch());
+        publish(&mut scene, "/a", 1);
+        if is_told {
+            scene.input(|machine, now| machine.disconnect(2, now));
+            // What is in the batch goes before the disconnect, which does not wait for its end.
+            assert_eq!(scene.on_its_way()[1].first(), Some(&"/a"));
+            scene.sent.rotate_left(1);
+            while !scene.is_answered(2) {
+                scene.answer(good);
+            }
+            scene.pass(SECOND);
+        } else {
+            scene.input(|machine, now| machine.abort("enough", now));
+        }
+        assert_eq!(scene.machine.state(), State::Disconnected);
+        assert_eq!(scene.outcome(1).is_ok(), is_told);
+        scene.connect();
+        scene.input(|machine, _| machine.start_batch());
+        publish(&mut scene, "/b", 3);
+        assert!(!scene.input(|machine, now| machine.end_batch(now)), "the first has not ended");
+        assert_eq!(scene.on_its_way(), [["/meta/connect"]]);
+        assert!(scene.input(|machine, now| machine.end_batch(now)));
+        assert_eq!(scene.on_its_way()[1], ["/b"]);
     }
 }
 
