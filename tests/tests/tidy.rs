@@ -119,6 +119,28 @@ fn every_test_that_conformance_names_exists() {
     }
 }
 
+#[test]
+fn every_file_and_folder_that_architecture_names_exists() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it can be read");
+    let code = architecture.split('`').skip(1).step_by(2);
+    let named: Vec<_> = code.filter(|code| is_path(code)).collect();
+    assert!(named.len() > 60, "only {} paths are named", named.len());
+    let files = sources(root());
+    for name in named {
+        let path = Path::new(name.trim_end_matches('*'));
+        let is_there = |file: &Path| file.ancestors().any(|above| above.ends_with(path));
+        let is_found = files.iter().any(|(file, _)| is_there(file)) || root().join(path).exists();
+        assert!(is_found, "there is no {name}");
+    }
+}
+
+/// Whether code names a file or folder, as in `driver.rs`, `proto/session`, `exchange/*` or `transport/`.
+fn is_path(code: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-./*".contains(c);
+    let is_relative = code.starts_with(|first: char| first.is_ascii_lowercase());
+    is_relative && code.chars().all(is_name) && (code.contains('/') || code.ends_with(".rs"))
+}
+
 /// Tells where to find a test that is named as `server/lazy::function`, as
 /// `bayeux-common/src/z85.rs::function` or as `interop/cometd/ack.test.js`: in which file, and what
 /// has to be in it. None for code that is no such name.

@@ -63,8 +63,9 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     fn access(&self) -> Access;
 
     /// Sets who may create, subscribe to and publish on this channel; of a wild one, and all channels that
-    /// it matches, be they made later. Who is subscribed already stays so. A channel for which this is set
-    /// stays.
+    /// it matches, be they made later. Who is subscribed already stays so, and clients of wider wild channels
+    /// get the messages all the same unless [`set_reach`](Self::set_reach) keeps them from it. A channel for
+    /// which this is set stays.
     fn set_access(&self, access: Access);
 
     /// Adds a listener.

@@ -19,6 +19,7 @@ pub enum Access {
     /// Whoever the policy and the authorizers let.
     #[default]
     Everybody,
-    /// The server's own code and other nodes, if those let them; no client.
+    /// The server's own code and other nodes, if those let them; no client. Who is subscribed to a wider wild
+    /// channel gets the messages all the same, unless their reach is [`Exact`](Reach::Exact), too.
     Cluster,
 }
