@@ -136,14 +136,7 @@ impl FromStr for BayeuxError {
             "message_deleted" => Self::MessageDeleted,
             "channel_invalid" => Self::ChannelInvalid,
             "message_id_invalid" => Self::MessageIdInvalid,
-            "no_transport" => {
-                let (client, server) = args
-                    .strip_prefix("c[")
-                    .and_then(|lists| lists.strip_suffix(']'))
-                    .and_then(|lists| lists.split_once("],s["))
-                    .ok_or_else(unknown)?;
-                Self::NoTransport { client: client.to_owned(), server: server.to_owned() }
-            }
+            "no_transport" => no_transport(args).ok_or_else(unknown)?,
             "timeout" => Self::Timeout,
             "handshake_limited" => Self::HandshakeLimited,
             "publish_unavailable" => Self::PublishUnavailable,
@@ -155,6 +148,13 @@ impl FromStr for BayeuxError {
             .then_some(error)
             .ok_or_else(unknown)
     }
+}
+
+/// Reads the two lists of transports.
+fn no_transport(args: &str) -> Option<BayeuxError> {
+    let lists = args.strip_prefix("c[")?.strip_suffix(']')?;
+    let (client, server) = lists.split_once("],s[")?;
+    Some(BayeuxError::NoTransport { client: client.to_owned(), server: server.to_owned() })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use bayeux_api::{
     BayeuxError, ConnectionType, Message, Reconnect,
     client::{FailureKind, RequestError, TransportFailure},
 };
+use url::Url;
 
 use super::{
     Decision, Kind, LONGEST, Machine, Output, Pending, Phase, SHORTEST, Step, Timer, What,
@@ -282,23 +283,14 @@ impl<T> Machine<T> {
             | Phase::Disconnecting
             | Phase::Terminating(_) => return,
         };
-        let before = self.negotiation.current();
         let error = RequestError::Failed(info.failure);
-        let moves = info.transport.is_some_and(|transport| transport != before);
-        let is_elsewhere = info.url != *self.servers.current();
-        if is_elsewhere {
-            self.servers.set_current(info.url);
-        }
-        if let Some(transport) = info.transport.filter(|_| moves) {
-            self.negotiation.set_current(transport);
-        }
-        self.outputs.push(Output::Leave(before));
+        let moves = self.go_over(info.transport, info.url);
         // Another transport or address that is tried at once belongs to the same attempt, also when it is
         // a listener who wants it.
         let goes_on = is_handshaking
             && info.action != Reconnect::None
             && info.delay.is_zero()
-            && (decision == Decision::SameAttempt || moves || is_elsewhere);
+            && (decision == Decision::SameAttempt || moves);
         let delay = match decision {
             Decision::SameAttempt => info.delay,
             Decision::Retry(_) => info.delay.max(self.shortest_delay()),
@@ -313,6 +305,21 @@ impl<T> Machine<T> {
                 self.handshake_after(delay, now);
             }
         }
+    }
+
+    /// Leaves the transport for the one that was chosen, and the address. Returns whether either is another.
+    fn go_over(&mut self, transport: Option<ConnectionType>, url: Url) -> bool {
+        let before = self.negotiation.current();
+        self.outputs.push(Output::Leave(before));
+        let other = transport.filter(|transport| *transport != before);
+        if let Some(transport) = other {
+            self.negotiation.set_current(transport);
+        }
+        let is_elsewhere = url != *self.servers.current();
+        if is_elsewhere {
+            self.servers.set_current(url);
+        }
+        other.is_some() || is_elsewhere
     }
 
     /// Counts a failure and returns how long to wait after it; none when it was the last.

@@ -1,4 +1,6 @@
-//! Work for the application on the way to an answer. It goes on when whoever asked for it has gone.
+//! Work for the application on the way to an answer. It goes on when whoever asked for it has gone, as with
+//! `finish`; but it begins in a place that its thread keeps, and a connection, which has other things to do
+//! meanwhile, has it go on itself.
 
 use std::{
     cell::Cell,

@@ -6,6 +6,7 @@ use std::{
     error::Error,
     future::poll_fn,
     io,
+    net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -114,20 +115,9 @@ where
     let mut stopping = std::pin::pin!(server.stopped());
     loop {
         let (stream, remote) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, mostly: others have to go before one can come.
-                    tracing::warn!(%error, "accepting failed");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
+            accepted = next(&listener) => accepted,
             () = &mut stopping => break,
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "messages may be delayed");
-        }
         let stream = Patience::new(stream, config.write_timeout);
         let service = service(Peer::new(remote, local));
         let (server, protocols) = (server.clone(), protocols.clone());
@@ -144,6 +134,25 @@ where
         tracing::warn!("not all was answered when the server stopped");
     }
     Ok(())
+}
+
+/// Waits for the next connection.
+async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "messages may be delayed");
+                }
+                return (stream, remote);
+            }
+            Err(error) => {
+                // Out of file descriptors, mostly: others have to go before one can come.
+                tracing::warn!(%error, "accepting failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
 }
 
 /// hyper wants no smaller one.

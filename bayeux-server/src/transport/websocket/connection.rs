@@ -267,16 +267,16 @@ impl Connection {
     /// Asks what the held connect does now, if another is not being answered.
     pub(super) fn ask_held(&mut self, now: Instant) -> Asked {
         let is_free = self.busy.answering.is_none();
-        let means = self.carrier.means();
-        let asked = self.held.as_ref().filter(|_| is_free).map(|held| held.ask(means, now));
-        if let Some(Held::Wait(until)) = asked {
-            return Asked::Waits(until);
-        }
-        match (asked, self.held.take_if(|_| asked.is_some())) {
-            (Some(held @ (Held::TimedOut | Held::Resume)), Some(connect)) => {
+        let Some(connect) = self.held.take_if(|_| is_free) else { return Asked::None };
+        match connect.ask(self.carrier.means(), now) {
+            Held::Wait(until) => {
+                self.held = Some(connect);
+                Asked::Waits(until)
+            }
+            held @ (Held::TimedOut | Held::Resume) => {
                 Asked::Answers(Box::new(connect.resume(held)))
             }
-            _ => Asked::None,
+            Held::Overtaken => Asked::None,
         }
     }
 

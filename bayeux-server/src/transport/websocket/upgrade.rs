@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bayeux_api::ConnectionType;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::{ext::Protocol, upgrade::OnUpgrade};
 use sha1::{Digest as _, Sha1};
 
@@ -42,24 +42,7 @@ pub(crate) fn upgrade<B>(
         return Err(Failure::UnknownTransport);
     }
     let (mut parts, _) = request.into_parts();
-    let mut response = Response::new(Body::default());
-    if parts.method == Method::CONNECT {
-        *response.status_mut() = StatusCode::OK;
-    } else {
-        let accept = accept(&parts.headers)?;
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    if let Some(protocol) = &config.ws.protocol {
-        if !has_token(&parts.headers, &header::SEC_WEBSOCKET_PROTOCOL, protocol) {
-            return Err(Failure::Upgrade("the sub-protocol of this server is not asked for"));
-        }
-        let protocol = protocol.parse().map_err(|_| Failure::Failed)?;
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
-    }
+    let response = agree(&parts, config.ws.protocol.as_deref())?;
     let upgraded = parts
         .extensions
         .remove::<OnUpgrade>()
@@ -75,6 +58,29 @@ pub(crate) fn upgrade<B>(
             Err(error) => tracing::debug!(%error, "upgrade failed"),
         }
     });
+    Ok(response)
+}
+
+/// Makes the response that agrees to the upgrade, and to the sub-protocol that the server has.
+fn agree(parts: &Parts, protocol: Option<&str>) -> Result<Response<Body>, Failure> {
+    let mut response = Response::new(Body::default());
+    if parts.method == Method::CONNECT {
+        *response.status_mut() = StatusCode::OK;
+    } else {
+        let accept = accept(&parts.headers)?;
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(protocol) = protocol {
+        if !has_token(&parts.headers, &header::SEC_WEBSOCKET_PROTOCOL, protocol) {
+            return Err(Failure::Upgrade("the sub-protocol of this server is not asked for"));
+        }
+        let protocol = protocol.parse().map_err(|_| Failure::Failed)?;
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
     Ok(response)
 }
 
