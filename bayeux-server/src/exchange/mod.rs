@@ -32,7 +32,7 @@ pub(crate) use receipt::Receipt;
 pub(crate) use reply::{Answer, Parcel, push};
 pub(crate) use request::Request;
 pub(crate) use respond::{Outcome, Visit};
-pub(crate) use work::{Begun, Work};
+pub(crate) use work::{Begun, go_on};
 
 use crate::{server::Server, session::Session};
 

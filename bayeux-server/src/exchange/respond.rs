@@ -62,7 +62,7 @@ impl Visit {
         }
         if !answer.complete() {
             let show = move |context: &mut Context<'_>| answer.begin_to_show(context);
-            let shown = Box::pin(finished(&self.server, show)).await;
+            let shown = Box::pin(finished(&self.server, None, show)).await;
             let Some(shown) = shown.map(Box::new) else { return Outcome::Failed };
             answer = shown;
         }
@@ -77,13 +77,14 @@ impl Visit {
             false => messages.first().and_then(|first| self.find_session(first)),
         };
         let context = self.context.take();
-        let mut request = Request::new(self.server.clone(), session, self.transport, context)
-            .of_browser(self.tab.browser.clone());
+        let mut request =
+            Request::new(self.server.clone(), session.clone(), self.transport, context)
+                .of_browser(self.tab.browser.clone());
         if !is_greeting && !messages.first().is_some_and(Message::is_connect) {
             request = request.in_batch();
         }
-        finished(&self.server, move |context: &mut Context<'_>| request.begin(messages, context))
-            .await
+        let begin = move |context: &mut Context<'_>| request.begin(messages, context);
+        finished(&self.server, session.as_ref(), begin).await
     }
 
     /// Finds the session that a message says it is of, if this request may speak for it.

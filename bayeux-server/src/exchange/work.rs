@@ -5,13 +5,20 @@
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bayeux_api::implement::Hook;
+use tokio::task::JoinHandle;
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::{exchange::reply::Answer, fan_out::Together, server::Server};
+use crate::{
+    exchange::reply::Answer,
+    fan_out::Together,
+    server::Server,
+    session::{AtWork, Session},
+};
 
 /// Work that waits for the application. None is its answer when it panicked, which is caught at each of
 /// the application's hooks already.
@@ -67,15 +74,30 @@ pub(super) fn begin(
     }
 }
 
-/// Begins with work, and waits for its end; it ends though this is dropped.
+/// Has work go on in a task, for a session, which lives meanwhile.
+pub(crate) fn go_on(
+    server: &Server,
+    session: Option<&Arc<Session>>,
+    work: Work,
+) -> JoinHandle<Option<Answer>> {
+    let (work, at_work) = (Together::new(server, work), session.map(AtWork::begin));
+    tokio::spawn(async {
+        let done = work.await;
+        drop(at_work);
+        done
+    })
+}
+
+/// Begins with work for a session, and waits for its end; it ends though this is dropped.
 pub(super) async fn finished(
     server: &Server,
+    session: Option<&Arc<Session>>,
     begin: impl FnOnce(&mut Context<'_>) -> Begun + Unpin,
 ) -> Option<Answer> {
     let mut begin = Some(begin);
     let first = poll_fn(move |context| Poll::Ready(begin.take().map(|begin| begin(context))));
     match Together::new(server, first).await? {
         Begun::Done(answer) => answer,
-        Begun::Goes(work) => tokio::spawn(Together::new(server, work)).await.ok().flatten(),
+        Begun::Goes(work) => go_on(server, session, work).await.ok().flatten(),
     }
 }

@@ -17,8 +17,8 @@ use bayeux_server::api::{
 };
 use serde_json::{Value, json};
 use tests::{
-    AGES, TestServer, Transport, eventually, every_transport, hooks::on_message, over_transports,
-    over_websocket, patient, raw::Raw, within,
+    AGES, TestServer, Transport, eventually, every_transport, hooks::on_message,
+    over_every_transport, over_transports, over_websocket, patient, raw::Raw, within,
 };
 use tokio::{io::AsyncReadExt as _, net::TcpSocket};
 
@@ -33,8 +33,10 @@ over_websocket!(
     a_session_lives_while_its_requests_are_worked_on,
 );
 
+over_every_transport!(a_session_lives_while_what_came_with_its_connect_is_worked_on);
+
 /// A masked frame, with a mask of zeros.
-fn frame(opcode: u8, text: &str) -> Vec<u8> {
+pub(crate) fn frame(opcode: u8, text: &str) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match u8::try_from(text.len()) {
         Ok(length) if length < 126 => frame.push(0x80 | length),
@@ -55,7 +57,7 @@ fn request(id: &str, channel: &str) -> Vec<u8> {
 }
 
 /// Has the session carried by a WebSocket of bare bytes.
-async fn carry(mut raw: Raw, id: &str) -> Raw {
+pub(crate) async fn carry(mut raw: Raw, id: &str) -> Raw {
     upgrade(&mut raw).await;
     raw.write(frame(1, &takes_over(id))).await;
     raw.read_until("\"successful\":true").await;
@@ -208,12 +210,34 @@ async fn a_session_lives_while_its_requests_are_worked_on(transport: Transport) 
     client.send(&[slow]);
     within("the message to come", gate.reached.notified()).await;
     client.send(&[connect]);
-    // A session that came later and is silent goes before.
-    server.handshaken(transport).await;
-    let statistics = || server.server.statistics();
-    eventually("the other session to expire", || statistics().sessions_expired == 1).await;
+    another_expires(&server, transport).await;
     gate.open.notify_one();
     assert_eq!(client.reply_to("c").await["successful"], true);
+}
+
+/// A session that comes later and is silent goes before.
+async fn another_expires(server: &TestServer, transport: Transport) {
+    server.handshaken(transport).await;
+    let statistics = || server.server.statistics();
+    eventually("the other session to expire", || statistics().sessions_expired > 0).await;
+}
+
+async fn a_session_lives_while_what_came_with_its_connect_is_worked_on(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| t.max_interval = Duration::from_secs(1));
+    })
+    .await;
+    let gate = Arc::new(Gate::default());
+    listen(&server, "/slow", gate.clone());
+    let mut client = server.handshaken(transport).await;
+    let slow = client.message("/slow", &json!({ "data": 1 }));
+    let connect = client.message("/meta/connect", &json!({ "id": "c" }));
+    client.send(&[slow, connect]);
+    within("the message to come", gate.reached.notified()).await;
+    another_expires(&server, transport).await;
+    gate.open.notify_one();
+    let reply = client.reply_to("c").await;
+    assert_eq!(reply["successful"], true, "{reply}");
 }
 
 over_transports!([websocket: WebSocket] a_session_lives_while_its_client_takes_what_is_written);

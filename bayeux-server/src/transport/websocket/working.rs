@@ -17,10 +17,8 @@ use tokio::task::JoinHandle;
 use crate::{
     clock,
     exchange::{self, Answer, Begun, Request},
-    fan_out::Together,
     proto::session::Hold,
-    server::Server,
-    session::{AtWork, Session},
+    session::Session,
     transport::websocket::{
         close::{Code, End},
         connection::{Asked, Connection},
@@ -41,16 +39,6 @@ pub(super) enum Work {
 impl Work {
     pub(super) fn is_none(&self) -> bool {
         matches!(self, Self::None)
-    }
-
-    /// Has work go on in a task, for a session, which lives meanwhile.
-    fn go_on(server: &Server, session: Option<&Arc<Session>>, work: exchange::Work) -> Self {
-        let (work, at_work) = (Together::new(server, work), session.map(AtWork::begin));
-        Self::Goes(tokio::spawn(async {
-            let done = work.await;
-            drop(at_work);
-            done
-        }))
     }
 
     /// Waits until the work is done; ready then, and only once.
@@ -142,7 +130,8 @@ impl Connection {
                 self.take_up(answer, context)
             }
             Begun::Goes(work) => {
-                self.busy.working = Work::go_on(&self.server, self.session.as_ref(), work);
+                let task = exchange::go_on(&self.server, self.session.as_ref(), work);
+                self.busy.working = Work::Goes(task);
                 Ok(())
             }
         }
@@ -233,7 +222,9 @@ impl Connection {
         }
         match answer.begin_to_show(context) {
             Begun::Done(answer) => self.send(answer.ok_or_else(failure)?),
-            Begun::Goes(work) => self.busy.answering = Work::go_on(&self.server, None, work),
+            Begun::Goes(work) => {
+                self.busy.answering = Work::Goes(exchange::go_on(&self.server, None, work));
+            }
         }
         Ok(())
     }
