@@ -177,7 +177,7 @@ impl Connection {
     }
 
     /// Takes the socket back, with what others left to be written.
-    fn take_turn(&mut self) {
+    pub(super) fn take_turn(&mut self) {
         let Some(session) = &self.session else { return };
         if let Some(written) = session.wake_up(&self.carrier) {
             self.alive = self.alive.max(written);

@@ -8,10 +8,13 @@ use std::{
 
 use bayeux_api::{ConnectionType, DecodeError, Limits, Message, decode};
 
-use crate::transport::websocket::{
-    close::{Code, End, SocketError},
-    connection::Connection,
-    frame::{self, Event},
+use crate::{
+    clock,
+    transport::websocket::{
+        close::{Code, End, SocketError},
+        connection::Connection,
+        frame::{self, Event},
+    },
 };
 
 /// What has been read and waits to be worked on.
@@ -117,14 +120,21 @@ impl Connection {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => self.fail(&error),
             Poll::Pending => {
-                if let Some(session) = self.session.as_ref().filter(|_| has_part) {
-                    // A large request is on its way, and maybe the next connect behind it.
-                    session.touch();
+                if has_part {
+                    self.hear_of_peer();
                 }
                 return Poll::Pending;
             }
         }
         Poll::Ready(())
+    }
+
+    /// A large request is on its way, and maybe the next connect behind it.
+    fn hear_of_peer(&mut self) {
+        self.alive = clock::now();
+        if let Some(session) = &self.session {
+            session.touch();
+        }
     }
 
     /// What ends the reading has its turn after what came before it, but a connection that broke takes
@@ -138,11 +148,14 @@ impl Connection {
         }
     }
 
-    /// Answers a ping, unless much is still to be written: then later, and only the latest.
+    /// Answers a ping, unless much is still to be written: then later, and only the latest. The socket may
+    /// be lent, and half a message written to it, whose rest goes before.
     fn pong(&mut self, payload: Vec<u8>) {
+        self.take_turn();
         if self.has_much_to_write() {
             self.busy.pong = Some(payload);
         } else {
+            self.begin_taking();
             self.busy.outbox.append(|open| frame::append_pong(open, &payload));
         }
     }
