@@ -10,9 +10,10 @@ use std::{
 };
 
 use bayeux_api::implement::Hook;
+use tokio::runtime::Handle;
 
 /// Runs `work` to its end, even if the returned future is dropped. Work that does not have to wait
-/// is done at once; the rest is a task of its own.
+/// is done at once; the rest is a task of its own, where there is a runtime.
 ///
 /// None when the work panicked, which is caught at each of the application's hooks already.
 pub(crate) fn finish<T: Send + 'static>(
@@ -24,7 +25,10 @@ pub(crate) fn finish<T: Send + 'static>(
         let first = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         match first {
             Poll::Ready(done) => done,
-            Poll::Pending => tokio::spawn(work).await.ok().flatten(),
+            Poll::Pending => match Handle::try_current() {
+                Ok(runtime) => runtime.spawn(work).await.ok().flatten(),
+                Err(_) => work.await,
+            },
         }
     }
 }

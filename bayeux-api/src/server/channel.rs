@@ -93,6 +93,10 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     ///
     /// When this is a wild channel, the message was deleted on its way, or it could not be passed on to other
     /// servers, in which case this one's sessions do not get it either.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, it goes on though the future is dropped: all subscribers get the message, or none does.
     async fn publish(
         &self,
         from: Option<&Arc<dyn ServerSession>>,

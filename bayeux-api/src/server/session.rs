@@ -113,6 +113,11 @@ pub trait ServerSession: Sealed + Send + Sync + fmt::Debug {
 
     /// Delivers `message` to this session alone, subscribed or not, and returns whether the
     /// session took it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is delivered when the future is dropped while an extension or listener looks at the message;
+    /// dropped later, it goes on.
     async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool;
 
     /// Delivers a message that is encoded already, as [`deliver`](Self::deliver) does: one that goes to

@@ -9,7 +9,10 @@ use bayeux_api::{
     server::{Published, ServerSession},
 };
 
-use crate::server::{Inner, Server};
+use crate::{
+    finish::finish,
+    server::{Inner, Server},
+};
 
 #[async_trait]
 impl Intake for Inner {
@@ -28,6 +31,11 @@ impl Intake for Inner {
             return Some(Published::default());
         };
         let from = from.and_then(|session| self.sessions.get(session.id()));
-        Some(Server(self).receive_from_cluster(from.as_ref(), &id, message, provenance).await)
+        let (server, message) = (Server(self), message.clone());
+        let receive = async move {
+            server.receive_from_cluster(from.as_ref(), &id, &message, provenance).await
+        };
+        // Whole, even if the caller is dropped: no message reaches some of its subscribers alone.
+        finish(receive).await
     }
 }

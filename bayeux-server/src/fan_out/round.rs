@@ -12,20 +12,21 @@ use bayeux_api::{
     implement::Hook,
     server::{Overflow, Removal, ServerSession, ServerSessionListener},
 };
-use futures_util::{future::join_all, poll};
+use futures_util::{FutureExt as _, future::join_all, poll};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     clock,
     fan_out::write::{self, PORTION, Writing},
+    finish::finish,
     proto::session::Delivered,
     server::Server,
     session::{Hooks, Session, Tell},
 };
 
 /// The deliveries of one message.
-pub(super) struct Round<'a> {
-    server: &'a Server,
+pub(super) struct Round {
+    server: Server,
     lazy_timeout: Option<Duration>,
     writing: Writing,
     /// Since when others had to wait for this.
@@ -50,10 +51,10 @@ pub(super) const STEPS: usize = 256;
 /// they run; one that is held up by what it does itself has to cope with it.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-impl<'a> Round<'a> {
+impl Round {
     /// Begins a round, and lets others run before if the same work has gone on for long.
     pub(super) async fn begin(
-        server: &'a Server,
+        server: &Server,
         lazy_timeout: Option<Duration>,
         writing: Writing,
     ) -> Self {
@@ -62,11 +63,20 @@ impl<'a> Round<'a> {
             Writing::Gathered => write::working_since(now).unwrap_or(now),
             Writing::AtOnce => now,
         };
-        let mut round = Self {
+        let mut round = Self::new(server.clone(), lazy_timeout, writing, now);
+        round.since = since;
+        if since + PORTION <= now {
+            round.let_others_run().await;
+        }
+        round
+    }
+
+    fn new(server: Server, lazy_timeout: Option<Duration>, writing: Writing, now: Instant) -> Self {
+        Self {
             server,
             lazy_timeout,
             writing,
-            since,
+            since: now,
             now,
             steps: 0,
             queued: 0,
@@ -75,11 +85,7 @@ impl<'a> Round<'a> {
             late: Vec::new(),
             waiting: Vec::new(),
             tasks: Vec::new(),
-        };
-        if since + PORTION <= now {
-            round.let_others_run().await;
         }
-        round
     }
 
     /// Comes to so many deliveries more; true when it is time to let others run before.
@@ -106,9 +112,14 @@ impl<'a> Round<'a> {
     /// written. Returns how many sessions took the message.
     pub(super) async fn finish(&mut self) -> usize {
         if !self.late.is_empty() {
-            // Boxed, as it is rare.
-            Box::pin(self.deliver_late()).await;
+            self.took += self.deliver_late().await.unwrap_or_default();
         }
+        self.settle().await;
+        self.took
+    }
+
+    /// Counts what was queued, and gathers or writes it.
+    async fn settle(&mut self) {
         self.count();
         match self.writing {
             Writing::Gathered if write::gather(&mut self.waiting) => {}
@@ -119,21 +130,32 @@ impl<'a> Round<'a> {
                 tokio::task::coop::consume_budget().await;
             }
         }
-        self.took
     }
 
-    /// Delivers to those whose queues were full. Who was told of what is in them, and is about to take it,
-    /// gets the time for that; only then does the queue overflow.
-    async fn deliver_late(&mut self) {
+    /// Delivers to those whose queues were full, in a round of their own, which is done to its end though
+    /// whoever publishes goes meanwhile. Returns how many took it.
+    fn deliver_late(&mut self) -> impl Future<Output = Option<usize>> + Send + use<> {
         self.flush_waiting();
+        let (server, now) = (self.server.clone(), self.now);
+        let mut round = Self::new(server, self.lazy_timeout, Writing::AtOnce, now);
         let late = std::mem::take(&mut self.late);
+        finish(async move {
+            round.offer_again(&late).await;
+            round.settle().await;
+            round.took
+        })
+    }
+
+    /// Delivers what found no place before. Who was told of what is in the queue, and is about to take it,
+    /// gets the time for that; only then does the queue overflow.
+    async fn offer_again(&mut self, late: &[(Arc<Session>, Arc<Frozen>)]) {
         if Handle::try_current().is_ok() {
             let until = clock::now() + PATIENCE;
             let wait = late.iter().map(|(session, message)| session.wait_for_room(message, until));
             join_all(wait).await;
         }
         self.now = clock::now();
-        for (session, message) in &late {
+        for (session, message) in late {
             let offered = session.offer(message, self.lazy_timeout, self.now);
             let outcome = offered.unwrap_or_else(|| {
                 let overflow = ask_overflow(session, message);
@@ -222,15 +244,21 @@ impl<'a> Round<'a> {
             }
             Delivered::Dropped => self.missed(session, 1),
             Delivered::Gone => {}
-            Delivered::Overflowed => {
-                tracing::warn!(session = session.id(), "queue full, session ended");
-                let (server, session) = (self.server.clone(), session.clone());
-                tokio::spawn(async move {
-                    server.end_session(&session, Removal::Overflowed, None).await
-                });
-            }
+            Delivered::Overflowed => self.end(session),
         }
         false
+    }
+
+    /// Ends a session whose queue overflowed. Nobody waits until its listeners are told.
+    fn end(&self, session: &Arc<Session>) {
+        tracing::warn!(session = session.id(), "queue full, session ended");
+        let (server, session) = (self.server.clone(), session.clone());
+        let end = async move { server.end_session(&session, Removal::Overflowed, None).await };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(end)),
+            // It is over at once, and what its listeners do at once is done.
+            Err(_) => drop(end.now_or_never()),
+        }
     }
 
     fn missed(&mut self, session: &Session, count: usize) {
@@ -242,7 +270,7 @@ impl<'a> Round<'a> {
 }
 
 /// What was queued by a round that did not finish is written all the same.
-impl Drop for Round<'_> {
+impl Drop for Round {
     fn drop(&mut self) {
         self.count();
         if !self.waiting.is_empty() {

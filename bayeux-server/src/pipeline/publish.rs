@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bayeux_api::{
     BayeuxError, ChannelId, Flow, Message,
     implement::Hook,
-    server::{Passage, PublishError, Published, ServerChannel, ServerMessage},
+    server::{Passage, PublishError, Published, ServerChannel, ServerMessage, ServerSession as _},
 };
 
 use crate::{
     channel::Channel,
     cluster::Cluster,
     fan_out::Writing,
+    finish::finish,
     pipeline::{Refusal, extend::proceed},
     server::Server,
     session::Session,
@@ -35,13 +36,26 @@ impl Server {
         self.notify(Some(from), &channels, message).await?;
         self.0.counters.messages_published.increment();
         if id.is_broadcast() {
-            self.broadcast(Some(from), id, &channels, message, Writing::Gathered).await?;
+            self.broadcast(Some(from), id, &channels, message, writing_of(from)).await?;
         }
         Ok(())
     }
 
-    /// Publishes on behalf of the server's own code, which nobody has to allow.
+    /// Publishes on behalf of the server's own code, which nobody has to allow. It is done to its end though
+    /// that code goes meanwhile: no message reaches some of its subscribers and not the others.
     pub(crate) async fn publish_from_server(
+        &self,
+        from: Option<&Arc<Session>>,
+        channel: &Arc<Channel>,
+        message: Message,
+    ) -> Result<Published, PublishError> {
+        let (server, from, channel) = (self.clone(), from.cloned(), channel.clone());
+        let publishing =
+            async move { server.publish_whole(from.as_ref(), &channel, message).await };
+        finish(publishing).await.unwrap_or(Err(PublishError::Deleted))
+    }
+
+    async fn publish_whole(
         &self,
         from: Option<&Arc<Session>>,
         channel: &Arc<Channel>,
@@ -119,4 +133,9 @@ impl From<PublishError> for Refusal {
             false => Self::Deleted,
         }
     }
+}
+
+/// A local session is of the server's own code.
+fn writing_of(publisher: &Session) -> Writing {
+    if publisher.is_local_session() { Writing::AtOnce } else { Writing::Gathered }
 }

@@ -12,17 +12,23 @@ use bayeux_server::{
         server::{BayeuxServer as _, Overflow, ServerSession},
     },
 };
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tests::{
     Client, TestServer, Transport, every_transport, hooks::on_message, over_every_transport,
-    over_transports,
+    over_http, over_transports,
 };
 use tokio::runtime::Handle;
+
+use crate::aborted::Gate;
 
 over_every_transport!(
     a_batch_larger_than_a_queue_reaches_a_websocket,
     a_batch_larger_than_a_queue_reaches_whoever_is_told_in_time,
+    what_server_code_publishes_reaches_everybody_though_that_code_is_dropped,
 );
+
+over_http!(what_server_code_delivers_to_a_full_queue_waits_though_that_code_is_dropped);
 
 over_transports!([websocket: WebSocket, websocket_over_http2: WebSocketOverHttp2]
     a_service_may_answer_more_often_than_a_queue_holds,
@@ -97,6 +103,40 @@ async fn a_batch_larger_than_a_queue_reaches_whoever_is_told_in_time(transport: 
     publish_together(&mut publisher, 11).await;
     receives(&mut subscriber, 11).await;
     assert_eq!(server.server.statistics().sessions_overflowed, 0);
+}
+
+/// So it is when the handler of a web request publishes, and its client goes.
+async fn what_server_code_publishes_reaches_everybody_though_that_code_is_dropped(
+    transport: Transport,
+) {
+    let server = TestServer::start(|_| {}).await;
+    let gate = Arc::new(Gate::default());
+    let (mut first, mut second) =
+        (subscriber(&server, transport).await, subscriber(&server, transport).await);
+    server.session(&first).add_listener(gate.clone()).keep();
+    let channel = server.server.channel("/a").unwrap();
+    let publishing = channel.publish(None, Message::with_data("/a", json!(1)));
+    assert!(publishing.now_or_never().is_none());
+    gate.open.notify_one();
+    assert_eq!(second.message_on("/a").await["data"], 1);
+    assert_eq!(first.message_on("/a").await["data"], 1);
+}
+
+async fn what_server_code_delivers_to_a_full_queue_waits_though_that_code_is_dropped(
+    transport: Transport,
+) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |transport| transport.max_queue = 1);
+    })
+    .await;
+    let mut client = subscriber(&server, transport).await;
+    let session = server.session(&client);
+    let deliver = |data| session.deliver(None, Message::with_data("/a", json!(data)));
+    assert_eq!(deliver(1).now_or_never(), Some(true));
+    // The held connect is about to make place.
+    assert_eq!(deliver(2).now_or_never(), None);
+    assert_eq!(client.message_on("/a").await["data"], 1);
+    assert_eq!(client.message_on("/a").await["data"], 2);
 }
 
 async fn nothing_is_dropped_for_a_reader(transport: Transport) {
@@ -191,11 +231,21 @@ fn is_data(message: &&Value) -> bool {
     message.get("data").is_some()
 }
 
+/// How a hook sends something.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Delivers,
+    Publishes,
+    PublishesLocally,
+}
+
 /// A hook that asks another client and blocks its thread until that answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_hook_sends_leaves_before_it_waits_however_it_waits() {
-    for publishes in [false, true] {
+    for way in [Way::Delivers, Way::Publishes, Way::PublishesLocally] {
         let server = TestServer::start(|_| {}).await;
+        let local = server.server.new_local_session("asks");
+        local.handshake(Message::default()).await.unwrap();
         let mut other = subscriber(&server, Transport::WebSocket).await;
         let (session, questions) = (server.session(&other), server.server.channel("/a").unwrap());
         let (answer, answered) = std::sync::mpsc::channel::<()>();
@@ -204,12 +254,16 @@ async fn what_a_hook_sends_leaves_before_it_waits_however_it_waits() {
             tokio::task::block_in_place(|| {
                 let question = Message::with_data("/a", json!("?"));
                 Handle::current().block_on(async {
-                    match publishes {
-                        true => {
+                    match way {
+                        Way::Delivers => assert!(session.deliver(None, question).await),
+                        Way::Publishes => {
                             let asked = questions.publish(None, question).await;
                             assert_eq!(asked.unwrap().sessions, 1);
                         }
-                        false => assert!(session.deliver(None, question).await),
+                        Way::PublishesLocally => {
+                            let channel = local.channel("/a").unwrap();
+                            channel.publish(question).await.unwrap();
+                        }
                     }
                 });
                 match answered.lock().unwrap().recv_timeout(tests::DEADLINE / 2) {

@@ -1,5 +1,7 @@
 //! Full queues: what each policy does, and that a slow client harms nobody else.
 
+use std::sync::Arc;
+
 use bayeux_server::{
     Config,
     api::{
@@ -7,12 +9,12 @@ use bayeux_server::{
         server::{BayeuxServer as _, Overflow, QueueBounds},
     },
 };
-use futures_util::SinkExt as _;
+use futures_util::{FutureExt as _, SinkExt as _};
 use http::Version;
 use serde_json::{Value, json};
 use tests::{
-    TestServer, Transport, eventually, every_transport, open_websocket, over_every_transport,
-    upgrade_request, within,
+    TestServer, Transport, eventually, every_transport, hooks::Log, open_websocket,
+    over_every_transport, upgrade_request, within,
 };
 
 over_every_transport!(
@@ -23,6 +25,7 @@ over_every_transport!(
     bytes_count_too,
     queues_have_a_bound_by_default,
     a_session_may_have_bounds_of_its_own,
+    a_session_may_overflow_where_no_runtime_is,
 );
 
 fn bounded(config: &mut Config, overflow: Overflow) {
@@ -66,6 +69,22 @@ async fn a_session_may_have_bounds_of_its_own(transport: Transport) {
     wide.connect().await;
     let arrived: Vec<_> = wide.received().iter().map(|message| message["data"].clone()).collect();
     assert_eq!(arrived, [3, 4]);
+}
+
+async fn a_session_may_overflow_where_no_runtime_is(transport: Transport) {
+    let server = TestServer::start(|config| bounded(config, Overflow::Disconnect)).await;
+    let log = Log::default();
+    server.server.add_session_listener(Arc::new(log.clone())).keep();
+    let client = server.connected(transport).await;
+    let session = server.session(&client);
+    let deliver = move || -> Vec<_> {
+        let message = |data| Message::with_data("/a", json!(data));
+        (0..4).map(|data| session.deliver(None, message(data)).now_or_never()).collect()
+    };
+    let delivered = std::thread::spawn(deliver).join().expect("nothing panics");
+    assert_eq!(delivered, [Some(true), Some(true), Some(true), Some(false)]);
+    log.until("Overflowed session, 0 subscriptions").await;
+    assert!(server.server.sessions().is_empty());
 }
 
 async fn by_default_the_session_is_ended_and_may_handshake_again(transport: Transport) {
