@@ -162,11 +162,11 @@ impl<C: Clone + PartialEq> Session<C> {
         messages: &mut Vec<Arc<Frozen>>,
         now: Instant,
     ) -> Lent<'_, C> {
-        let Some(means) = self.carriage.come() else { return Lent::No };
         if !self.queue.is_waiting() {
-            // Somebody else has written it.
+            // Somebody else has written it, and the carrier is told of nothing.
             return Lent::No;
         }
+        let Some(means) = self.carriage.come() else { return Lent::No };
         let is_lent = means == Means::Lend
             && is_plain
             && !matches!(self.phase, Phase::Gone(_))

@@ -6,7 +6,7 @@ use bayeux_api::{Advice, Frozen, Message, server::Overflow};
 use serde_json::json;
 
 use super::*;
-use crate::proto::carriage::{Means, Tell, Turn};
+use crate::proto::carriage::{Lent, Means, Tell, Turn};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -348,4 +348,13 @@ fn a_full_queue_ends_the_session_and_an_ended_one_takes_nothing() {
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Resume);
     assert!(session.connect(None, now).is_none());
     assert_eq!(session.removal(), Some(Removal::Overflowed));
+}
+
+#[test]
+fn who_comes_to_write_what_another_has_written_makes_nobody_look() {
+    let (mut session, now, _) = linked();
+    assert!(session.push(&LINK, now).is_none());
+    assert!(session.wait(&LINK));
+    assert!(matches!(session.lend(true, &mut Vec::new(), now), Lent::No));
+    assert!(!session.will_be_looked_at());
 }
