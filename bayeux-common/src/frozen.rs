@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::OnceLock};
 
 use bytes::Bytes;
 
-use crate::Message;
+use crate::{Json, Message};
 
 /// An immutable message and its JSON. Made by [`Message::freeze`], or from what another server made by
 /// [`from_array`](Self::from_array).
@@ -83,10 +83,17 @@ impl Frozen {
         lazy
     }
 
-    /// Returns how many bytes of memory a queue needs for this message, about: its JSON and all that is
-    /// beside it.
+    /// Returns how many bytes of memory a queue needs for this message, about: its JSON, all that is beside
+    /// it and, once somebody has looked at other fields, what was read for that. Who adds up weights
+    /// takes off again what it has added: another may look at the message meanwhile.
     pub fn weight(&self) -> usize {
-        self.weight
+        self.weight + self.message.get().map_or(0, |message| self.read_weight(message))
+    }
+
+    /// Its texts are those of the JSON.
+    fn read_weight(&self, message: &Message) -> usize {
+        let fields = message.extra.len() * size_of::<(String, Json)>();
+        size_of::<Message>() + self.array.len() + fields
     }
 
     /// Returns a copy that may be changed.
@@ -191,6 +198,15 @@ mod tests {
     fn a_message_without_channel_has_an_empty_one() {
         let frozen = Message::default().freeze();
         assert_eq!((frozen.channel(), frozen.json()), ("", &b"{}"[..]));
+    }
+
+    #[test]
+    fn what_was_read_weighs() {
+        let frozen = Message::with_data("/a", json!("x".repeat(1000))).freeze();
+        let before = frozen.weight();
+        assert!((1000..2000).contains(&before), "{before}");
+        assert!(frozen.data.is_some());
+        assert!(frozen.weight() >= before + 1000 + size_of::<Message>());
     }
 
     #[test]

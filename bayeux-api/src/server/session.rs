@@ -166,7 +166,8 @@ pub enum SessionKind {
 pub struct Depth {
     /// Messages.
     pub messages: usize,
-    /// Bytes of memory, about: their JSON, and what each needs beside it.
+    /// Bytes of memory, about: their JSON, and what each needs beside it; for one that somebody looked into
+    /// before it was queued, also what was read of it.
     pub bytes: usize,
 }
 
@@ -183,7 +184,8 @@ impl Depth {
 pub struct QueueBounds {
     /// Messages.
     pub messages: usize,
-    /// Bytes of memory, about: their JSON, and some 150 bytes beside it for each.
+    /// Bytes of memory, about: their JSON, and some 150 bytes beside it for each; more for those that
+    /// somebody looked into before they were queued, such as a listener of the session.
     pub bytes: usize,
     /// What happens to more.
     pub overflow: Overflow,

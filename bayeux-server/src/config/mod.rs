@@ -175,7 +175,8 @@ pub struct TransportConfig {
     /// default, where CometD has no limit.
     pub max_queue: usize,
     /// `maxQueueBytes`: how many bytes of memory that may be, about: the JSON of the messages, and some
-    /// 150 bytes beside it for each. 4 MiB by default.
+    /// 150 bytes beside it for each; of one that a listener or extension of a session looked into, also
+    /// what was read for that. 4 MiB by default.
     pub max_queue_bytes: usize,
     /// `queueOverflow`: what happens to a message that finds no place: `disconnect` (the default),
     /// `dropOldest`, `dropNewest`, `keepLast`.

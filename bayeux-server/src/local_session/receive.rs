@@ -29,7 +29,8 @@ struct Inbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    messages: VecDeque<Arrived>,
+    /// With what each weighed when it came.
+    messages: VecDeque<(usize, Arrived)>,
     bytes: usize,
     is_closed: bool,
 }
@@ -60,9 +61,9 @@ impl Inbox {
     }
 
     fn push(&self, arrived: Arrived) {
-        let mut waiting = lock(&self.waiting);
-        waiting.bytes += arrived.weight();
-        waiting.messages.push_back(arrived);
+        let (mut waiting, weight) = (lock(&self.waiting), arrived.weight());
+        waiting.bytes += weight;
+        waiting.messages.push_back((weight, arrived));
         drop(waiting);
         self.arrived.notify_one();
     }
@@ -78,8 +79,8 @@ impl Inbox {
         loop {
             {
                 let mut waiting = lock(&self.waiting);
-                if let Some(arrived) = waiting.messages.pop_front() {
-                    waiting.bytes -= arrived.weight();
+                if let Some((weight, arrived)) = waiting.messages.pop_front() {
+                    waiting.bytes -= weight;
                     return Some(arrived);
                 }
                 if waiting.is_closed {

@@ -47,7 +47,20 @@ pub(crate) struct Queue {
 struct Entry {
     message: Arc<Frozen>,
     batch: u64,
+    /// As it was when the message came: somebody may look at that meanwhile, which makes it heavier.
+    weight: u32,
     place: Place,
+}
+
+impl Entry {
+    fn new(message: Arc<Frozen>, batch: u64, place: Place) -> Self {
+        let weight = u32::try_from(message.weight()).unwrap_or(u32::MAX);
+        Self { message, batch, weight, place }
+    }
+
+    fn weight(&self) -> usize {
+        usize::try_from(self.weight).unwrap_or(usize::MAX)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,9 +167,9 @@ impl Queue {
     /// Queues a message for which there is room.
     pub(crate) fn append(&mut self, message: Arc<Frozen>) {
         let place = if message.is_lazy() { Place::Lazy } else { Place::Urgent };
-        self.add(place);
-        self.bytes += message.weight();
-        self.entries.push_back(Entry { message, batch: self.batch.unwrap_or_default(), place });
+        let entry = Entry::new(message, self.batch.unwrap_or_default(), place);
+        self.add(&entry);
+        self.entries.push_back(entry);
     }
 
     /// Takes what waits, for a delivery that nobody acknowledges.
@@ -197,9 +210,9 @@ impl Queue {
             return;
         }
         for message in messages.into_iter().rev() {
-            self.add(Place::Urgent);
-            self.bytes += message.weight();
-            self.entries.push_front(Entry { message, batch: 0, place: Place::Urgent });
+            let entry = Entry::new(message, 0, Place::Urgent);
+            self.add(&entry);
+            self.entries.push_front(entry);
         }
     }
 
@@ -253,13 +266,14 @@ impl Queue {
         before - self.entries.len()
     }
 
-    fn add(&mut self, place: Place) {
+    fn add(&mut self, entry: &Entry) {
+        self.bytes += entry.weight();
         self.waiting += 1;
-        self.urgent += usize::from(place == Place::Urgent);
+        self.urgent += usize::from(entry.place == Place::Urgent);
     }
 
     fn forget(&mut self, entry: &Entry) {
-        self.bytes -= entry.message.weight();
+        self.bytes -= entry.weight();
         self.waiting -= usize::from(entry.place != Place::Sent);
         self.urgent -= usize::from(entry.place == Place::Urgent);
     }
@@ -359,6 +373,20 @@ mod tests {
         assert_eq!(numbers(&queue.drain()), [7, 8]);
         let large = Message::with_data("/a", json!("x".repeat(bounds.bytes))).freeze();
         assert_eq!(queue.push(large, bounds, Overflow::DropOldest), Pushed::Dropped);
+    }
+
+    #[test]
+    fn what_was_read_of_a_message_counts_and_what_is_read_later_upsets_nothing() {
+        let mut queue = Queue::default();
+        let (read, unread) = (message("/a", 0), message("/a", 1));
+        assert_eq!(numbers(std::slice::from_ref(&read)), [0]);
+        push(&mut queue, read);
+        let bytes = queue.depth().bytes;
+        push(&mut queue, unread.clone());
+        assert!(bytes > queue.depth().bytes - bytes + size_of::<Message>());
+        assert_eq!(numbers(&[unread]), [1]);
+        while queue.drop_oldest() {}
+        assert_eq!(queue.depth(), Depth::default());
     }
 
     #[test]
