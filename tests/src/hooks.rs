@@ -159,6 +159,10 @@ impl ServerSessionListener for Log {
     fn resumed(&self, _session: &Arc<dyn ServerSession>, timed_out: bool) {
         self.add(format!("resumed, timed out: {timed_out}"));
     }
+
+    async fn connection_lost(&self, _session: &Arc<dyn ServerSession>) {
+        self.add("connection lost");
+    }
 }
 
 impl DeQueueListener for Log {

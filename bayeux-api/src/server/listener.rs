@@ -147,6 +147,11 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     /// The held `/meta/connect` goes on, because its time ran out or for another reason.
     #[doc(alias = "onResumed")]
     fn resumed(&self, _session: &Arc<dyn ServerSession>, _timed_out: bool) {}
+
+    /// What carried the session broke or was closed: its WebSocket, or the request that was its held
+    /// `/meta/connect`. The session has not ended. It lives on for `maxInterval`, unless its client comes
+    /// again, which [`suspended`](Self::suspended) tells.
+    async fn connection_lost(&self, _session: &Arc<dyn ServerSession>) {}
 }
 
 /// Sees and changes what is about to be sent to one session. One of its own, since only the session's

@@ -205,6 +205,16 @@ impl Amount for Duration {
     }
 }
 
+impl Amount for Option<Duration> {
+    fn get(&self) -> Option<u64> {
+        self.and_then(|time| time.get())
+    }
+
+    fn set(&mut self, number: Option<u64>) {
+        *self = number.map(Duration::from_millis);
+    }
+}
+
 macro_rules! amounts {
     ($($number:ty),*) => {$(
         impl Amount for $number {

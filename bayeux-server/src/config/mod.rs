@@ -337,6 +337,14 @@ pub struct WebSocketConfig {
     pub idle_timeout: Duration,
     /// `ws.writeTimeout`: how long the peer may take nothing of what is written. 30 s by default.
     pub write_timeout: Duration,
+    /// `ws.pingInterval`: after how long without a byte from it a client is pinged. Never by default: a
+    /// client connects again and again, which tells as much, later. It costs two small frames, and a
+    /// wake-up, for each silent connection.
+    pub ping_interval: Option<Duration>,
+    /// `ws.pingTimeout`: how long a client may take to answer a ping, by whatever it sends. Then its
+    /// connection is closed, and its session waits for another. 10 s by default; it has to be longer than a
+    /// slow client needs for what was sent before the ping, up to some megabytes in the system's buffers.
+    pub ping_timeout: Duration,
     /// `ws.requireHandshakePerConnection`: whether a new connection has to start with a handshake,
     /// so that a stolen session id is of no use. False by default, for pages that are reloaded, and
     /// for clients that shake hands over long-polling, such as Faye's.
@@ -351,6 +359,8 @@ impl Default for WebSocketConfig {
             buffer_size: 16 * 1024,
             idle_timeout: Duration::from_secs(300),
             write_timeout: Duration::from_secs(30),
+            ping_interval: None,
+            ping_timeout: Duration::from_secs(10),
             require_handshake_per_connection: false,
         }
     }

@@ -191,6 +191,16 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
         "how long the peer may take nothing of what is written",
     ),
     websocket(
+        "pingInterval",
+        less(Less::NoLimit, millis(1, |c| &mut c.ws.ping_interval)),
+        "after how long a silence a client is pinged",
+    ),
+    websocket(
+        "pingTimeout",
+        millis(1, |c| &mut c.ws.ping_timeout),
+        "how long a client may take to answer a ping",
+    ),
+    websocket(
         "requireHandshakePerConnection",
         Kind::Flag(|c| &mut c.ws.require_handshake_per_connection),
         "whether a new connection has to start with a handshake",

@@ -103,7 +103,8 @@ impl Visit {
     /// place.
     async fn hold(&self, answer: &mut Answer) -> bool {
         let Some(session) = answer.session().cloned() else { return true };
-        let carrier = Carrying { session: &session, carrier: Carrier::without_socket() };
+        let (server, carrier) = (&self.server, Carrier::without_socket());
+        let carrier = Carrying { server, session: &session, carrier };
         let (mut connect, timeout) = match answer.hold(&carrier.carrier, Means::Reply) {
             Hold::For(held) => held,
             Hold::Not => return true,
@@ -117,7 +118,7 @@ impl Visit {
         };
         connect.suspend(timeout);
         let held = self.wait(&connect, &carrier.carrier).await;
-        drop(carrier);
+        session.leave(&carrier.carrier);
         *answer = connect.resume(held);
         held != Held::Overtaken
     }
@@ -138,14 +139,15 @@ impl Visit {
     }
 }
 
-/// A request that carries the session while it is held.
+/// A request that carries the session while it is held. Dropped while it does, it is lost.
 struct Carrying<'a> {
-    session: &'a Session,
+    server: &'a Server,
+    session: &'a Arc<Session>,
     carrier: Arc<Carrier>,
 }
 
 impl Drop for Carrying<'_> {
     fn drop(&mut self) {
-        self.session.leave(&self.carrier);
+        self.server.lose(self.session, &self.carrier);
     }
 }

@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
 
 use crate::{
+    carrier::Carrier,
     channel::Channel,
     server::Server,
     session::{Event, Noted, Session},
@@ -42,6 +43,13 @@ impl Server {
         let is_told = work.as_mut().now_or_never().is_some();
         if !is_told && let Ok(runtime) = Handle::try_current() {
             runtime.spawn(work);
+        }
+    }
+
+    /// Has those told who hear of it that `carrier` is gone, if it carried the session, which lives.
+    pub(crate) fn lose(&self, session: &Arc<Session>, carrier: &Arc<Carrier>) {
+        if session.note_lost(carrier).is_teller {
+            self.begin_telling(session);
         }
     }
 
@@ -82,6 +90,12 @@ impl Server {
                 let hook = Hook("ServerSessionListener::resumed", id);
                 for listener in session.listeners().iter() {
                     listener.tell(hook, |it| it.resumed(&seen, *timed_out));
+                }
+            }
+            Event::Lost => {
+                let hook = Hook("ServerSessionListener::connection_lost", id);
+                for listener in session.listeners().iter() {
+                    listener.wait(hook, |it| it.connection_lost(&seen)).await;
                 }
             }
             Event::Ended(removal, channels) => self.tell_ended(session, *removal, channels).await,

@@ -141,12 +141,15 @@ impl<C: Clone + PartialEq> Carriage<C> {
         self.carried = Some(Carried { by: carrier.clone(), means, turn, written: None, look });
     }
 
-    /// Notes that `carrier` is gone; nothing when it has nothing to do with the session.
-    pub(crate) fn leave(&mut self, carrier: &C) {
-        if self.is_by(carrier) {
+    /// Notes that `carrier` is gone; nothing when it has nothing to do with the session. True when it
+    /// carried.
+    pub(crate) fn leave(&mut self, carrier: &C) -> bool {
+        let carried = self.is_by(carrier);
+        if carried {
             self.carried = None;
         }
         self.forget(carrier);
+        carried
     }
 
     fn forget(&mut self, carrier: &C) {

@@ -66,7 +66,7 @@ impl Session {
         lock(&self.core).machine.bind(carrier, carrier.means(), Turn::Waits);
     }
 
-    /// Notes that `carrier` is gone, or done.
+    /// Notes that `carrier` is done.
     pub(crate) fn leave(&self, carrier: &Arc<Carrier>) {
         lock(&self.core).machine.leave(carrier);
     }

@@ -13,6 +13,7 @@ use bayeux_api::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
+    carrier::Carrier,
     channel::Channel,
     session::{Core, Session},
 };
@@ -30,6 +31,8 @@ pub(crate) enum Event {
     Suspended(Duration),
     /// The connect goes on, because its time ran out or not.
     Resumed(bool),
+    /// What carried it broke or was closed.
+    Lost,
     /// It ended, and with it its subscriptions to these channels.
     Ended(Removal, Vec<Arc<Channel>>),
 }
@@ -64,7 +67,8 @@ pub(crate) struct Noted {
     pub(crate) told: Option<oneshot::Receiver<()>>,
 }
 
-/// When so many wait, because a listener does not return, two that cancel each other are not told.
+/// When so many wait, because a listener does not return, two that cancel each other are not told, and of
+/// several losses the last.
 const MOST: usize = 1000;
 
 impl Session {
@@ -99,6 +103,15 @@ impl Session {
             return Noted::default();
         }
         let is_teller = tellings.push(Event::Resumed(timed_out), None);
+        Noted { is_teller, told: None }
+    }
+
+    /// Notes that `carrier` is gone, which is told if it carried the session.
+    pub(crate) fn note_lost(&self, carrier: &Arc<Carrier>) -> Noted {
+        let is_heard = !self.listeners().is_empty();
+        let mut core = lock(&self.core);
+        let is_lost = core.machine.leave(carrier);
+        let is_teller = is_lost && is_heard && core.tellings().push(Event::Lost, None);
         Noted { is_teller, told: None }
     }
 
@@ -154,9 +167,12 @@ impl Tellings {
             true => None,
             false => self.waiting.iter().rposition(|one| one.event.is_undone_by(&event)),
         };
-        match cancelled {
-            Some(place) => drop(self.waiting.remove(place)),
-            None => self.waiting.push_back(Telling { event, told }),
+        let is_last_of_many = cancelled.is_some() && matches!(event, Event::Lost);
+        if let Some(place) = cancelled {
+            self.waiting.remove(place);
+        }
+        if cancelled.is_none() || is_last_of_many {
+            self.waiting.push_back(Telling { event, told });
         }
         let is_teller = !std::mem::replace(&mut self.is_told, true);
         if !is_teller {
@@ -183,17 +199,21 @@ impl Tellings {
 }
 
 impl Event {
+    /// Whether nobody has to hear of this one, nor, mostly, of the later one.
     fn is_undone_by(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Subscribed(one, _), Self::Unsubscribed(other, _))
             | (Self::Unsubscribed(one, _), Self::Subscribed(other, _)) => Arc::ptr_eq(one, other),
             (Self::Suspended(_), Self::Resumed(_)) | (Self::Resumed(_), Self::Suspended(_)) => true,
+            // The last is enough.
+            (Self::Lost, Self::Lost) => true,
             (
                 Self::Added(_)
                 | Self::Subscribed(..)
                 | Self::Unsubscribed(..)
                 | Self::Suspended(_)
                 | Self::Resumed(_)
+                | Self::Lost
                 | Self::Ended(..),
                 _,
             ) => false,

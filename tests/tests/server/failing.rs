@@ -74,6 +74,8 @@ struct Scene {
     publisher: Client,
     subscriber: Client,
     bystander: Client,
+    /// Whose connection breaks.
+    visitor: Client,
     local: Arc<dyn LocalSession>,
     log: Log,
     _service: Service,
@@ -91,19 +93,32 @@ impl Scene {
         let publisher = server.connected(transport).await;
         let mut subscriber = server.connected(transport).await;
         let mut bystander = server.connected(Transport::WebSocket).await;
+        let visitor = server.connected(transport).await;
         subscriber.subscribe("/b").await;
         for channel in ["/a", "/b"] {
             bystander.subscribe(channel).await;
         }
         plug(&server.server, &panics);
-        for client in [&publisher, &subscriber] {
+        for client in [&publisher, &subscriber, &visitor] {
             let session = server.session(client);
             session.add_extension(panics.clone()).keep();
             session.add_listener(panics.clone()).keep();
             session.add_de_queue_listener(panics.clone()).keep();
         }
         let (seen, _service) = (BTreeMap::new(), service);
-        Self { server, panics, publisher, subscriber, bystander, local, log, _service, seen }
+        server.session(&visitor).add_listener(Arc::new(log.clone())).keep();
+        Self {
+            server,
+            panics,
+            publisher,
+            subscriber,
+            bystander,
+            visitor,
+            local,
+            log,
+            _service,
+            seen,
+        }
     }
 
     async fn play(&mut self) {
@@ -126,6 +141,9 @@ impl Scene {
             channel.remove();
         }
         self.come_and_go().await;
+        self.visitor.hold().await;
+        self.visitor.abort().await;
+        self.log.until("connection lost").await;
         let reply = self.subscriber.request("/meta/unsubscribe", json!({ "subscription": "/a" }));
         self.seen.insert("unsubscribe", outcome(&reply.await));
         self.join_and_leave().await;

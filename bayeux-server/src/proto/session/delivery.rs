@@ -283,9 +283,9 @@ impl<C: Clone + PartialEq> Session<C> {
         self.carriage.bind(carrier, means, turn)
     }
 
-    /// Notes that `carrier` is gone, or done.
-    pub(crate) fn leave(&mut self, carrier: &C) {
-        self.carriage.leave(carrier);
+    /// Notes that `carrier` is gone, or done; true when it carried the session, which lives.
+    pub(crate) fn leave(&mut self, carrier: &C) -> bool {
+        self.carriage.leave(carrier) && self.is_handshook()
     }
 
     pub(crate) fn is_carried_by(&self, carrier: &C) -> bool {

@@ -21,6 +21,7 @@ use bayeux_api::{
 use proptest::prelude::*;
 use tokio::task::JoinSet;
 
+use super::{Event, MOST, Tellings};
 use crate::{InProcess, Server};
 
 mod gone;
@@ -275,4 +276,16 @@ fn check(heard: &[String]) {
         assert!(!begins || open.contains("session"), "{what} in {heard:?}");
     }
     assert!(open.is_empty(), "{open:?} in {heard:?}");
+}
+
+#[test]
+fn what_nobody_comes_to_tell_has_a_bound_and_the_last_loss_stays() {
+    let mut tellings = Tellings::default();
+    for _ in 0..3 * MOST {
+        for event in [Event::Suspended(Duration::ZERO), Event::Resumed(false), Event::Lost] {
+            tellings.push(event, None);
+        }
+    }
+    assert!(tellings.waiting.len() <= MOST, "{}", tellings.waiting.len());
+    assert!(matches!(tellings.waiting.back().unwrap().event, Event::Lost));
 }

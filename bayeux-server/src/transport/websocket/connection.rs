@@ -29,6 +29,7 @@ use crate::{
     transport::websocket::{
         busy::{Busy, Parts},
         close::{Code, End},
+        pinging::Pinging,
         socket::Socket,
     },
 };
@@ -43,6 +44,8 @@ pub(crate) struct Connection {
     pub(super) busy: Busy,
     /// Whether all that was written has left.
     pub(super) is_flushed: bool,
+    /// Of connections that are pinged.
+    pub(super) pinging: Option<Box<Pinging>>,
     /// Nothing is pushed between the reply to a handshake and the client's next message.
     pub(super) is_quiet: bool,
     /// Whether nothing more can be read or written.
@@ -65,6 +68,7 @@ impl Connection {
     pub(crate) fn new(server: Server, socket: Socket, context: Arc<BayeuxContext>) -> Self {
         server.0.counters.websockets.increment();
         let now = clock::now();
+        let pinging = Pinging::new(&server.0.config.ws, now);
         Self {
             server,
             carrier: socket.carrier(),
@@ -74,6 +78,7 @@ impl Connection {
             held: None,
             busy: Busy::default(),
             is_flushed: true,
+            pinging,
             is_quiet: false,
             is_gone: false,
             alive: now,
@@ -161,7 +166,14 @@ impl Connection {
         if has_read || has_worked {
             self.alive = clock::now();
         }
-        if has_read || has_written || has_worked { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if has_read || has_written || has_worked {
+            return Poll::Ready(Ok(()));
+        }
+        if self.is_silent() {
+            tracing::debug!("a websocket's peer does not answer");
+            return Poll::Ready(Err(End::Gone));
+        }
+        Poll::Pending
     }
 
     /// Lends the socket to whoever has messages for the session; false when there are some already.
@@ -195,6 +207,7 @@ impl Connection {
             self.write_now(now).await;
         }
         let until = poll_fn(|context| Poll::Ready(self.look(context, now))).await?;
+        let ping = self.ping(now);
         self.write_now(now).await;
         if self.is_gone {
             return Err(End::Gone);
@@ -219,7 +232,7 @@ impl Connection {
         if idle <= now {
             return Err(End::Close(Code::Normal, "idle for too long".to_owned()));
         }
-        let until = [until, stuck].into_iter().flatten().fold(idle, Instant::min);
+        let until = [until, stuck, ping].into_iter().flatten().fold(idle, Instant::min);
         Ok(self.server.0.timers.round(until, now))
     }
 
@@ -285,7 +298,7 @@ impl Connection {
         self.give_back();
         self.held = None;
         if let Some(session) = self.session.take() {
-            session.leave(&self.carrier);
+            self.server.lose(&session, &self.carrier);
         }
     }
 }

@@ -221,6 +221,12 @@ pub(crate) fn append_written(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)
     out.splice(start..start + SHORTEST, head);
 }
 
+/// Appends a ping, whose answer need not say which it answers.
+pub(crate) fn append_ping(out: &mut Vec<u8>) {
+    out.push(0x80 | PING);
+    append_length(out, 0);
+}
+
 /// Appends the answer to a ping.
 pub(crate) fn append_pong(out: &mut Vec<u8>, payload: &[u8]) {
     out.push(0x80 | PONG);

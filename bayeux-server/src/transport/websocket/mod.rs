@@ -6,6 +6,7 @@ mod connection;
 mod frame;
 mod link;
 mod outbox;
+mod pinging;
 mod reading;
 mod socket;
 mod upgrade;

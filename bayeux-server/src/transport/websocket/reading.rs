@@ -56,7 +56,7 @@ impl Inbox {
         self.has_end
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.weight < MOST && !self.has_end
     }
 
@@ -113,6 +113,9 @@ impl Connection {
             |event: Event<'_>| ping = busy.inbox.receive(&event, &limits).or_else(|| ping.take());
         let received = self.socket.poll_receive(context, &mut take);
         let has_part = self.socket.take_has_read();
+        if has_part {
+            self.heard();
+        }
         if let Some(payload) = ping {
             self.pong(payload);
         }

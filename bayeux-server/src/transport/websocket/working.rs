@@ -155,7 +155,7 @@ impl Connection {
     fn rebind(&mut self, session: Arc<Session>) {
         self.held = None;
         if let Some(before) = self.session.take() {
-            before.leave(&self.carrier);
+            self.server.lose(&before, &self.carrier);
         }
         session.bind(&self.carrier);
         self.session = Some(session);

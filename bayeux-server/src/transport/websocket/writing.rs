@@ -95,6 +95,7 @@ impl Connection {
             return Poll::Pending;
         }
         self.is_taken(clock::now());
+        self.heard();
         // It lives, and its next connect may be behind what it takes.
         if let Some(session) = &self.session {
             session.touch();

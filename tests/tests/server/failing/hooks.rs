@@ -79,6 +79,7 @@ pub(super) const HOOKS: &[(&str, &[&str])] = &[
     ("DeQueueListener::de_queue", &[]),
     ("ServerSessionListener::suspended", &[]),
     ("ServerSessionListener::resumed", &[]),
+    ("ServerSessionListener::connection_lost", &[]),
     ("ClientExtension::incoming", &["local=0"]),
     ("ClientExtension::outgoing", &["local publishes=false"]),
     ("MessageListener::on_message", &[]),

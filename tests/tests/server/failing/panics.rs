@@ -286,6 +286,10 @@ impl ServerSessionListener for Panics {
     fn resumed(&self, _session: &Arc<dyn ServerSession>, _timed_out: bool) {
         self.at("ServerSessionListener::resumed", "");
     }
+
+    async fn connection_lost(&self, _session: &Arc<dyn ServerSession>) {
+        self.wait_at("ServerSessionListener::connection_lost", "").await;
+    }
 }
 
 impl DeQueueListener for Panics {

@@ -229,7 +229,9 @@ impl World {
                 }
             }
             Hold::Not => self.answer(accepted.cycle),
-            Hold::Overtaken if by < REQUESTS => self.session.leave(&by),
+            Hold::Overtaken if by < REQUESTS => {
+                self.session.leave(&by);
+            }
             Hold::Overtaken => {}
         }
     }

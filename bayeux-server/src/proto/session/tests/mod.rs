@@ -147,7 +147,7 @@ fn a_late_connect_that_was_overtaken_takes_nothing_over() {
     let (held, tell) = session.hold(newest, &7, Means::Reply, now);
     assert_eq!((held, tell), (Hold::For(20 * SECOND), Tell::Wake(POLL)));
     assert_eq!(session.hold(late, &8, Means::Reply, now), (Hold::Overtaken, Tell::Nobody));
-    session.leave(&8);
+    assert!(!session.leave(&8));
     assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Wake(7));
 }
 
@@ -156,7 +156,7 @@ fn a_connection_that_speaks_for_a_session_and_goes_leaves_the_held_connect_its_c
     let (mut session, now, _) = held();
     assert!(!session.bind(&LINK, Means::Lend, Turn::Again));
     assert!(session.wait(&LINK) && session.push(&LINK, now).is_none());
-    session.leave(&LINK);
+    assert!(!session.leave(&LINK));
     assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Wake(POLL));
 }
 
@@ -208,8 +208,16 @@ fn nothing_is_delivered_with_an_overtaken_connect() {
 #[test]
 fn a_broken_carrier_leaves_the_session_its_silence() {
     let (mut session, now, cycle) = held();
+    assert!(session.leave(&POLL) && !session.leave(&POLL));
     session.replied(cycle, now);
     assert_eq!(session.deadline(), Some(now + 10 * SECOND));
+}
+
+#[test]
+fn the_carrier_of_a_session_that_ended_is_no_loss() {
+    let (mut session, now, _) = held();
+    session.end(Removal::Removed, None, now);
+    assert!(!session.leave(&POLL));
 }
 
 #[test]
