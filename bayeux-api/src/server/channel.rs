@@ -68,6 +68,24 @@ pub trait ServerChannel: Sealed + Send + Sync + fmt::Debug {
     /// which this is set stays.
     fn set_access(&self, access: Access);
 
+    /// Returns whether all subscribers get what is published here in one order.
+    fn is_ordered(&self) -> bool;
+
+    /// Sets whether all subscribers, those of wild channels included, get what is published here in one
+    /// order, whoever publishes at once. Then a message is queued for all of them before the next one is, and
+    /// [`publish`](Self::publish) waits for its turn. What an application added to a subscriber's session
+    /// holds up the others too, in all for 5 s with one message: who waits for longer is given up, and that
+    /// session misses the message. A listener of the channel comes before the turn, and may publish here.
+    ///
+    /// A channel for which this is set stays. Nothing is set for a wild channel: each channel has an order of
+    /// its own.
+    fn set_ordered(&self, ordered: bool);
+
+    /// Returns how many messages were published here in one order: the position of the last. Who subscribes
+    /// gets those after the position at that moment, and none before. None if this was never
+    /// [ordered](Self::set_ordered).
+    fn position(&self) -> Option<u64>;
+
     /// Adds a listener.
     fn add_listener(&self, listener: Arc<dyn ServerChannelListener>) -> Registration;
 
@@ -139,4 +157,12 @@ pub enum PublishError {
     /// The [`Backplane`](crate::server::Backplane) could not pass it on.
     #[error("the message could not be passed on to other servers")]
     Unavailable,
+    /// A hook of a subscriber's session publishes on the [ordered](ServerChannel::set_ordered) channel of
+    /// the message that it is shown, and waits: for itself. It may publish in a task of its own.
+    #[error("who publishes has the turn of another message on the channel")]
+    Nested,
+    /// Too many wait for their turn on an [ordered](ServerChannel::set_ordered) channel, or this one did for
+    /// too long: 10,000, or 30 s.
+    #[error("the turn to publish on the channel did not come")]
+    Busy,
 }

@@ -6,7 +6,7 @@
 
 mod group;
 mod life;
-
+mod order;
 mod register;
 mod server_channel;
 mod settings;
@@ -29,6 +29,7 @@ use bayeux_api::{
 
 pub(crate) use group::Group;
 pub(crate) use life::Found;
+pub(crate) use order::NoTurn;
 pub(crate) use register::Channels;
 
 use crate::{
@@ -76,7 +77,10 @@ enum Presence {
 /// What became of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inserted {
-    New,
+    /// It gets what comes after this position, if the channel has an order.
+    New {
+        begin: Option<u64>,
+    },
     Already,
     /// The channel was removed meanwhile.
     Removed,
@@ -135,6 +139,13 @@ impl Channel {
         lock(&self.subscribers).members.snapshot()
     }
 
+    /// Counts a message that has its turn, and returns its subscribers: those who came before.
+    pub(crate) fn advance(&self) -> Arc<[Arc<Session>]> {
+        let mut subscribers = lock(&self.subscribers);
+        self.settings.order().advance();
+        subscribers.members.snapshot()
+    }
+
     pub(crate) fn is_without_subscribers(&self) -> bool {
         lock(&self.subscribers).members.is_empty()
     }
@@ -156,7 +167,7 @@ impl Channel {
                 if subscribers.interest.is_none() {
                     subscribers.interest = interest.map(Box::new);
                 }
-                Inserted::New
+                Inserted::New { begin: self.settings.position() }
             }
             false => Inserted::Already,
         }
@@ -258,13 +269,14 @@ impl Channel {
         let subscribers = self.snapshot();
         let _ = writeln!(
             out,
-            "  {} subscribers={} listeners={} authorizers={}{}{}{}{}",
+            "  {} subscribers={} listeners={} authorizers={}{}{}{}{}{}",
             self.id,
             subscribers.len(),
             self.listeners.members().len(),
             self.authorizers.members().len(),
             if self.settings.is_persistent() { " persistent" } else { "" },
             if self.settings.is_lazy() { " lazy" } else { "" },
+            if self.settings.is_ordered() { " ordered" } else { "" },
             if self.settings.reach() == Reach::Exact { " exact" } else { "" },
             if self.settings.access() == Access::Cluster { " cluster" } else { "" },
         );

@@ -105,6 +105,20 @@ impl ServerChannel for Channel {
         self.change(|channel| channel.settings.set_access(access));
     }
 
+    fn is_ordered(&self) -> bool {
+        self.read(|channel| channel.settings.is_ordered())
+    }
+
+    fn set_ordered(&self, ordered: bool) {
+        if !self.id.is_wild() {
+            self.change(|channel| channel.settings.set_ordered(ordered));
+        }
+    }
+
+    fn position(&self) -> Option<u64> {
+        self.read(|channel| channel.settings.position())
+    }
+
     fn add_listener(&self, listener: Arc<dyn ServerChannelListener>) -> Registration {
         self.change(|channel| channel.listeners.add(listener.clone()))
     }
@@ -122,7 +136,7 @@ impl ServerChannel for Channel {
         let Some(session) = server.0.sessions.get(session.id()) else { return false };
         loop {
             match server.subscribe_session(&session, &channel, None).await {
-                Ok(Inserted::New | Inserted::Already) => return session.is_handshook(),
+                Ok(Inserted::New { .. } | Inserted::Already) => return session.is_handshook(),
                 Ok(Inserted::Removed) => channel = server.revive_channel(&channel),
                 Ok(Inserted::TooMany) | Err(_) => return false,
             }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, OnceLock,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU8, Ordering::Relaxed},
     },
     time::Duration,
@@ -14,11 +14,19 @@ use bayeux_api::{
     server::{Access, Reach},
 };
 
+use crate::channel::order::Order;
+
 #[derive(Debug)]
 pub(crate) struct Settings {
     flags: AtomicU8,
-    /// Of those that ever had one.
-    lazy_timeout: OnceLock<Box<Mutex<Option<Duration>>>>,
+    rare: OnceLock<Box<Rare>>,
+}
+
+/// What few channels ever have.
+#[derive(Debug, Default)]
+struct Rare {
+    lazy_timeout: Mutex<Option<Duration>>,
+    order: OnceLock<Arc<Order>>,
 }
 
 const PERSISTENT: u8 = 1;
@@ -26,13 +34,14 @@ const LAZY: u8 = 2;
 const BROADCAST_TO_PUBLISHER: u8 = 4;
 const EXACT: u8 = 8;
 const CLUSTER: u8 = 16;
+const ORDERED: u8 = 32;
 
 impl Settings {
     /// Those from the start.
     pub(super) fn of(id: &ChannelId) -> Self {
         let persistent = if id.is_broadcast() { 0 } else { PERSISTENT };
         let flags = AtomicU8::new(BROADCAST_TO_PUBLISHER | persistent);
-        Self { flags, lazy_timeout: OnceLock::new() }
+        Self { flags, rare: OnceLock::new() }
     }
 
     pub(crate) fn is_persistent(&self) -> bool {
@@ -49,9 +58,9 @@ impl Settings {
 
     /// Makes the channel lazy or not; what is not lazy has no lazy timeout.
     pub(super) fn set_lazy(&self, lazy: bool) {
-        match self.lazy_timeout.get() {
-            Some(timeout) => {
-                let mut timeout = lock(timeout);
+        match self.rare.get() {
+            Some(rare) => {
+                let mut timeout = lock(&rare.lazy_timeout);
                 *timeout = timeout.filter(|_| lazy);
                 self.set(LAZY, lazy);
             }
@@ -60,11 +69,11 @@ impl Settings {
     }
 
     pub(crate) fn lazy_timeout(&self) -> Option<Duration> {
-        self.lazy_timeout.get().and_then(|timeout| *lock(timeout))
+        self.rare.get().and_then(|rare| *lock(&rare.lazy_timeout))
     }
 
     pub(super) fn set_lazy_timeout(&self, timeout: Duration) {
-        let mut own = lock(self.lazy_timeout.get_or_init(Box::default));
+        let mut own = lock(&self.rare.get_or_init(Box::default).lazy_timeout);
         *own = Some(timeout);
         self.set(LAZY, true);
     }
@@ -93,9 +102,29 @@ impl Settings {
         self.set(CLUSTER, access == Access::Cluster);
     }
 
-    /// Whether the channel is kept for what it says of others.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.has(ORDERED)
+    }
+
+    pub(super) fn set_ordered(&self, ordered: bool) {
+        if ordered {
+            self.order();
+        }
+        self.set(ORDERED, ordered);
+    }
+
+    /// Returns the channel's order, which it has from when it is first asked for.
+    pub(crate) fn order(&self) -> &Arc<Order> {
+        self.rare.get_or_init(Box::default).order.get_or_init(Arc::default)
+    }
+
+    pub(crate) fn position(&self) -> Option<u64> {
+        Some(self.rare.get()?.order.get()?.position())
+    }
+
+    /// Whether the channel is kept, be it for what it says of others.
     pub(super) fn are_kept(&self) -> bool {
-        self.has(PERSISTENT | EXACT | CLUSTER)
+        self.has(PERSISTENT | EXACT | CLUSTER | ORDERED)
     }
 
     fn has(&self, flag: u8) -> bool {

@@ -17,32 +17,81 @@
 mod round;
 mod write;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
     server::{Reach, ServerChannel as _, ServerSession, SessionKind},
 };
+use tokio::runtime::Handle;
 
-use crate::{channel::Channel, fan_out::round::Round, server::Server, session::Session};
+use crate::{
+    channel::{Channel, NoTurn},
+    fan_out::round::Round,
+    finish::finish,
+    server::Server,
+    session::Session,
+};
 
 pub(crate) use write::{Together, Writing};
 
 impl Server {
     /// Queues `message` for every subscriber of `channels`, which are all that match its own, the last of
     /// them if it exists; once for each however many it has subscribed to. Returns how many took it.
+    ///
+    /// # Errors
+    ///
+    /// When the channel has an order, in which the message gets no turn.
     pub(crate) async fn fan_out(
         &self,
         from: Option<&Arc<Session>>,
         channels: &[Arc<Channel>],
         message: &Arc<Frozen>,
         writing: Writing,
+    ) -> Result<usize, NoTurn> {
+        match channels.last().filter(|own| own.settings().is_ordered()) {
+            None => Ok(self.queue_for_all(from, channels, message, writing, None).await),
+            Some(own) => Box::pin(self.take_turn(own, from, channels, message, writing)).await,
+        }
+    }
+
+    /// Waits for the turn of a message in its channel's order, and queues it then. Once it has its turn,
+    /// all get it though its publisher goes.
+    async fn take_turn(
+        &self,
+        own: &Arc<Channel>,
+        from: Option<&Arc<Session>>,
+        channels: &[Arc<Channel>],
+        message: &Arc<Frozen>,
+        writing: Writing,
+    ) -> Result<usize, NoTurn> {
+        let turn = own.settings().order().take().await?;
+        let in_turn = InTurn { subscribers: own.advance(), until: turn.until };
+        let (server, from) = (self.clone(), from.cloned());
+        let (channels, message) = (channels.to_vec(), message.clone());
+        let work = turn.during(async move {
+            server.queue_for_all(from.as_ref(), &channels, &message, writing, Some(in_turn)).await
+        });
+        match Handle::try_current() {
+            Ok(_) => Ok(finish(work).await.unwrap_or_default()),
+            Err(_) => Ok(work.await),
+        }
+    }
+
+    async fn queue_for_all(
+        &self,
+        from: Option<&Arc<Session>>,
+        channels: &[Arc<Channel>],
+        message: &Arc<Frozen>,
+        writing: Writing,
+        in_turn: Option<InTurn>,
     ) -> usize {
         let lazy_timeout = channels.last().and_then(|last| {
             let is_own = |_: &_| last.id().as_str() == message.channel();
             last.settings().lazy_timeout().filter(is_own)
         });
-        let mut round = Round::begin(self, lazy_timeout, writing).await;
+        let until = in_turn.as_ref().map(|in_turn| in_turn.until);
+        let mut round = Round::begin(self, lazy_timeout, writing, until).await;
         let has_any = |channel: &Arc<Channel>| !channel.is_without_subscribers();
         let is_once = channels.iter().filter(|own| has_any(own)).count() < 2;
         let mut taken = HashSet::new();
@@ -54,7 +103,9 @@ impl Server {
                 is_from_node: from.is_some_and(|from| from.is_node()),
                 is_hidden: index < hidden,
             };
-            for some in channel.snapshot().chunks(round::STEPS) {
+            let own = in_turn.as_ref().filter(|_| index + 1 == channels.len());
+            let subscribers = own.map_or_else(|| channel.snapshot(), |own| own.subscribers.clone());
+            for some in subscribers.chunks(round::STEPS) {
                 if round.is_over(some.len()) {
                     round.let_others_run().await;
                 }
@@ -112,10 +163,18 @@ impl Server {
         let id = message.is_lazy().then(|| ChannelId::new(message.channel()).ok()).flatten();
         let channel = id.and_then(|id| self.0.channels.get(id.as_str()));
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
-        let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce).await;
+        let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce, None).await;
         round.deliver(sender, session, message).await;
         round.finish().await > 0
     }
+}
+
+/// What a message has that is queued in its turn.
+struct InTurn {
+    /// Of its own channel, at the beginning of the turn.
+    subscribers: Arc<[Arc<Session>]>,
+    /// When hooks that still wait are given up.
+    until: Instant,
 }
 
 /// Which subscribers of a channel do not get a message by it.
@@ -142,3 +201,6 @@ impl Skips<'_> {
 fn exact(channels: &[Arc<Channel>]) -> usize {
     channels.iter().rposition(|own| own.settings().reach() == Reach::Exact).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

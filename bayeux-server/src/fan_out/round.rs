@@ -13,7 +13,7 @@ use bayeux_api::{
     server::{Overflow, Removal, ServerSession, ServerSessionListener},
 };
 use futures_util::{FutureExt as _, future::join_all, poll};
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::{runtime::Handle, task::JoinHandle, time::timeout_at};
 
 use crate::{
     clock,
@@ -29,6 +29,8 @@ pub(super) struct Round {
     server: Server,
     lazy_timeout: Option<Duration>,
     writing: Writing,
+    /// When hooks that still wait are given up, if ever.
+    until: Option<Instant>,
     /// Since when others had to wait for this.
     since: Instant,
     now: Instant,
@@ -57,6 +59,7 @@ impl Round {
         server: &Server,
         lazy_timeout: Option<Duration>,
         writing: Writing,
+        until: Option<Instant>,
     ) -> Self {
         let now = clock::now();
         let since = match writing {
@@ -64,7 +67,7 @@ impl Round {
             Writing::AtOnce => now,
         };
         let mut round = Self::new(server.clone(), lazy_timeout, writing, now);
-        round.since = since;
+        (round.since, round.until) = (since, until);
         if since + PORTION <= now {
             round.let_others_run().await;
         }
@@ -76,6 +79,7 @@ impl Round {
             server,
             lazy_timeout,
             writing,
+            until: None,
             since: now,
             now,
             steps: 0,
@@ -202,7 +206,14 @@ impl Round {
             Poll::Pending => {
                 // The others do not wait for this one's application.
                 self.flush_waiting();
-                shown.await
+                match self.until.filter(|_| Handle::try_current().is_ok()) {
+                    None => shown.await,
+                    Some(until) => timeout_at(until.into(), shown).await.unwrap_or_else(|_| {
+                        tracing::warn!(session = session.id(), "hook takes too long, given up");
+                        self.missed(session, 1);
+                        None
+                    }),
+                }
             }
         };
         shown.is_some_and(|message| self.offer(session, &message))

@@ -121,16 +121,20 @@ impl Server {
                 return Ok(published);
             }
         }
-        published.sessions = self.fan_out(from, channels, &message, writing).await;
+        published.sessions = self.fan_out(from, channels, &message, writing).await?;
         Ok(published)
     }
 }
 
 impl From<PublishError> for Refusal {
     fn from(error: PublishError) -> Self {
-        match error == PublishError::Unavailable {
-            true => BayeuxError::PublishUnavailable.into(),
-            false => Self::Deleted,
+        match error {
+            PublishError::Nested => {
+                BayeuxError::PublishDenied("nested_in_a_turn".to_owned()).into()
+            }
+            PublishError::Busy => BayeuxError::PublishDenied("channel_is_busy".to_owned()).into(),
+            PublishError::Unavailable => BayeuxError::PublishUnavailable.into(),
+            _ => Self::Deleted,
         }
     }
 }

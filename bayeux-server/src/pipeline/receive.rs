@@ -27,7 +27,11 @@ impl Server {
         };
         let mut published = Published::default();
         if let Some(message) = shown {
-            published.sessions = self.fan_out(from, &channels, &message, Writing::AtOnce).await;
+            let sent = self.fan_out(from, &channels, &message, Writing::AtOnce).await;
+            published.sessions = sent.unwrap_or_else(|no_turn| {
+                tracing::warn!(channel = %id, ?no_turn, "another server's message is lost");
+                0
+            });
         }
         published
     }

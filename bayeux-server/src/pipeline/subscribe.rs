@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     BayeuxError, ChannelId,
-    server::{ServerChannel, ServerMessage},
+    server::{ServerChannel, ServerMessage, ServerSession as _},
 };
 
 use crate::{
@@ -44,7 +44,7 @@ impl Server {
             match self.subscribe_session(session, &channel, by).await? {
                 // It was swept between the two steps.
                 Inserted::Removed => {}
-                Inserted::New | Inserted::Already | Inserted::TooMany => return Ok(()),
+                Inserted::New { .. } | Inserted::Already | Inserted::TooMany => return Ok(()),
             }
         }
     }
@@ -70,7 +70,10 @@ impl Server {
         let subscribed = session.subscribe(channel, most, interest, event);
         let (inserted, noted) = subscribed.ok_or(BayeuxError::SubscribeFailed)?;
         match inserted {
-            Inserted::New => self.tell(session, noted, by.as_deref()).await,
+            Inserted::New { begin } => {
+                tracing::trace!(session = session.id(), channel = %channel.id(), begin, "subscribed");
+                self.tell(session, noted, by.as_deref()).await;
+            }
             Inserted::Already | Inserted::Removed => {}
             Inserted::TooMany => {
                 return Err(BayeuxError::SubscribeDenied("too_many_subscriptions".to_owned()));

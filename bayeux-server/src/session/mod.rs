@@ -173,7 +173,7 @@ impl Session {
         }
         let inserted = channel.insert(self.me.upgrade()?, interest);
         let mut noted = Noted::default();
-        if inserted == Inserted::New {
+        if let Inserted::New { .. } = inserted {
             core.subscriptions.insert(channel.clone());
             noted = event.map(|event| core.note(event)).unwrap_or_default();
         }

@@ -42,6 +42,7 @@ mod mount;
 mod nodes;
 mod options;
 mod order;
+mod ordered;
 mod overflow;
 mod policy;
 mod publish;
