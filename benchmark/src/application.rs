@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bayeux_server::{
     Config, Server,
     api::{
-        ChannelId, Flow, Message,
+        Flow, Message,
         server::{
-            BayeuxServer, GrantAuthorizer, SecurityPolicy, ServerChannel, ServerChannelListener,
+            BayeuxServer as _, GrantAuthorizer, ServerChannel, ServerChannelListener,
             ServerExtension, ServerMessage, ServerSession, ServerSessionListener, SessionListener,
         },
     },
@@ -26,7 +26,7 @@ pub(crate) enum Application {
     Nothing,
     /// An attribute on each session.
     Attribute,
-    /// That, a policy, an authorizer for all channels, an extension, and a listener on each session.
+    /// That, an authorizer for all channels, an extension, and a listener on each session.
     Full,
     /// A service for each channel, which delivers to each of its subscribers by itself.
     Deliver,
@@ -38,11 +38,7 @@ pub(crate) const SERVICE: &str = "/service/deliver";
 impl Application {
     /// Makes a server with this application.
     pub(crate) fn server(self, config: Config) -> Result<Server> {
-        let builder = Server::builder().config(config);
-        let server = match self {
-            Self::Full => builder.policy(Everybody).build(),
-            Self::Nothing | Self::Attribute | Self::Deliver => builder.build(),
-        };
+        let server = Server::builder().config(config).build();
         match self {
             Self::Nothing => {}
             Self::Attribute => {
@@ -61,52 +57,6 @@ impl Application {
             }
         }
         Ok(server)
-    }
-}
-
-/// Lets everybody do everything.
-#[derive(Debug)]
-struct Everybody;
-
-#[async_trait]
-impl SecurityPolicy for Everybody {
-    async fn can_handshake(
-        &self,
-        _server: &dyn BayeuxServer,
-        _session: &Arc<dyn ServerSession>,
-        _message: &mut ServerMessage,
-    ) -> bool {
-        true
-    }
-
-    async fn can_create(
-        &self,
-        _server: &dyn BayeuxServer,
-        _session: &Arc<dyn ServerSession>,
-        _channel: &ChannelId,
-        _message: &mut ServerMessage,
-    ) -> bool {
-        true
-    }
-
-    async fn can_subscribe(
-        &self,
-        _server: &dyn BayeuxServer,
-        _session: &Arc<dyn ServerSession>,
-        _channel: &Arc<dyn ServerChannel>,
-        _message: &mut ServerMessage,
-    ) -> bool {
-        true
-    }
-
-    async fn can_publish(
-        &self,
-        _server: &dyn BayeuxServer,
-        _session: &Arc<dyn ServerSession>,
-        _channel: &Arc<dyn ServerChannel>,
-        _message: &mut ServerMessage,
-    ) -> bool {
-        true
     }
 }
 
