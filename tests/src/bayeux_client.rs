@@ -58,23 +58,35 @@ pub fn brisk_client() -> bayeux_client::Config {
 #[macro_export]
 macro_rules! over_every_client_transport {
     ($($name:ident),+ $(,)?) => {
-        $(mod $name {
-            use bayeux_client::api::ConnectionType;
+        $crate::over_client_transports!(
+            [websocket: WebSocket, long_polling: LongPolling, in_process: InProcess] $($name),+
+        );
+    };
+}
 
-            #[tokio::test]
-            async fn websocket() {
-                super::$name(ConnectionType::WebSocket).await;
-            }
+/// Makes a test of each of the given functions for WebSocket and for long-polling, the transports of a
+/// `BayeuxClient` that have a network.
+#[macro_export]
+macro_rules! over_both {
+    ($($name:ident),+ $(,)?) => {
+        $crate::over_client_transports!([websocket: WebSocket, long_polling: LongPolling] $($name),+);
+    };
+}
 
-            #[tokio::test]
-            async fn long_polling() {
-                super::$name(ConnectionType::LongPolling).await;
-            }
-
-            #[tokio::test]
-            async fn in_process() {
-                super::$name(ConnectionType::InProcess).await;
-            }
-        })+
+/// Makes a test of each of the given functions for each of the given transports of a `BayeuxClient`.
+#[macro_export]
+macro_rules! over_client_transports {
+    ($transports:tt $($name:ident),+) => {
+        $($crate::over_client_transports!(@one $name $transports);)+
+    };
+    (@one $name:ident [$($test:ident: $transport:ident),+]) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$name(bayeux_client::api::ConnectionType::$transport).await;
+                }
+            )+
+        }
     };
 }

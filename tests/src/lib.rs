@@ -40,7 +40,7 @@ pub use cost::Cost;
 pub use errors::Errors;
 pub use http::{Browser, Http};
 pub use server::{TestServer, brisk, every_transport};
-pub use wait::{AGES, DEADLINE, eventually, patient, within};
+pub use wait::{AGES, DEADLINE, eventually, patient, patiently, within};
 pub use websocket::{WebSocket, open_websocket, upgrade_request};
 
 /// Makes a test of each of the given functions for each transport over which clients come.

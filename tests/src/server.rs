@@ -4,8 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use bayeux_server::{
-    Config, Server, TransportConfig,
+    Config, ServeConfig, Server, TransportConfig,
     api::server::{BayeuxServer as _, ServerSession},
+    serve,
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -17,7 +18,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     client::{Client, Transport},
     http::Browser,
-    patient,
+    patient, patiently,
 };
 
 /// A server that serves until it is dropped. Bayeux is at every path.
@@ -36,7 +37,7 @@ impl TestServer {
         let mut config = Config::default();
         patient(&mut config);
         change(&mut config);
-        Self::serve(Server::builder().config(config).build()).await
+        Self::serve_by(Server::builder().config(config).build(), patiently()).await
     }
 
     /// Starts a server with the default configuration.
@@ -44,12 +45,18 @@ impl TestServer {
         Self::serve(Server::new()).await
     }
 
-    /// Serves `server` by its own [`serve`](Server::serve).
+    /// Serves `server` as its own [`serve`](Server::serve) does.
     pub async fn serve(server: Server) -> Self {
+        Self::serve_by(server, ServeConfig::default()).await
+    }
+
+    async fn serve_by(server: Server, config: ServeConfig) -> Self {
         let (listener, address) = listen().await;
         let mut serving = JoinSet::new();
         let served = server.clone();
-        serving.spawn(async move { served.serve(listener).await.unwrap() });
+        serving.spawn(async move {
+            serve(&served, listener, served.service(), config).await.unwrap();
+        });
         Self { server, address, serving }
     }
 
@@ -116,8 +123,10 @@ impl TestServer {
 
     /// Has a client connect for the last time: its session ends when nothing is heard of it for 50 ms.
     pub async fn leaves_in_silence(&self, client: &mut Client) {
-        self.session(client).set_max_interval(Some(Duration::from_millis(50)));
+        let session = self.session(client);
         client.connect_at_once().await;
+        // Not before: its connect could come too late then.
+        session.set_max_interval(Some(Duration::from_millis(50)));
     }
 
     /// Waits until the server has ended its [`serve`](Server::serve).
@@ -145,12 +154,12 @@ pub fn every_transport(config: &mut Config, change: impl Fn(&mut TransportConfig
     change(&mut config.callback_polling);
 }
 
-/// Makes everything that takes time take little: connects are held for 300 ms, silence of 500 ms
-/// ends a session, and channels are swept every 20 ms.
+/// Makes everything that takes time take little, but for what must not pass before a test has done its next
+/// step: connects are held for 1 s, silence of 2 s ends a session, and channels are swept every 20 ms.
 pub fn brisk(config: &mut Config) {
     config.sweep_period = Duration::from_millis(20);
     every_transport(config, |transport| {
-        transport.timeout = Duration::from_millis(300);
-        transport.max_interval = Duration::from_millis(500);
+        transport.timeout = Duration::from_secs(1);
+        transport.max_interval = Duration::from_secs(2);
     });
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use bayeux_server::Config;
+use bayeux_server::{Config, ServeConfig};
 
 use crate::every_transport;
 
@@ -38,11 +38,22 @@ pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     .await;
 }
 
-/// Makes a server hold connects and keep silent sessions for [ages](AGES): a wake-up that is lost is not
-/// made good by the end of a time.
+/// Makes a server hold connects, keep silent sessions and bear slow peers for [ages](AGES): neither a
+/// wake-up that is lost nor a wait for a peer is made good by the end of a time.
 pub fn patient(config: &mut Config) {
     every_transport(config, |transport| {
         transport.timeout = AGES;
         transport.max_interval = AGES;
     });
+    config.http.request_timeout = AGES;
+    config.http.response_timeout = AGES;
+    config.ws.write_timeout = AGES;
+}
+
+/// Returns how a [patient] server treats its connections.
+pub fn patiently() -> ServeConfig {
+    let mut config = ServeConfig::default();
+    config.header_timeout = AGES;
+    config.write_timeout = AGES;
+    config
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bayeux_server::api::server::BayeuxServer as _;
+use bayeux_server::{Config, api::server::BayeuxServer as _};
 use serde_json::{Value, json};
 use tests::{eventually, raw::Raw};
 
@@ -14,16 +14,24 @@ use crate::{
 
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A server whose queues hold so many bytes, and that does not wait for those who take nothing.
-async fn hasty(queue: usize) -> Scene {
-    Scene::alone(move |config, serve| {
-        for transport in [&mut config.websocket, &mut config.long_polling] {
-            transport.max_queue_bytes = queue;
-        }
+/// A server whose queues hold so many bytes.
+async fn queueing(bytes: usize) -> Scene {
+    Scene::alone(|config, _| queues_hold(config, bytes)).await
+}
+
+/// The same, but one that does not bear those who take nothing.
+async fn hasty(bytes: usize) -> Scene {
+    Scene::alone(|config, serve| {
+        queues_hold(config, bytes);
         config.ws.write_timeout = SHORT;
         serve.write_timeout = SHORT;
     })
     .await
+}
+
+fn queues_hold(config: &mut Config, bytes: usize) {
+    config.websocket.max_queue_bytes = bytes;
+    config.long_polling.max_queue_bytes = bytes;
 }
 
 /// Publishes messages of 100 kB, and proves that nobody waits for those who do not read them.
@@ -36,7 +44,7 @@ async fn flood(scene: &mut Scene, count: usize) {
 
 #[tokio::test]
 async fn a_websocket_that_is_not_read_costs_a_bounded_queue() {
-    let mut scene = hasty(1 << 20).await;
+    let mut scene = queueing(1 << 20).await;
     let before = used();
     let mut readers = Vec::new();
     for _ in 0..4 {
@@ -97,7 +105,7 @@ async fn a_response_that_is_not_read_goes_back_to_the_queue_and_ends_with_its_se
 
 #[tokio::test]
 async fn a_session_that_never_connects_costs_a_bounded_queue() {
-    let mut scene = hasty(1 << 20).await;
+    let mut scene = queueing(1 << 20).await;
     let before = used();
     let visitor = scene.visitor().await;
     visitor.ask(json!({ "channel": "/meta/subscribe", "subscription": "/flood" })).await;

@@ -7,8 +7,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::Version;
 use serde_json::{Value, json};
 use tests::{
-    Cost, Http, WebSocket, eventually, open_websocket, panics, patient, raw::Raw, upgrade_request,
-    within,
+    Cost, Http, WebSocket, eventually, open_websocket, panics, patient, patiently, raw::Raw,
+    upgrade_request, within,
 };
 use tokio::{
     net::TcpListener,
@@ -55,7 +55,7 @@ impl Scene {
 
     async fn start(turn: Turn, change: impl FnOnce(&mut Config, &mut ServeConfig)) -> Self {
         panics::watch();
-        let (mut config, mut serve_config) = (Config::default(), ServeConfig::default());
+        let (mut config, mut serve_config) = (Config::default(), patiently());
         patient(&mut config);
         change(&mut config, &mut serve_config);
         let server = Server::builder().config(config).build();
@@ -191,7 +191,8 @@ impl Bystander {
         self.until(|message| message["channel"] == "/meta/subscribe").await;
     }
 
-    /// Publishes, and proves that the reply comes at once.
+    /// Publishes, and proves that the reply comes at once: it costs little, and nothing is waited for whose
+    /// time is over only in [ages](tests::AGES).
     pub(crate) async fn publish(&mut self, channel: &str, data: &Value) {
         let cost = Cost::start();
         self.published += 1;
@@ -202,7 +203,7 @@ impl Bystander {
         assert!(cost.spent() < PROMPT, "a publish waits while {:?} are worked", cost.spent());
     }
 
-    /// Proves that what is published arrives, and at once.
+    /// Proves that what is published arrives, and at once, as [`publish`](Self::publish) does.
     pub(crate) async fn is_served(&mut self) {
         let cost = Cost::start();
         self.published += 1;

@@ -20,7 +20,7 @@ use tests::{
     within,
 };
 
-use crate::scene::{Denies, forget_all, patient, refusal, wire};
+use crate::scene::{Denies, forget_all, pausing, refusal, wire};
 
 over_every_client_transport!(
     the_templates_fields_are_in_every_handshake,
@@ -68,7 +68,7 @@ impl Credentials for Tokens {
 }
 
 async fn the_templates_fields_are_in_every_handshake(transport: ConnectionType) {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(pausing).await;
     let log = handshakes(&server, "user");
     let client = server.builder(transport).config(brisk_client()).build().unwrap();
     let mut template = Message::new("/meta/other");
@@ -83,7 +83,7 @@ async fn the_templates_fields_are_in_every_handshake(transport: ConnectionType) 
 }
 
 async fn credentials_are_asked_at_every_handshake(transport: ConnectionType) {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(pausing).await;
     let log = handshakes(&server, "token");
     let builder = server.builder(transport).config(brisk_client());
     let client = builder.credentials(Tokens::default()).build().unwrap();

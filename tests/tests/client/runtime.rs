@@ -3,7 +3,7 @@
 
 use bayeux_client::{
     BayeuxClient, State,
-    api::client::{ClientSession as _, RequestError},
+    api::client::{ClientSession as _, FailureKind, RequestError},
 };
 use bayeux_server::Server;
 use serde_json::json;
@@ -46,14 +46,19 @@ fn a_handshake_outside_a_runtime_fails_and_the_client_is_usable_all_the_same() {
 }
 
 #[test]
-fn a_runtime_without_a_clock_is_none() {
+fn a_handshake_in_a_runtime_without_a_clock_is_aborted_and_the_client_is_usable_all_the_same() {
     let server = Server::new();
     let client = client(&server);
     let bare = Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let reply = bare.block_on(async { client.handshake().await });
-    assert!(reply.is_err(), "{reply:?}");
-    assert_eq!(client.state(), State::Disconnected);
+    let entered = bare.enter();
+    let reply = client.handshake();
+    drop(entered);
+    let error = runtime().block_on(within("the handshake", reply)).unwrap_err();
+    let RequestError::Failed(failure) = error else { panic!("{error}") };
+    assert_eq!(failure.kind, FailureKind::Aborted);
+    assert_eq!(failure.reason, "the client's runtime has ended");
     drop(bare);
+    assert_eq!(client.state(), State::Disconnected);
     use_well(&client);
 }
 

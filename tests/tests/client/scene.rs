@@ -127,11 +127,11 @@ pub(crate) async fn serve_at(server: &Server, address: SocketAddr) -> JoinSet<()
 }
 
 /// Makes clients wait between their connects, so that there is a time when none is held.
-pub(crate) fn patient(config: &mut Config) {
-    every_transport(config, |transport| transport.interval = Duration::from_millis(300));
+pub(crate) fn pausing(config: &mut Config) {
+    every_transport(config, |transport| transport.interval = Duration::from_secs(2));
 }
 
-/// Ends all sessions of a [patient] server whose clients have just connected, without a word to them.
+/// Ends all sessions of a [pausing] server whose clients have just connected, without a word to them.
 pub(crate) async fn forget_all(server: &TestServer) {
     for session in server.server.sessions() {
         assert!(server.server.remove_session(session.id()).await);

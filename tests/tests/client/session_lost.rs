@@ -16,7 +16,7 @@ use tests::{
     TestServer, arrive, brisk_client, eventually, hooks::Log, over_every_client_transport, within,
 };
 
-use crate::scene::{forget_all, patient, serve_at, wire};
+use crate::scene::{forget_all, pausing, serve_at, wire};
 
 over_every_client_transport!(
     a_forgotten_session_starts_again_and_keeps_its_subscriptions,
@@ -26,7 +26,7 @@ over_every_client_transport!(
 );
 
 async fn a_forgotten_session_starts_again_and_keeps_its_subscriptions(transport: ConnectionType) {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(pausing).await;
     let client = server.builder(transport).config(brisk_client()).build().unwrap();
     let sent = wire(&client);
     let chat = client.channel("/chat").unwrap();
@@ -55,7 +55,7 @@ async fn a_forgotten_session_starts_again_and_keeps_its_subscriptions(transport:
 }
 
 async fn without_keep_subscriptions_streams_end_with_the_session(transport: ConnectionType) {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(pausing).await;
     let mut config = brisk_client();
     config.keep_subscriptions = false;
     let client = server.builder(transport).config(config).build().unwrap();
@@ -75,7 +75,7 @@ async fn without_keep_subscriptions_streams_end_with_the_session(transport: Conn
 }
 
 async fn a_call_of_a_forgotten_session_fails(transport: ConnectionType) {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(pausing).await;
     let client = server.builder(transport).config(brisk_client()).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
     arrive(&client, State::Connected).await;
@@ -88,7 +88,7 @@ async fn a_call_of_a_forgotten_session_fails(transport: ConnectionType) {
 }
 
 async fn a_client_that_may_not_try_again_gives_up(transport: ConnectionType) {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(pausing).await;
     let mut config = brisk_client();
     config.max_attempts = Some(0);
     let client = server.builder(transport).config(config).build().unwrap();

@@ -1,6 +1,6 @@
 //! A client that is aborted in whatever state leaves nobody waiting and no task behind.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bayeux_client::{
@@ -13,11 +13,11 @@ use bayeux_client::{
 };
 use serde_json::json;
 use tests::{
-    TestServer, arrive, brisk_client, eventually,
+    TestServer, arrive, brisk_client, eventually, over_both,
     scripted::{Answer, Scripted, Upgrade, answer, body, ordinary, reply},
     within,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Notify};
 
 use crate::answers::has;
 
@@ -64,6 +64,21 @@ impl Stuck {
         }
     }
 
+    /// Returns what the server is asked last, and has not answered.
+    fn asked(self) -> Option<&'static str> {
+        match self {
+            Self::Handshaking => Some("/meta/handshake"),
+            Self::Connecting => Some("/meta/connect"),
+            Self::Publishing => Some("/a"),
+            Self::Disconnecting => Some("/meta/disconnect"),
+            Self::Upgrading
+            | Self::Rehandshaking
+            | Self::Handshaken
+            | Self::Connected
+            | Self::Unconnected => None,
+        }
+    }
+
     fn answer(self, messages: &[serde_json::Value]) -> Answer {
         match (self, messages[0]["channel"].as_str().unwrap()) {
             (Self::Handshaking, _)
@@ -86,6 +101,8 @@ impl Stuck {
         }
     }
 }
+
+over_both!(nobody_waits_and_no_task_is_left_after_an_abort);
 
 /// Aborts clients, each stuck somewhere, and waits until only the tasks from before are left.
 async fn nobody_waits_and_no_task_is_left_after_an_abort(transport: ConnectionType) {
@@ -113,7 +130,9 @@ async fn nobody_waits_and_no_task_is_left_after_an_abort(transport: ConnectionTy
         let subscribe = channel.subscribe();
         let call = client.remote_call("target", json!(1)).unwrap();
         let disconnect = is_disconnecting.then(|| client.disconnect());
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        if let Some(last) = stuck.asked() {
+            server.until(last, 1).await;
+        }
         client.abort();
         assert_eq!(client.state(), State::Disconnected, "{stuck:?}");
         arrive(&client, State::Disconnected).await;
@@ -133,36 +152,26 @@ async fn nobody_waits_and_no_task_is_left_after_an_abort(transport: ConnectionTy
     }
 }
 
-mod nobody_waits_and_no_task_is_left {
-    #[tokio::test]
-    async fn over_websocket() {
-        super::nobody_waits_and_no_task_is_left_after_an_abort(super::WebSocket).await;
-    }
-
-    #[tokio::test]
-    async fn over_long_polling() {
-        super::nobody_waits_and_no_task_is_left_after_an_abort(super::LongPolling).await;
-    }
-}
-
-/// Never has any.
+/// Tells that it was asked, and never has any.
 #[derive(Debug)]
-struct Slow;
+struct Slow(Arc<Notify>);
 
 #[async_trait]
 impl Credentials for Slow {
     async fn credentials(&self) -> Result<Message, String> {
+        self.0.notify_one();
         std::future::pending().await
     }
 }
 
 #[tokio::test]
 async fn a_client_that_waits_for_credentials_can_be_aborted() {
-    let before = tasks();
-    let client = BayeuxClient::builder().url("http://127.0.0.1:1/").credentials(Slow);
+    let (before, asked) = (tasks(), Arc::new(Notify::new()));
+    let client =
+        BayeuxClient::builder().url("http://127.0.0.1:1/").credentials(Slow(asked.clone()));
     let client = client.build().unwrap();
     let handshake = client.handshake();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    within("credentials to be asked for", asked.notified()).await;
     client.abort();
     within("the handshake", handshake).await.unwrap_err();
     eventually("no task to be left", || tasks() == before).await;

@@ -12,7 +12,7 @@ use bayeux_client::{
 use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::{Value, json};
 use tests::{
-    TestServer, arrive, brisk_client, eventually,
+    TestServer, arrive, brisk_client, eventually, over_both,
     scripted::{Answer, Link, Scripted, ordinary, replies},
     within,
 };
@@ -26,25 +26,6 @@ async fn over(link: &Link, transport: ConnectionType, config: Config) -> BayeuxC
     within("the handshake", client.handshake()).await.unwrap();
     arrive(&client, State::Connected).await;
     client
-}
-
-/// Makes a test of each of the given functions for WebSocket and for long-polling.
-macro_rules! over_both {
-    ($($name:ident),+ $(,)?) => {
-        $(mod $name {
-            use bayeux_client::api::ConnectionType;
-
-            #[tokio::test]
-            async fn websocket() {
-                super::$name(ConnectionType::WebSocket).await;
-            }
-
-            #[tokio::test]
-            async fn long_polling() {
-                super::$name(ConnectionType::LongPolling).await;
-            }
-        })+
-    };
 }
 
 over_both!(

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use bayeux_client::{
     BayeuxClient, Config, NetworkConfig, State,
-    api::{ConnectionType::LongPolling, client::FailureKind},
+    api::{
+        ConnectionType::{self, LongPolling, WebSocket},
+        client::FailureKind,
+    },
 };
 use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::json;
 use tests::{
-    AGES, DEADLINE, TestServer, arrive, brisk, brisk_client, eventually,
+    AGES, DEADLINE, TestServer, arrive, brisk, brisk_client, eventually, over_both,
     scripted::{Answer, Link, Scripted, Upgrade, answer, body, ordinary, reply},
     within,
 };
@@ -37,40 +40,30 @@ async fn a_handshake_without_an_answer_fails_in_time_and_is_made_again() {
     assert_eq!(server.on("/meta/handshake").len(), 2);
 }
 
-mod a_held_connect_without_an_answer_is_given_up_and_the_session_goes_on {
-    use super::*;
+over_both!(a_held_connect_without_an_answer_is_given_up_and_the_session_goes_on);
 
-    async fn over(transport: bayeux_client::api::ConnectionType) {
-        let server = TestServer::start(|config| {
-            brisk(config);
-            config.websocket.max_interval = AGES;
-            config.long_polling.max_interval = AGES;
-        })
-        .await;
-        let link = Link::to(server.address).await;
-        let builder = BayeuxClient::builder().url(&link.url()).transports(&[transport]);
-        let client = builder.config(impatient()).build().unwrap();
-        within("the handshake", client.handshake()).await.unwrap();
-        arrive(&client, State::Connected).await;
-        let mut states = client.states();
-        link.silence(true);
-        within("the loss", states.wait_for(|one| *one == State::Unconnected)).await.unwrap();
-        link.cut();
-        link.silence(false);
-        within("the return", states.wait_for(|one| *one == State::Connected)).await.unwrap();
-        within("publish", client.channel("/a").unwrap().publish(json!(1))).await.unwrap();
-        assert_eq!(server.server.sessions().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn over_websocket() {
-        over(bayeux_client::api::ConnectionType::WebSocket).await;
-    }
-
-    #[tokio::test]
-    async fn over_long_polling() {
-        over(LongPolling).await;
-    }
+async fn a_held_connect_without_an_answer_is_given_up_and_the_session_goes_on(
+    transport: ConnectionType,
+) {
+    let server = TestServer::start(|config| {
+        brisk(config);
+        config.websocket.max_interval = AGES;
+        config.long_polling.max_interval = AGES;
+    })
+    .await;
+    let link = Link::to(server.address).await;
+    let builder = BayeuxClient::builder().url(&link.url()).transports(&[transport]);
+    let client = builder.config(impatient()).build().unwrap();
+    within("the handshake", client.handshake()).await.unwrap();
+    arrive(&client, State::Connected).await;
+    let mut states = client.states();
+    link.silence(true);
+    within("the loss", states.wait_for(|one| *one == State::Unconnected)).await.unwrap();
+    link.cut();
+    link.silence(false);
+    within("the return", states.wait_for(|one| *one == State::Connected)).await.unwrap();
+    within("publish", client.channel("/a").unwrap().publish(json!(1))).await.unwrap();
+    assert_eq!(server.server.sessions().len(), 1);
 }
 
 #[tokio::test]
@@ -82,7 +75,7 @@ async fn a_server_that_answers_no_ping_is_noticed_before_anything_is_overdue() {
     network.ping_timeout = Duration::from_secs(2);
     let mut config = brisk_client();
     config.max_network_delay = Some(2 * DEADLINE);
-    let transports = [bayeux_client::api::ConnectionType::WebSocket];
+    let transports = [WebSocket];
     let builder = BayeuxClient::builder().url(&link.url()).transports(&transports);
     let client = builder.config(config).network(network).build().unwrap();
     within("the handshake", client.handshake()).await.unwrap();
@@ -126,7 +119,7 @@ async fn a_session_that_the_server_has_forgotten_by_now_is_started_again() {
 
 #[tokio::test]
 async fn a_disconnect_without_an_answer_ends_the_client_all_the_same() {
-    for transport in [bayeux_client::api::ConnectionType::WebSocket, LongPolling] {
+    for transport in [WebSocket, LongPolling] {
         let server = Scripted::start_with_websocket(
             |_| Upgrade::Accept,
             |_, messages| match has(&messages, "/meta/disconnect") {

@@ -19,7 +19,7 @@ async fn it_is_given_once_and_again_when_it_changes(transport: Transport) {
     let server = TestServer::start(brisk).await;
     let mut client = server.client(transport).await;
     let reply = client.handshake().await;
-    assert_eq!(reply["advice"]["timeout"], 300);
+    assert_eq!(reply["advice"]["timeout"], 1000);
     assert!(client.connect().await.get("advice").is_none());
 
     let session = server.session(&client);
@@ -31,7 +31,7 @@ async fn it_is_given_once_and_again_when_it_changes(transport: Transport) {
 
     session.set_timeout(None);
     let reply = client.connect().await;
-    assert_eq!(reply["advice"]["timeout"], 300);
+    assert_eq!(reply["advice"]["timeout"], 1000);
 }
 
 async fn what_changes_while_a_connect_is_held_comes_with_its_reply(transport: Transport) {

@@ -103,7 +103,7 @@ async fn the_next_tab_takes_the_place_of_one_that_is_gone(transport: Transport) 
     tabs[0].reply_to(&id).await;
     let id = tabs[1].hold().await;
     let reply = tabs[1].reply_to(&id).await;
-    assert_eq!(reply["advice"], json!({ "reconnect": "retry", "interval": 0, "timeout": 300 }));
+    assert_eq!(reply["advice"], json!({ "reconnect": "retry", "interval": 0, "timeout": 1000 }));
 }
 
 async fn a_place_is_free_as_soon_as_its_connection_is_cut(transport: Transport) {

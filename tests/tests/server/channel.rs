@@ -8,6 +8,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Instant,
 };
 
 use bayeux_server::{
@@ -221,15 +222,18 @@ fn of_many_that_make_a_channel_at_once_one_sets_it_up() {
 #[test]
 fn who_sets_a_channel_up_may_make_others_and_ask_for_it() {
     let server = Server::new();
-    let created = server.create_channel_if_absent("/a", &|channel| {
-        create(&server, "/b").set_persistent(true);
-        // It is the one that is being set up.
-        create(&server, "/a").set_persistent(true);
-        assert!(channel.is_persistent());
-        assert!(server.channel("/a").is_none());
+    many_times_in_time(|nth| {
+        let (own, other) = (format!("/a/{nth}"), format!("/b/{nth}"));
+        let created = server.create_channel_if_absent(&own, &|channel| {
+            create(&server, &other).set_persistent(true);
+            // It is the one that is being set up.
+            create(&server, &own).set_persistent(true);
+            assert!(channel.is_persistent());
+            assert!(server.channel(&own).is_none());
+        });
+        assert!(matches!(created, Ok(Created::New(_))));
+        assert!(server.channel(&other).is_some());
     });
-    assert!(matches!(created, Ok(Created::New(_))));
-    assert!(server.channel("/b").is_some());
 }
 
 #[test]
@@ -242,11 +246,24 @@ fn two_that_set_up_what_the_other_asks_for_do_not_wait_for_each_other() {
         };
         server.create_channel_if_absent(own, &initialize).unwrap();
     };
-    thread::scope(|scope| {
-        scope.spawn(|| make("/a", "/b"));
-        scope.spawn(|| make("/b", "/a"));
+    many_times_in_time(|nth| {
+        let (one, other) = (format!("/a/{nth}"), format!("/b/{nth}"));
+        thread::scope(|scope| {
+            scope.spawn(|| make(&one, &other));
+            scope.spawn(|| make(&other, &one));
+        });
+        assert!(server.channel(&one).is_some() && server.channel(&other).is_some());
     });
-    assert!(server.channel("/a").is_some() && server.channel("/b").is_some());
+}
+
+/// Does something 20 times, and all of it in time: who waits for the turn of another, which is five
+/// seconds, does not get so far.
+fn many_times_in_time(something: impl Fn(usize)) {
+    let start = Instant::now();
+    for nth in 0..20 {
+        something(nth);
+        assert!(start.elapsed() < DEADLINE, "only {nth} were done");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ async fn a_session_that_never_connects_expires(transport: Transport) {
     let start = Instant::now();
     let _client = server.handshaken(transport).await;
     log.until("Expired session, 0 subscriptions").await;
-    assert!(start.elapsed() >= Duration::from_millis(500));
+    assert!(start.elapsed() >= Duration::from_secs(2));
     assert_eq!(server.server.statistics().sessions_expired, 1);
     assert!(server.server.sessions().is_empty());
 }
@@ -98,11 +98,10 @@ async fn an_expired_session_is_told_to_handshake_and_never_to_stay_away(transpor
 
 async fn a_session_may_have_its_own_max_interval(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let mut client = server.handshaken(transport).await;
+    let client = server.connected(transport).await;
     let session = server.session(&client);
     session.set_max_interval(Some(Duration::from_millis(100)));
     assert_eq!(session.max_interval(), Some(Duration::from_millis(100)));
-    client.connect().await;
     eventually("the session to expire", || !session.is_handshook()).await;
 }
 

@@ -18,7 +18,7 @@ use bayeux_server::api::{
 use serde_json::{Value, json};
 use tests::{
     AGES, TestServer, Transport, eventually, every_transport, hooks::on_message,
-    over_every_transport, over_transports, over_websocket, patient, raw::Raw, within,
+    over_every_transport, over_transports, over_websocket, raw::Raw, within,
 };
 use tokio::{io::AsyncReadExt as _, net::TcpSocket};
 
@@ -131,8 +131,6 @@ impl ServerChannelListener for Locks {
 #[tokio::test]
 async fn a_client_that_does_not_read_keeps_no_lock_of_the_application() {
     let server = TestServer::start(|config| {
-        patient(config);
-        config.ws.write_timeout = AGES;
         every_transport(config, |t| t.max_queue_bytes = 64 * 1024 * 1024);
     })
     .await;
@@ -157,8 +155,7 @@ async fn a_client_that_does_not_read_keeps_no_lock_of_the_application() {
 
 async fn while_the_application_works_for_a_client_it_gets_what_others_send(transport: Transport) {
     let server = TestServer::start(|config| {
-        patient(config);
-        config.websocket.timeout = Duration::from_millis(300);
+        config.websocket.timeout = Duration::from_secs(2);
     })
     .await;
     let gate = Arc::new(Gate::default());
@@ -184,7 +181,7 @@ async fn while_the_application_works_for_a_client_it_gets_what_others_send(trans
 
 #[tokio::test]
 async fn while_the_application_works_pings_are_answered() {
-    let server = TestServer::start(patient).await;
+    let server = TestServer::start(|_| {}).await;
     let gate = Arc::new(Gate::default());
     listen(&server, "/slow", gate.clone());
     let client = server.handshaken(Transport::WebSocket).await;

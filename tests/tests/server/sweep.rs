@@ -58,8 +58,7 @@ async fn the_channels_of_an_expired_session_go(transport: Transport) {
     for channel in ["/a", "/a/b", "/a/**"] {
         client.subscribe(channel).await;
     }
-    server.session(&client).set_max_interval(Some(Duration::from_millis(50)));
-    client.connect().await;
+    server.leaves_in_silence(&mut client).await;
     eventually("the channels to go", || server.server.channels().len() == 5).await;
 }
 
@@ -191,7 +190,6 @@ async fn many_channels_go_together() {
 #[tokio::test]
 async fn local_sessions_stay() {
     let mut config = Config::default();
-    brisk(&mut config);
     config.long_polling.max_interval = Duration::from_millis(20);
     config.sweep_period = Duration::from_millis(10);
     let server = Server::builder().config(config).build();
