@@ -29,7 +29,7 @@ impl Machine {
             processor: value("/proc/cpuinfo", "model name"),
             cores: available_parallelism().map_or(1, usize::from),
             memory_gib: kilobytes(&value("/proc/meminfo", "MemTotal")) / (1024 * 1024),
-            kernel: kernel.trim().to_owned(),
+            kernel: kernel.trim().split('-').next().unwrap_or_default().to_owned(),
             rustc: said_by("rustc", &["--version"]),
             commit: commit(),
             date: said_by("date", &["+%Y-%m-%d"]),

@@ -39,8 +39,8 @@ struct Arguments {
 fn options() -> String {
     let options: Vec<_> = Config::options().map(|option| format!("  {option}")).collect();
     format!(
-        "Options for -o, of which those of a transport may stand after ws., long-polling. or \
-         long-polling.jsonp. too:\n{}",
+        "Options for -o, of which those of a transport may stand after ws., long-polling., \
+         long-polling.json., long-polling.jsonp. or callback-polling. too:\n{}",
         options.join("\n")
     )
 }
