@@ -16,6 +16,7 @@
 mod advice;
 mod channel_id;
 mod connection_type;
+mod data;
 mod decode;
 mod error;
 mod frozen;

@@ -1,8 +1,9 @@
 //! A Bayeux server: sessions, channels, security and the transports that browsers speak.
 //!
 //! [`Server`] is the handle. Its [`service`](Server::service) mounts in axum, in hyper, or in anything
-//! else that takes a tower service; [`Server::serve`] needs none of them. The contracts, from
-//! listeners to the security policy, are `bayeux-api`'s, re-exported as [`api`].
+//! else that takes a tower service; [`Server::serve`] needs none of them. It gives [`Channel`]s and
+//! [`Session`]s, which are handles too. The contracts, from listeners to the security policy, are
+//! `bayeux-api`'s, re-exported as [`api`]; as its traits a listener or policy gets the same handles.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]
@@ -12,11 +13,13 @@
 //! let server = Server::new();
 //! let mut echo = server.new_service("echo").await?;
 //! echo.on_message("/service/echo", async |request| request.message.data)?;
+//! server.create_channel_if_absent("/news")?.publish("up and running").await?;
 //! server.serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?).await?;
 //! # Ok(())
 //! # }
 //! ```
 
+mod bayeux_server;
 mod builder;
 mod carrier;
 mod channel;
@@ -29,6 +32,7 @@ mod exchange;
 mod fan_out;
 pub mod filter;
 mod finish;
+mod handle;
 mod ids;
 mod local_session;
 mod pipeline;

@@ -11,15 +11,13 @@ use std::{
     task::{Poll, Waker},
 };
 
-use async_trait::async_trait;
 use bayeux_api::{
-    ChannelId, ChannelIdError, ConnectionType, Message, Registration,
-    implement::{Intake, Listeners, Sealed},
+    ConnectionType, Message,
+    implement::{Intake, Listeners},
     meta,
     server::{
-        Backplane, BayeuxServer, ChannelListener, Created, Detail, Inlet, LocalSession,
-        QueueBounds, Removal, SecurityPolicy, ServerChannel, ServerExtension, ServerSession,
-        SessionListener, Statistics, SubscriptionListener,
+        Backplane, ChannelListener, Inlet, QueueBounds, Removal, SecurityPolicy, ServerExtension,
+        SessionListener, SubscriptionListener,
     },
 };
 use tokio::sync::Notify;
@@ -27,13 +25,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     builder::Builder,
-    channel::{Channel, Channels, Found},
+    channel::Channels,
     cluster::Cluster,
     config::{self, Config, TransportConfig},
     counters::Counters,
     driver::{self, Driving, Timers},
     ids::Ids,
-    local_session::Local,
     proto::{
         browsers::Browsers,
         limiter::Limiter,
@@ -131,7 +128,7 @@ impl Server {
         for id in
             [meta::HANDSHAKE, meta::CONNECT, meta::SUBSCRIBE, meta::UNSUBSCRIBE, meta::DISCONNECT]
         {
-            server.create_channel_if_absent(id, &|_| {}).expect("meta channels have valid names");
+            server.create_channel_if_absent(id).expect("meta channels have valid names");
         }
         if let Some(cluster) = &server.0.cluster {
             let intake = Arc::downgrade(&server.0) as Weak<dyn Intake>;
@@ -271,106 +268,6 @@ impl Drop for Inner {
         }
         self.channels.end();
         self.timers.end();
-    }
-}
-
-impl Sealed for Server {}
-
-#[async_trait]
-impl BayeuxServer for Server {
-    fn channel(&self, id: &str) -> Option<Arc<dyn ServerChannel>> {
-        let id = ChannelId::new(id).ok()?;
-        Some(self.0.channels.get(id.as_str())?.as_dyn())
-    }
-
-    fn channels(&self) -> Vec<Arc<dyn ServerChannel>> {
-        self.0.channels.all().iter().map(Channel::as_dyn).collect()
-    }
-
-    fn create_channel_if_absent(
-        &self,
-        id: &str,
-        initialize: &dyn Fn(&dyn ServerChannel),
-    ) -> Result<Created, ChannelIdError> {
-        let id = ChannelId::new(id)?;
-        Ok(match self.create_channel(&id, initialize) {
-            Some(Found::New(channel)) => Created::New(channel),
-            Some(Found::Existing(channel)) => Created::Existing(channel),
-            None => panic!("a listener panicked that was to configure {id}"),
-        })
-    }
-
-    fn session(&self, id: &str) -> Option<Arc<dyn ServerSession>> {
-        Some(self.0.sessions.get(id)?.as_dyn())
-    }
-
-    fn sessions(&self) -> Vec<Arc<dyn ServerSession>> {
-        self.0.sessions.all().iter().map(Session::as_dyn).collect()
-    }
-
-    async fn remove_session(&self, id: &str) -> bool {
-        match self.0.sessions.get(id) {
-            Some(session) => self.end_session(&session, Removal::Removed, None).await,
-            None => false,
-        }
-    }
-
-    fn new_local_session(&self, id_hint: &str) -> Arc<dyn LocalSession> {
-        Local::new(self, id_hint)
-    }
-
-    fn add_extension(&self, extension: Arc<dyn ServerExtension>) -> Registration {
-        self.0.extensions.add(extension)
-    }
-
-    fn add_channel_listener(&self, listener: Arc<dyn ChannelListener>) -> Registration {
-        self.0.channel_listeners.add(listener)
-    }
-
-    fn add_session_listener(&self, listener: Arc<dyn SessionListener>) -> Registration {
-        self.0.session_listeners.add(listener)
-    }
-
-    fn add_subscription_listener(&self, listener: Arc<dyn SubscriptionListener>) -> Registration {
-        self.0.subscription_listeners.add(listener)
-    }
-
-    fn security_policy(&self) -> Option<Arc<dyn SecurityPolicy>> {
-        self.policy()
-    }
-
-    fn set_security_policy(&self, policy: Option<Arc<dyn SecurityPolicy>>) {
-        *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
-    }
-
-    fn allowed_transports(&self) -> Vec<ConnectionType> {
-        self.0.config.allowed_transports.clone()
-    }
-
-    fn statistics(&self) -> Statistics {
-        let mut statistics = self.0.counters.read();
-        statistics.sessions = self.0.sessions.len() as u64;
-        statistics.channels = self.0.channels.len() as u64;
-        statistics
-    }
-
-    fn dump(&self, detail: Detail) -> String {
-        use fmt::Write as _;
-        let mut out = String::new();
-        let transports: Vec<_> =
-            self.allowed_transports().iter().map(|transport| transport.as_str()).collect();
-        let _ = writeln!(out, "security policy: {:?}", self.policy());
-        let _ = writeln!(out, "transports: {}", transports.join(", "));
-        let _ = writeln!(out, "statistics: {:?}", self.statistics());
-        let _ = writeln!(out, "channels size={}", self.0.channels.len());
-        if detail == Detail::Full {
-            self.0.channels.all().iter().for_each(|channel| channel.describe(&mut out));
-        }
-        let _ = writeln!(out, "sessions size={}", self.0.sessions.len());
-        if detail == Detail::Full {
-            self.0.sessions.all().iter().for_each(|session| session.describe(&mut out));
-        }
-        out
     }
 }
 

@@ -12,10 +12,7 @@ use bayeux_api::{
     ChannelId, ChannelIdError, Flow, Json, Message, Registration,
     client::RequestError,
     implement::Hook,
-    server::{
-        BayeuxServer, LocalSession, ServerChannel, ServerChannelListener, ServerMessage,
-        ServerSession,
-    },
+    server::{LocalSession, ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
 };
 
 use serde_json::json;
@@ -142,7 +139,7 @@ impl Service {
         let template = ChannelId::new(channel)?;
         let listened = listened(&template);
         let own = Arc::downgrade(&self.session);
-        let channel = self.server.create_channel_if_absent(&listened, &|_| {})?.channel();
+        let channel = self.server.create_channel_if_absent(&listened)?.channel();
         let listener = Listener { template, own, answer };
         self.registrations.push(channel.add_listener(Arc::new(listener)));
         Ok(())

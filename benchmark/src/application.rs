@@ -8,8 +8,8 @@ use bayeux_server::{
     api::{
         Flow, Message,
         server::{
-            BayeuxServer as _, GrantAuthorizer, ServerChannel, ServerChannelListener,
-            ServerExtension, ServerMessage, ServerSession, ServerSessionListener, SessionListener,
+            GrantAuthorizer, ServerChannel, ServerChannelListener, ServerExtension, ServerMessage,
+            ServerSession, ServerSessionListener, SessionListener,
         },
     },
 };
@@ -47,11 +47,11 @@ impl Application {
             Self::Full => {
                 server.add_session_listener(Arc::new(Greeter { listens: true })).keep();
                 server.add_extension(Arc::new(Idle)).keep();
-                let all = server.create_channel_if_absent("/**", &|_| {})?.channel();
+                let all = server.create_channel_if_absent("/**")?.channel();
                 all.add_authorizer(Arc::new(GrantAuthorizer::ALL)).keep();
             }
             Self::Deliver => {
-                let service = server.create_channel_if_absent("/service/deliver/**", &|_| {})?;
+                let service = server.create_channel_if_absent("/service/deliver/**")?;
                 let service = service.channel();
                 service.add_listener(Arc::new(Courier(server.clone()))).keep();
             }
@@ -97,10 +97,10 @@ impl ServerChannelListener for Courier {
         message: &mut ServerMessage,
     ) -> Flow {
         let channel = message.channel().strip_prefix(SERVICE).and_then(|id| self.0.channel(id));
-        if let (Some(channel), Some(data)) = (channel, &message.data) {
+        if let (Some(channel), Some(from), Some(data)) = (channel, from, &message.data) {
             let message = Message::with_data(channel.id().as_str(), data.clone()).freeze();
             for session in channel.subscribers() {
-                session.deliver_frozen(from, &message).await;
+                session.deliver_frozen_from(&**from, &message).await;
             }
         }
         Flow::Continue

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_server::api::server::{BayeuxServer as _, Statistics};
+use bayeux_server::api::server::Statistics;
 use serde_json::Value;
 use tokio::{net::TcpListener, runtime::Runtime};
 

@@ -3,10 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bayeux_server::{
-    InProcessError, Server,
-    api::{ConnectionType, server::BayeuxServer as _},
-};
+use bayeux_server::{InProcessError, Server, api::ConnectionType};
 use http::Version;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinSet};

@@ -3,11 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use bayeux_server::{
-    Config, ServeConfig, Server, TransportConfig,
-    api::server::{BayeuxServer as _, ServerSession},
-    serve,
-};
+use bayeux_server::{Config, ServeConfig, Server, Session, TransportConfig, serve};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
@@ -117,7 +113,7 @@ impl TestServer {
     /// # Panics
     ///
     /// When the session has ended.
-    pub fn session(&self, client: &Client) -> Arc<dyn ServerSession> {
+    pub fn session(&self, client: &Client) -> Arc<Session> {
         self.server.session(client.id()).expect("the session lives")
     }
 

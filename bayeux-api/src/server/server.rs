@@ -1,6 +1,6 @@
 //! The server itself.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use async_trait::async_trait;
 use bayeux_common::{ChannelIdError, ConnectionType};
@@ -93,19 +93,29 @@ pub trait BayeuxServer: Sealed + Send + Sync + fmt::Debug {
     fn dump(&self, detail: Detail) -> String;
 }
 
-/// What [`BayeuxServer::create_channel_if_absent`] found or made.
+/// What [`BayeuxServer::create_channel_if_absent`] found or made. It can be used as the channel.
 #[derive(Clone, Debug)]
 #[doc(alias = "MarkedReference")]
-pub enum Created {
+pub enum Created<C = Arc<dyn ServerChannel>> {
     /// The channel was made.
-    New(Arc<dyn ServerChannel>),
+    New(C),
     /// The channel was there.
-    Existing(Arc<dyn ServerChannel>),
+    Existing(C),
 }
 
-impl Created {
+impl<C> Created<C> {
     /// Returns the channel, new or not.
-    pub fn channel(self) -> Arc<dyn ServerChannel> {
+    pub fn channel(self) -> C {
+        match self {
+            Self::New(channel) | Self::Existing(channel) => channel,
+        }
+    }
+}
+
+impl<C> Deref for Created<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
         match self {
             Self::New(channel) | Self::Existing(channel) => channel,
         }

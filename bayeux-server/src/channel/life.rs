@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_api::{
-    ChannelId,
-    implement::Hook,
-    server::{ChannelListener, ServerChannel, ServerSession as _},
-};
+use bayeux_api::{ChannelId, implement::Hook, server::ChannelListener};
 
 use crate::{
     channel::{
@@ -33,7 +29,7 @@ impl Server {
     pub(crate) fn create_channel(
         &self,
         id: &ChannelId,
-        initialize: &dyn Fn(&dyn ServerChannel),
+        initialize: &dyn Fn(&Channel),
     ) -> Option<Found> {
         match self.0.channels.get(id.as_str()).filter(|channel| channel.is_kept()) {
             Some(channel) => Some(Found::Existing(channel)),
@@ -74,7 +70,7 @@ impl Server {
         &self,
         admission: Admission<'_>,
         channel: &Arc<Channel>,
-        initialize: &dyn Fn(&dyn ServerChannel),
+        initialize: &dyn Fn(&Channel),
     ) -> Option<Found> {
         let _turn = match admission {
             Admission::Turn(turn) => Some(turn),
@@ -86,7 +82,7 @@ impl Server {
             return Some(Found::Existing(existing));
         }
         in_turn(|| {
-            initialize(&**channel);
+            initialize(channel);
             let hook = Hook("ChannelListener::configure_channel", channel.id.as_str());
             for listener in self.0.channel_listeners.members().iter() {
                 listener.ask(hook, |it| it.configure_channel(&**channel))?;
@@ -191,7 +187,6 @@ impl Channel {
 mod tests {
     use std::pin::pin;
 
-    use bayeux_api::server::BayeuxServer as _;
     use futures_util::poll;
 
     use super::*;
@@ -200,7 +195,7 @@ mod tests {
     async fn a_sweep_lets_others_run_between_a_few_hundred_channels() {
         let server = Server::new();
         for number in 0..20 * PORTION {
-            server.create_channel_if_absent(&format!("/{number}"), &|_| {}).unwrap();
+            server.create_channel_if_absent(&format!("/{number}")).unwrap();
         }
         for sweep in 1..=3 {
             let (mut before, mut portions) = (server.statistics(), 0);

@@ -5,6 +5,7 @@
 //! has, the removed one is registered again first.
 
 mod group;
+mod handle;
 mod life;
 mod order;
 mod register;
@@ -24,7 +25,7 @@ use std::{
 use bayeux_api::{
     Attributes, ChannelId,
     implement::{self, Hook, Listeners, Member, lock},
-    server::{Access, Authorizer, Reach, ServerChannel, ServerChannelListener, ServerSession as _},
+    server::{Access, Authorizer, Reach, ServerChannel, ServerChannelListener},
 };
 
 pub(crate) use group::Group;
@@ -39,7 +40,17 @@ use crate::{
     session::Session,
 };
 
-/// A channel of a [`Server`]. There may be very many, so that what few have is apart.
+/// A channel of a [`Server`]. Its settings may be changed at any time.
+///
+/// This is a handle, which stands for the channel's name. The channel it was got for may have been removed
+/// since, by [`remove`](Self::remove) or by the sweeper, after which somebody may have made it anew. What is
+/// then added, set or subscribed goes to the channel that has the name now. If none has, the one that was
+/// removed is there again, with its settings, attributes and authorizers: the listeners of channels hear
+/// that it was added.
+///
+/// It is a [`ServerChannel`] too, as which listeners and extensions get it.
+#[doc(alias("ServerChannelImpl", "ConfigurableServerChannel"))]
+// There may be very many, so that what few have is apart.
 pub struct Channel {
     id: ChannelId,
     server: Weak<Inner>,

@@ -243,7 +243,6 @@ impl fmt::Debug for Register {
 mod tests {
     use std::{collections::BTreeMap, sync::Weak};
 
-    use bayeux_api::server::ServerChannel as _;
     use proptest::prelude::*;
 
     use super::*;

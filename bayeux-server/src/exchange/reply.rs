@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, task::Context, time::Instant};
 
-use bayeux_api::{
-    ConnectionType, Flow, Frozen, Message, implement::Hook, server::ServerSession as _,
-};
+use bayeux_api::{ConnectionType, Flow, Frozen, Message, implement::Hook};
 use serde_json::json;
 
 use crate::{
@@ -309,7 +307,7 @@ pub(super) struct Batch(Arc<Session>);
 
 impl Batch {
     pub(super) fn new(session: Arc<Session>) -> Self {
-        session.start_batch();
+        session.open_batch();
         Self(session)
     }
 }

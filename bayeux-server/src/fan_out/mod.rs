@@ -21,7 +21,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
-    server::{Reach, ServerChannel as _, ServerSession, SessionKind},
+    server::{Reach, SessionKind},
 };
 use tokio::runtime::Handle;
 

@@ -10,7 +10,7 @@ use std::{
 use bayeux_api::{
     Flow, Frozen,
     implement::Hook,
-    server::{Overflow, Removal, ServerSession, ServerSessionListener},
+    server::{Overflow, Removal, ServerSessionListener},
 };
 use futures_util::{FutureExt as _, future::join_all, poll};
 use tokio::{runtime::Handle, task::JoinHandle, time::timeout_at};

@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use async_trait::async_trait;
-use bayeux_api::server::{BayeuxServer as _, ServerChannel as _, SessionExtension};
+use bayeux_api::server::{ServerSession, SessionExtension};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -11,7 +11,7 @@ use super::*;
 use crate::{channel::Inserted, clock, session::Origin};
 
 fn ordered(server: &Server) -> Arc<Channel> {
-    server.create_channel_if_absent("/a", &|channel| channel.set_ordered(true)).unwrap();
+    server.create_channel_if_absent_with("/a", |channel| channel.set_ordered(true)).unwrap();
     server.0.channels.get("/a").unwrap()
 }
 
@@ -42,7 +42,7 @@ async fn a_subscriber_gets_all_after_its_begin_and_none_before() {
         publishing.spawn(async move {
             for number in 0..300 {
                 let message = Message::with_data("/a", json!([who, number]));
-                own.publish(None, message).await.unwrap();
+                own.publish(message).await.unwrap();
             }
         });
         let (server, channel) = (server.clone(), channel.clone());
@@ -93,7 +93,7 @@ async fn a_turn_has_an_end_whatever_its_hooks_do() {
     let (other, _) = subscribed(&server, &channel).await;
     for turn in 1..=2 {
         let start = clock::now();
-        let published = channel.publish(None, Message::with_data("/a", json!(turn))).await;
+        let published = channel.publish(Message::with_data("/a", json!(turn))).await;
         assert_eq!(published.unwrap().sessions, 1);
         let time = clock::now() - start;
         assert!((5..6).contains(&time.as_secs()), "{time:?}");

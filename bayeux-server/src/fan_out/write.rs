@@ -276,7 +276,7 @@ mod tests {
         session.bind_waiting(&carrier);
         let written = async || {
             let before = socket.socket().0.load(Relaxed);
-            session.deliver(None, Message::with_data("/a", json!(1))).await;
+            session.deliver(Message::with_data("/a", json!(1))).await;
             socket.socket().0.load(Relaxed) - before
         };
         assert_eq!(written().await, 1);

@@ -5,10 +5,10 @@
 //!
 //! ```
 //! # use std::sync::Arc;
-//! use bayeux_server::{Server, api::server::BayeuxServer, filter::{DataFilters, NoMarkup}};
+//! use bayeux_server::{Server, filter::{DataFilters, NoMarkup}};
 //!
 //! let server = Server::new();
-//! let chats = server.create_channel_if_absent("/chat/**", &|_| {})?.channel();
+//! let chats = server.create_channel_if_absent("/chat/**")?.channel();
 //! chats.add_listener(Arc::new(DataFilters::new([Arc::new(NoMarkup) as _]))).keep();
 //! # Ok::<(), bayeux_server::api::ChannelIdError>(())
 //! ```

@@ -11,7 +11,7 @@ use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
     client::ClientSession as _,
     implement::{Hook, lock},
-    server::{QueueBounds, Removal, ServerSession as _},
+    server::{QueueBounds, Removal},
 };
 use tokio::sync::Notify;
 

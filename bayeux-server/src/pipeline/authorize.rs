@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bayeux_api::{
     BayeuxError, ChannelId,
     implement::Hook,
-    server::{Access, Authorization, Operation, ServerMessage, ServerSession as _, SessionKind},
+    server::{Access, Authorization, Operation, ServerMessage, SessionKind},
 };
 
 use crate::{

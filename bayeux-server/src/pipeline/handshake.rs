@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bayeux_api::{
     BayeuxError, Reconnect,
     implement::{Hook, lock},
-    server::{ServerMessage, ServerSession},
+    server::ServerMessage,
 };
 use serde_json::json;
 

@@ -20,10 +20,7 @@ mod validate;
 
 use std::sync::Arc;
 
-use bayeux_api::{
-    Advice, BayeuxError, ConnectionType, Message, meta,
-    server::{ServerMessage, ServerSession},
-};
+use bayeux_api::{Advice, BayeuxError, ConnectionType, Message, meta, server::ServerMessage};
 
 use crate::{
     pipeline::{

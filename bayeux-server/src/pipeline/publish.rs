@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bayeux_api::{
     BayeuxError, ChannelId, Flow, Message,
     implement::Hook,
-    server::{Passage, PublishError, Published, ServerChannel, ServerMessage, ServerSession as _},
+    server::{Passage, PublishError, Published, ServerMessage},
 };
 
 use crate::{
@@ -134,7 +134,7 @@ impl From<PublishError> for Refusal {
             }
             PublishError::Busy => BayeuxError::PublishDenied("channel_is_busy".to_owned()).into(),
             PublishError::Unavailable => BayeuxError::PublishUnavailable.into(),
-            _ => Self::Deleted,
+            PublishError::Wild | PublishError::Deleted | _ => Self::Deleted,
         }
     }
 }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_api::{
-    BayeuxError, ChannelId,
-    server::{ServerChannel, ServerMessage, ServerSession as _},
-};
+use bayeux_api::{BayeuxError, ChannelId, server::ServerMessage};
 
 use crate::{
     channel::{Channel, Inserted},

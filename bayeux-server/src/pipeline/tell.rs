@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bayeux_api::{
     implement::Hook,
-    server::{Removal, ServerChannel, ServerMessage, ServerSession},
+    server::{Removal, ServerMessage, ServerSession},
 };
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle;

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_api::{
-    BayeuxError,
-    server::{ServerChannel, ServerMessage},
-};
+use bayeux_api::{BayeuxError, server::ServerMessage};
 
 use crate::{
     channel::Channel,

@@ -140,7 +140,7 @@ impl Session {
     }
 
     /// Holds deliveries back until the end of as many batches.
-    pub(crate) fn start_batch(&self) {
+    pub(crate) fn open_batch(&self) {
         lock(&self.core).machine.start_batch();
     }
 

@@ -6,6 +6,7 @@
 
 mod carriage;
 mod delivery;
+mod handle;
 mod hooks;
 mod life;
 mod register;
@@ -45,7 +46,8 @@ use crate::{
     session::{room::Lookouts, tellings::Tellings},
 };
 
-/// A session of a [`Server`].
+/// A session of a [`Server`]. It is a [`ServerSession`] too, as which listeners and extensions get it.
+#[doc(alias = "ServerSessionImpl")]
 pub struct Session {
     id: Arc<str>,
     server: Weak<Inner>,

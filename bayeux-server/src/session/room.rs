@@ -81,7 +81,7 @@ impl Core {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use bayeux_api::{Message, server::ServerSession as _};
+    use bayeux_api::Message;
     use serde_json::json;
 
     use super::*;

@@ -1,156 +1,133 @@
-//! A session as an application sees it.
+//! A session as callbacks and extensions see it.
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bayeux_api::{
     Attribute, Batch, ConnectionType, Frozen, Message, Registration,
-    implement::{Sealed, lock},
+    implement::Sealed,
     server::{
         DeQueueListener, Depth, LocalSession, QueueBounds, ServerChannel, ServerSession,
         ServerSessionListener, SessionExtension, SessionKind,
     },
 };
 
-use crate::{
-    channel::Channel,
-    proto::session::Delivery,
-    server::Server,
-    session::{Origin, Session},
-};
+use crate::{channel::Channel, session::Session};
 
 impl Sealed for Session {}
 
 #[async_trait]
 impl ServerSession for Session {
     fn id(&self) -> &str {
-        &self.id
+        Self::id(self)
     }
 
     fn is_handshook(&self) -> bool {
-        lock(&self.core).machine.is_handshook()
+        Self::is_handshook(self)
     }
 
     fn is_connected(&self) -> bool {
-        lock(&self.core).machine.is_connected()
+        Self::is_connected(self)
     }
 
     fn is_local_session(&self) -> bool {
-        self.origin.local.is_some()
+        Self::is_local_session(self)
     }
 
     fn kind(&self) -> SessionKind {
-        match &self.origin {
-            _ if self.is_node() => SessionKind::Node,
-            Origin { local: Some(_), .. } => SessionKind::Local,
-            Origin { .. } => SessionKind::Client,
-        }
+        Self::kind(self)
     }
 
     fn set_node(&self) {
-        self.origin.is_node.store(true, Relaxed);
+        Self::set_node(self)
     }
 
     fn local_session(&self) -> Option<Arc<dyn LocalSession>> {
-        Some(self.origin.local.as_ref()?.upgrade()?)
+        Self::local_session(self)
     }
 
     fn user_agent(&self) -> Option<&str> {
-        self.origin.user_agent.as_deref()
+        Self::user_agent(self)
     }
 
     fn transport(&self) -> Option<ConnectionType> {
-        self.origin.transport
+        Self::transport(self)
     }
 
     fn subscriptions(&self) -> Vec<Arc<dyn ServerChannel>> {
-        let subscriptions = lock(&self.core).subscriptions.snapshot();
-        subscriptions.iter().map(Channel::as_dyn).collect()
+        Self::subscriptions(self).iter().map(Channel::as_dyn).collect()
     }
 
     fn queue_depth(&self) -> Depth {
-        lock(&self.core).machine.depth()
+        Self::queue_depth(self)
     }
 
     fn queue_bounds(&self) -> QueueBounds {
-        lock(&self.core).machine.queue_bounds()
+        Self::queue_bounds(self)
     }
 
     fn set_queue_bounds(&self, bounds: QueueBounds) {
-        lock(&self.core).machine.set_queue_bounds(bounds);
+        Self::set_queue_bounds(self, bounds)
     }
 
     fn timeout(&self) -> Option<Duration> {
-        lock(&self.core).machine.own_timeout()
+        Self::timeout(self)
     }
 
     fn set_timeout(&self, timeout: Option<Duration>) {
-        lock(&self.core).machine.set_timeout(timeout);
+        Self::set_timeout(self, timeout)
     }
 
     fn interval(&self) -> Option<Duration> {
-        lock(&self.core).machine.own_interval()
+        Self::interval(self)
     }
 
     fn set_interval(&self, interval: Option<Duration>) {
-        lock(&self.core).machine.set_interval(interval);
+        Self::set_interval(self, interval)
     }
 
     fn max_interval(&self) -> Option<Duration> {
-        lock(&self.core).machine.own_max_interval()
+        Self::max_interval(self)
     }
 
     fn set_max_interval(&self, max_interval: Option<Duration>) {
-        self.with_timer(|core| core.machine.set_max_interval(max_interval));
+        Self::set_max_interval(self, max_interval)
     }
 
     fn is_meta_connect_delivery_only(&self) -> bool {
-        lock(&self.core).machine.delivery() == Delivery::ConnectOnly
+        Self::is_meta_connect_delivery_only(self)
     }
 
     fn set_meta_connect_delivery_only(&self, only: bool) {
-        let delivery = if only { Delivery::ConnectOnly } else { Delivery::Any };
-        let tell = lock(&self.core).machine.set_delivery(delivery);
-        tell.wake();
+        Self::set_meta_connect_delivery_only(self, only)
     }
 
     fn is_broadcast_to_publisher(&self) -> bool {
-        lock(&self.core).machine.is_broadcast_to_publisher()
+        Self::is_broadcast_to_publisher(self)
     }
 
     fn set_broadcast_to_publisher(&self, broadcast: bool) {
-        lock(&self.core).machine.set_broadcast_to_publisher(broadcast);
+        Self::set_broadcast_to_publisher(self, broadcast)
     }
 
     fn start_batch(&self) -> Batch {
-        Self::start_batch(self);
-        let me = self.me.clone();
-        Batch::new(move || {
-            if let Some(session) = me.upgrade() {
-                session.end_batch();
-            }
-        })
+        Self::start_batch(self)
     }
 
     fn add_extension(&self, extension: Arc<dyn SessionExtension>) -> Registration {
-        self.hooks_mut().extensions.add(extension)
+        Self::add_extension(self, extension)
     }
 
     fn add_listener(&self, listener: Arc<dyn ServerSessionListener>) -> Registration {
-        self.hooks_mut().listeners.add(listener)
+        Self::add_listener(self, listener)
     }
 
     fn add_de_queue_listener(&self, listener: Arc<dyn DeQueueListener>) -> Registration {
-        self.hooks_mut().de_queue_listeners.add(listener)
+        Self::add_de_queue_listener(self, listener)
     }
 
     async fn deliver(&self, sender: Option<&Arc<dyn ServerSession>>, message: Message) -> bool {
-        let Some((server, me)) = self.handles() else { return false };
-        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
-        server.deliver_from_server(sender.as_ref(), &me, message).await
+        self.deliver_for(sender.map(|sender| &**sender), message).await
     }
 
     async fn deliver_frozen(
@@ -158,36 +135,26 @@ impl ServerSession for Session {
         sender: Option<&Arc<dyn ServerSession>>,
         message: &Arc<Frozen>,
     ) -> bool {
-        let Some((server, me)) = self.handles() else { return false };
-        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
-        server.deliver_frozen_from_server(sender.as_ref(), &me, message).await
+        self.deliver_frozen_for(sender.map(|sender| &**sender), message).await
     }
 
     async fn disconnect(&self) {
-        if let Some((server, me)) = self.handles() {
-            server.disconnect_session(&me).await;
-        }
+        Self::disconnect(self).await
     }
 
     fn attribute(&self, name: &str) -> Option<Attribute> {
-        self.attributes()?.get(name)
+        Self::attribute(self, name)
     }
 
     fn set_attribute(&self, name: &str, value: Attribute) -> Option<Attribute> {
-        lock(self.attributes.get_or_init(Box::default)).set(name, value)
+        Self::set_attribute(self, name, value)
     }
 
     fn remove_attribute(&self, name: &str) -> Option<Attribute> {
-        self.attributes()?.remove(name)
+        Self::remove_attribute(self, name)
     }
 
     fn attribute_names(&self) -> Vec<String> {
-        self.attributes().map(|attributes| attributes.names()).unwrap_or_default()
-    }
-}
-
-impl Session {
-    fn handles(&self) -> Option<(Server, Arc<Self>)> {
-        Some((self.server()?, self.me.upgrade()?))
+        Self::attribute_names(self)
     }
 }

@@ -8,7 +8,7 @@ mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use bayeux_server::{Config, ServeConfig, Server, api::server::BayeuxServer as _, serve};
+use bayeux_server::{Config, ServeConfig, Server, serve};
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime,

@@ -7,10 +7,7 @@ use std::{
 
 use bayeux_server::{
     Server, Service,
-    api::{
-        Json,
-        server::{BayeuxServer as _, Statistics},
-    },
+    api::{Json, server::Statistics},
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::Notify};

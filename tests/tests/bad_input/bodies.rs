@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bayeux_server::api::server::BayeuxServer as _;
-
 use crate::scene::{Scene, split};
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bayeux_server::{HandshakeLimit, api::server::BayeuxServer as _};
+use bayeux_server::HandshakeLimit;
 use serde_json::{Value, json};
 
 use crate::{

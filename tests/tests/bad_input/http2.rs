@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::{Value, json};
 use tests::{eventually, raw::Raw, within};
 

@@ -2,10 +2,7 @@
 
 use std::{alloc::System, future::Future, time::Duration};
 
-use bayeux_server::api::{
-    Message,
-    server::{BayeuxServer as _, Overflow},
-};
+use bayeux_server::api::{Message, server::Overflow};
 use cap::Cap;
 use serde_json::{Value, json};
 
@@ -98,7 +95,7 @@ async fn a_queue_of_small_messages_needs_no_more_than_its_bound() {
     let reply: Value = serde_json::from_str(&reply).unwrap();
     let session = scene.server.session(reply[0]["clientId"].as_str().unwrap()).unwrap();
     let before = used_in_peace().await;
-    while session.deliver(None, Message::with_data("/small", json!(1))).await {}
+    while session.deliver(Message::with_data("/small", json!(1))).await {}
     let (grown, depth) = (grown_since(before), session.queue_depth());
     assert!(depth.messages > 10_000, "{depth:?}");
     assert!(grown <= depth.bytes + MIB / 4, "{grown} bytes for {depth:?}");
@@ -186,7 +183,7 @@ async fn a_channel_with_one_subscriber_needs_four_hundred_bytes() {
     let before = used_in_peace().await;
     for number in 0..CHANNELS {
         let id = format!("/a/channel/{number}");
-        let channel = scene.server.create_channel_if_absent(&id, &|_| {}).unwrap().channel();
+        let channel = scene.server.create_channel_if_absent(&id).unwrap().channel();
         assert!(channel.subscribe(&*sessions[number % 100]).await);
     }
     let each = grown_since(before) / CHANNELS;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use bayeux_server::{Config, ServeConfig, Server, api::server::BayeuxServer as _, serve};
+use bayeux_server::{Config, ServeConfig, Server, serve};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Version;
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! Those who use the session ids of others, or make some up.
 
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::{Value, json};
 use tests::within;
 

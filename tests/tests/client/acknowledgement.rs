@@ -8,7 +8,7 @@ use bayeux_client::{
     api::{
         ConnectionType, Message,
         client::{ClientSession as _, ClientSessionChannel as _},
-        server::{BayeuxServer as _, ServerMessage, ServerSession, SessionListener},
+        server::{ServerMessage, ServerSession, SessionListener},
     },
 };
 use serde_json::json;
@@ -121,7 +121,7 @@ async fn what_is_delivered_in_the_handshake_comes_once_with_acknowledgements(
     .await;
     let (client, log) = welcomed(&server, transport, acknowledging()).await;
     let session = server.server.session(&client.id().unwrap()).unwrap();
-    session.deliver(None, Message::with_data("/service/welcome", json!("end"))).await;
+    session.deliver(Message::with_data("/service/welcome", json!("end"))).await;
     log.until("/service/welcome \"end\"").await;
     let heard = log.entries();
     let heard: Vec<_> = heard.iter().filter(|entry| entry.starts_with("/service")).collect();

@@ -1,9 +1,6 @@
 //! Many tasks with one client, on several threads.
 
-use bayeux_client::{
-    State,
-    api::{client::RequestError, server::BayeuxServer as _},
-};
+use bayeux_client::{State, api::client::RequestError};
 use serde_json::json;
 use tests::{TRANSPORTS, TestServer, arrive, brisk_client, eventually, within};
 use tokio::task::JoinSet;

@@ -11,7 +11,6 @@ use bayeux_client::{
     api::{
         ConnectionType, Flow, Message,
         client::{ClientSession as _, ClientSessionChannel as _, RequestError},
-        server::BayeuxServer as _,
     },
 };
 use serde_json::json;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bayeux_client::{
     BayeuxClient, State,
-    api::{ConnectionType, client::ClientSession as _, server::BayeuxServer as _},
+    api::{ConnectionType, client::ClientSession as _},
 };
 use bayeux_server::Config;
 use serde_json::json;

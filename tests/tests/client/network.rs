@@ -14,7 +14,6 @@ use bayeux_client::{
     api::{
         ConnectionType, Flow, Message, Reconnect,
         client::{FailureKind, RequestError, TransportFailure},
-        server::BayeuxServer as _,
     },
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -235,7 +234,7 @@ async fn a_response_that_is_too_large_fails() {
         within("the handshake", client.handshake()).await.unwrap();
         arrive(&client, State::Connected).await;
         let session = server.server.sessions().remove(0);
-        session.deliver(None, Message::with_data("/a", json!("x".repeat(2000)))).await;
+        session.deliver(Message::with_data("/a", json!("x".repeat(2000)))).await;
         log.until("TooLarge").await;
         client.abort();
     }

@@ -11,9 +11,8 @@ use std::{
 use bayeux_client::{
     BayeuxClient, Config, State,
     api::{
-        ConnectionType, Message,
+        ConnectionType,
         client::{ClientSession as _, RequestError},
-        server::BayeuxServer as _,
     },
 };
 use serde_json::json;
@@ -113,7 +112,7 @@ async fn a_short_outage_keeps_the_session_and_its_subscriptions() {
         arrive(&client, State::Connected).await;
         assert_eq!(client.id(), first);
         let channel = server.server.channel("/a").unwrap();
-        channel.publish(None, Message::with_data("/a", json!(1))).await.unwrap();
+        channel.publish(json!(1)).await.unwrap();
         within("message", messages.next()).await.unwrap();
         assert_eq!([sent.count("/meta/handshake"), sent.count("/meta/subscribe")], [0, 1]);
     }
@@ -138,7 +137,7 @@ async fn a_long_outage_starts_a_new_session_with_the_same_subscriptions() {
         arrive(&client, State::Connected).await;
         assert_ne!(client.id(), first);
         let channel = server.server.channel("/a").unwrap();
-        channel.publish(None, Message::with_data("/a", json!(1))).await.unwrap();
+        channel.publish(json!(1)).await.unwrap();
         within("message", messages.next()).await.unwrap();
     }
 }
@@ -156,7 +155,7 @@ async fn with_acknowledgements_cuts_lose_nothing_and_double_nothing() {
         let channel = server.server.channel("/a").unwrap();
         let mut expected = 0..200;
         for number in 0..200 {
-            channel.publish(None, Message::with_data("/a", json!(number))).await.unwrap();
+            channel.publish(json!(number)).await.unwrap();
             if number % 20 == 10 {
                 // Some are on their way, some not yet.
                 let message = within("message", messages.next()).await.unwrap();

@@ -5,7 +5,6 @@ use bayeux_client::{
     api::{
         ChannelIdError, ConnectionType, Flow, Message,
         client::{ClientSession as _, FailureKind, RequestError},
-        server::BayeuxServer as _,
     },
 };
 use serde_json::json;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use bayeux_client::{
     State,
     api::{
-        ConnectionType, Message,
+        ConnectionType,
         client::{ClientSession as _, FailureKind, RequestError},
-        server::BayeuxServer as _,
     },
 };
 use bayeux_server::Server;
@@ -130,7 +129,7 @@ async fn a_server_that_starts_again_on_its_port_is_found_again() {
         arrive(&client, State::Connected).await;
         assert_ne!(client.id(), first);
         let channel = next.channel("/chat").unwrap();
-        channel.publish(None, Message::with_data("/chat", json!(1))).await.unwrap();
+        channel.publish(json!(1)).await.unwrap();
         let message = within("message", messages.next()).await.unwrap();
         assert_eq!(message.data.unwrap(), json!(1));
         client.abort();

@@ -8,7 +8,6 @@ use bayeux_client::{
     api::{
         ConnectionType, Message,
         client::{ClientSession as _, ClientSessionChannel, MessageListener, RequestError},
-        server::BayeuxServer as _,
     },
 };
 use serde_json::json;

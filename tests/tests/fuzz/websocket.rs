@@ -2,7 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use bayeux_server::{Config, Server, api::server::BayeuxServer as _};
+use bayeux_server::{Config, Server};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tests::{eventually, panics, within};

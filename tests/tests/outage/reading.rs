@@ -11,7 +11,7 @@ use std::{
 use bayeux_client::{
     BayeuxClient, Channel, Messages, NetworkConfig, State, TransportListener, api::ConnectionType,
 };
-use bayeux_server::api::{Message, server::BayeuxServer as _};
+use bayeux_server::api::Message;
 use serde_json::json;
 use tests::{
     TestServer, Transport, arrive, brisk_client, every_transport, over_both, scripted::WHILE,
@@ -109,7 +109,7 @@ async fn publish_much(server: &TestServer) {
     for number in 0..COUNT {
         let data = json!({ "number": number, "padding": padding });
         let message = Message::with_data("/a", data);
-        server.server.channel("/a").unwrap().publish(Some(&from), message).await.unwrap();
+        server.server.channel("/a").unwrap().publish_from(&*from, message).await.unwrap();
         if number % 10 == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

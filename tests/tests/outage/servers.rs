@@ -1,7 +1,6 @@
 //! Several servers: the client goes from one that is not there to one that is.
 
 use bayeux_client::{BayeuxClient, State, api::ConnectionType::LongPolling};
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::json;
 use tests::{
     TestServer, arrive, brisk_client, eventually,

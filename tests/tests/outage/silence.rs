@@ -9,7 +9,6 @@ use bayeux_client::{
         client::FailureKind,
     },
 };
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::json;
 use tests::{
     AGES, DEADLINE, TestServer, arrive, brisk, brisk_client, eventually, over_both,

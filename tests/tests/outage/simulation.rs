@@ -19,9 +19,7 @@ use bayeux_server::{
     Config, Server,
     api::{
         ConnectionType, Flow,
-        server::{
-            BayeuxServer as _, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
-        },
+        server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
     },
 };
 use serde_json::json;
@@ -157,7 +155,7 @@ async fn play(seed: u64) -> String {
     let trace = Trace { start: Instant::now(), text: Arc::default() };
     let server = server(seed);
     let published = Published::default();
-    let room = server.create_channel_if_absent("/room", &|_| {}).unwrap().channel();
+    let room = server.create_channel_if_absent("/room").unwrap().channel();
     room.add_listener(Arc::new(published.clone())).keep();
     let is_bad = Arc::new(AtomicBool::new(false));
     let mut clients = Vec::new();

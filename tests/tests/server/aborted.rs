@@ -5,9 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message,
-    server::{
-        BayeuxServer as _, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
-    },
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
 };
 use serde_json::json;
 use tests::{
@@ -72,7 +70,7 @@ impl ServerChannelListener for Gate {
 
 async fn what_was_begun_is_finished_though_its_client_has_gone(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let gate = Arc::new(Gate::default());
     channel.add_listener(gate.clone()).keep();
     let mut subscriber = server.connected(transport).await;
@@ -112,10 +110,10 @@ pub(crate) async fn narrow(address: SocketAddr) -> Raw {
 
 const COUNT: usize = 40;
 
-pub(crate) async fn deliver_much(session: &Arc<dyn ServerSession>) {
+pub(crate) async fn deliver_much(session: &bayeux_server::Session) {
     for number in 0..COUNT {
         let data = json!({ "number": number, "padding": "x".repeat(512 * 1024) });
-        assert!(session.deliver(None, Message::with_data("/a", data)).await);
+        assert!(session.deliver(Message::with_data("/a", data)).await);
     }
 }
 

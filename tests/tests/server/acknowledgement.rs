@@ -7,7 +7,7 @@ use bayeux_server::{
     Config,
     api::{
         Message,
-        server::{BayeuxServer as _, ServerMessage, ServerSession, SessionListener},
+        server::{ServerMessage, ServerSession, SessionListener},
     },
 };
 use serde_json::{Value, json};
@@ -53,8 +53,8 @@ fn data(client: &mut Client) -> Vec<Value> {
     client.received_on("/a").iter().map(|message| message["data"].clone()).collect()
 }
 
-async fn deliver(session: &Arc<dyn ServerSession>, data: i64) {
-    assert!(session.deliver(None, Message::with_data("/a", json!(data))).await);
+async fn deliver(session: &bayeux_server::Session, data: i64) {
+    assert!(session.deliver(Message::with_data("/a", json!(data))).await);
 }
 
 async fn it_is_agreed_upon_in_the_handshake(transport: Transport) {
@@ -142,7 +142,7 @@ async fn lazy_messages_that_were_not_sent_wait_for_their_time(transport: Transpo
     connect(&mut client, 0).await;
     let mut message = Message::with_data("/a", json!(1));
     message.lazy = true;
-    server.session(&client).deliver(None, message).await;
+    server.session(&client).deliver(message).await;
     let held = client.message("/meta/connect", &json!({ "ext": { "ack": 1 } }));
     client.send(&[held]);
     eventually("the connect to be held", || server.server.statistics().held_connects == 1).await;
@@ -156,7 +156,7 @@ async fn lazy_messages_that_were_sent_come_again_at_once(transport: Transport) {
     connect(&mut client, 0).await;
     let mut message = Message::with_data("/a", json!(1));
     message.lazy = true;
-    server.session(&client).deliver(None, message).await;
+    server.session(&client).deliver(message).await;
     assert_eq!(connect(&mut client, 1).await.1, [1]);
     client.try_connect(json!({ "ext": { "ack": 1 } })).await;
     assert_eq!(data(&mut client), [1]);
@@ -185,8 +185,9 @@ struct Greets;
 #[async_trait]
 impl SessionListener for Greets {
     async fn session_added(&self, session: &Arc<dyn ServerSession>, _message: &ServerMessage) {
-        deliver(session, 1).await;
-        deliver(session, 2).await;
+        for data in [1, 2] {
+            session.deliver(None, Message::with_data("/a", json!(data))).await;
+        }
     }
 }
 

@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 
-use bayeux_server::{
-    Server,
-    api::{Message, server::BayeuxServer as _},
-};
+use bayeux_server::{Server, api::Message};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
@@ -59,7 +56,7 @@ async fn write_in_part(server: &TestServer, id: &str, raw: &mut Raw) -> (usize, 
         // It is told that there is something to read, but runs after this.
         yield_now().await;
         let message = Message::with_data("/a", json!("x".repeat(50 * 1024)));
-        assert!(session.deliver(None, message).await);
+        assert!(session.deliver(message).await);
         if sent() == before {
             return (count, ping);
         }
@@ -146,7 +143,7 @@ async fn a_pong_that_cannot_be_written_has_the_time_that_all_else_has() {
     // What takes all the place there is: a head of four bytes, and this.
     let empty = Message::with_data("/a", json!("")).freeze();
     let filler = json!("x".repeat(ROOM - 4 - empty.array().len()));
-    assert!(server.session(&id).unwrap().deliver(None, Message::with_data("/a", filler)).await);
+    assert!(server.session(&id).unwrap().deliver(Message::with_data("/a", filler)).await);
     let patience = server.config().ws.write_timeout;
     sleep(2 * patience).await;
     pipe.write_all(&frame(9, "are you there")).await.unwrap();

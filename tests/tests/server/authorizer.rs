@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bayeux_server::api::{
     ChannelId, Registration,
-    server::{
-        Authorization, Authorizer, BayeuxServer as _, GrantAuthorizer, Operation, ServerMessage,
-        ServerSession,
-    },
+    server::{Authorization, Authorizer, GrantAuthorizer, Operation, ServerMessage, ServerSession},
 };
 use serde_json::{Value, json};
 use tests::{Client, TestServer, Transport, over_every_transport};
@@ -45,7 +42,7 @@ impl Authorizer for Says {
 }
 
 fn add(server: &TestServer, channel: &str, authorizer: impl Authorizer + 'static) -> Registration {
-    let channel = server.server.create_channel_if_absent(channel, &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent(channel).unwrap().channel();
     channel.add_authorizer(Arc::new(authorizer))
 }
 
@@ -108,7 +105,7 @@ async fn one_of_a_wild_channel_decides_for_what_it_matches(transport: Transport)
         publish(&mut client, "/a/b/c").await,
         "403:denied_by_not_granting:channel_create_denied"
     );
-    server.server.create_channel_if_absent("/b", &|_| {}).unwrap();
+    server.server.create_channel_if_absent("/b").unwrap();
     assert_eq!(publish(&mut client, "/b").await, NOT_GRANTED);
 }
 
@@ -170,7 +167,7 @@ impl Authorizer for Once {
 async fn one_may_remove_itself_when_it_is_asked(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     add(&server, "/a/*", GrantAuthorizer::NONE).keep();
-    let channel = server.server.create_channel_if_absent("/a/b", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a/b").unwrap().channel();
     let once = Arc::new(Once::default());
     let registration = channel.add_authorizer(once.clone());
     *once.0.lock().unwrap() = Some(registration);

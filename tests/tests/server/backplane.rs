@@ -12,10 +12,7 @@ use bayeux_server::{
     api::{
         Flow, Frozen, Message,
         client::RequestError,
-        server::{
-            BayeuxServer as _, Passage, PublishError, Published, ServerChannel, ServerSession,
-            ServerSessionListener,
-        },
+        server::{Passage, PublishError, Published, ServerSession, ServerSessionListener},
     },
 };
 use serde_json::json;
@@ -57,13 +54,13 @@ async fn pair(passage: Passage) -> [(TestServer, Arc<Node>); 2] {
     [(server(&one).await, one), (server(&other).await, other)]
 }
 
-fn channel(server: &TestServer, id: &str) -> Arc<dyn ServerChannel> {
-    server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel()
+fn channel(server: &TestServer, id: &str) -> Arc<bayeux_server::Channel> {
+    server.server.create_channel_if_absent(id).unwrap().channel()
 }
 
 /// Publishes by the server's own code.
 async fn publish(server: &TestServer, id: &str) -> Result<Published, PublishError> {
-    channel(server, id).publish(None, Message::with_data("", json!("by the server"))).await
+    channel(server, id).publish("by the server").await
 }
 
 async fn what_is_published_on_one_reaches_the_subscribers_of_all_once_and_in_order(
@@ -288,7 +285,7 @@ async fn only_broadcasts_are_passed_on(transport: Transport) {
     client.publish("/service/a", json!(1)).await;
     client.publish("/a/*", json!(2)).await;
     assert_eq!(client.message_on("/a/*").await["data"], 2);
-    here.session(&client).deliver(None, Message::with_data("/a/b", json!(3))).await;
+    here.session(&client).deliver(Message::with_data("/a/b", json!(3))).await;
     assert_eq!(client.message_on("/a/b").await["data"], 3);
     client.publish("/a/c", json!(4)).await;
     assert_eq!(other.message_on("/a/c").await["data"], 4);

@@ -1,6 +1,6 @@
 //! Several messages at once: in one request, and held back by the server.
 
-use bayeux_server::api::{Message, server::BayeuxServer as _};
+use bayeux_server::api::Message;
 use serde_json::json;
 use tests::{TestServer, Transport, over_every_transport, over_transports};
 
@@ -65,7 +65,7 @@ async fn the_servers_batch_holds_deliveries_back(transport: Transport) {
     let session = server.session(&client);
     let batch = session.start_batch();
     for data in [1, 2] {
-        assert!(session.deliver(None, Message::with_data("/a", json!(data))).await);
+        assert!(session.deliver(Message::with_data("/a", json!(data))).await);
     }
     assert_eq!(session.queue_depth().messages, 2);
     // A reply to something else passes them by.
@@ -89,7 +89,7 @@ async fn batches_may_be_nested(transport: Transport) {
     client.hold().await;
     let session = server.session(&client);
     let (outer, inner) = (session.start_batch(), session.start_batch());
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    session.deliver(Message::with_data("/a", json!(1))).await;
     inner.end();
     assert_eq!(session.queue_depth().messages, 1);
     outer.end();
@@ -104,7 +104,7 @@ async fn a_panic_ends_a_batch_too(transport: Transport) {
     let batched = session.clone();
     let work = tokio::spawn(async move {
         let _batch = batched.start_batch();
-        batched.deliver(None, Message::with_data("/a", json!(1))).await;
+        batched.deliver(Message::with_data("/a", json!(1))).await;
         assert!(batched.queue_depth().messages == 0, "the application fails");
     });
     assert!(work.await.unwrap_err().is_panic());

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use bayeux_server::{
-    Server,
-    api::{Message, server::BayeuxServer as _},
-};
+use bayeux_server::{Server, api::Message};
 use serde_json::json;
 use tests::{Client, TestServer, Transport, hooks::Log, over_every_transport};
 
@@ -52,7 +49,7 @@ async fn a_server_that_does_not_want_it_sets_it_for_new_sessions(transport: Tran
 
 async fn a_channel_that_does_not_want_it_lets_others_hear(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     channel.set_broadcast_to_publisher(false);
     assert!(!channel.is_broadcast_to_publisher());
     let mut client = server.connected(transport).await;
@@ -62,7 +59,7 @@ async fn a_channel_that_does_not_want_it_lets_others_hear(transport: Transport) 
 
 async fn a_wild_subscription_hears_what_the_exact_channel_keeps_back(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     channel.set_broadcast_to_publisher(false);
     let mut client = server.connected(transport).await;
     client.subscribe("/a").await;
@@ -74,7 +71,7 @@ async fn the_exact_and_the_wild_channel_may_both_keep_it_back(transport: Transpo
     let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
     for id in ["/a", "/*"] {
-        let channel = server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+        let channel = server.server.create_channel_if_absent(id).unwrap().channel();
         channel.set_broadcast_to_publisher(false);
         client.subscribe(id).await;
     }
@@ -89,7 +86,7 @@ async fn answers_and_farewells_still_arrive(transport: Transport) {
     client.publish("/service/echo", json!(1)).await;
     assert_eq!(client.message_on("/service/echo").await["data"], 1);
     let session = server.session(&client);
-    session.deliver(Some(&session), Message::with_data("/service/a", json!(2))).await;
+    session.deliver_from(&*session, Message::with_data("/service/a", json!(2))).await;
     assert_eq!(client.message_on("/service/a").await["data"], 2);
     client.hold().await;
     session.disconnect().await;
@@ -107,7 +104,7 @@ async fn local_sessions_are_no_exception() {
     local.server_session().unwrap().set_broadcast_to_publisher(false);
     channel.publish(Message::with_data("", json!("own"))).await.unwrap();
     let published = server.channel("/a").unwrap();
-    published.publish(None, Message::with_data("", json!("other's"))).await.unwrap();
+    published.publish(json!("other's")).await.unwrap();
     log.until("/a \"other's\"").await;
     assert_eq!(log.entries(), ["/a \"other's\""]);
 }

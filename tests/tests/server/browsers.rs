@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_server::{Config, api::server::BayeuxServer as _};
+use bayeux_server::Config;
 use serde_json::{Value, json};
 use tests::{Client, TestServer, Transport, brisk, eventually, over_transports};
 

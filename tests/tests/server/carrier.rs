@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message, meta,
-    server::{BayeuxServer as _, ServerExtension, ServerMessage, ServerSession},
+    server::{ServerExtension, ServerMessage, ServerSession},
 };
 use serde_json::json;
 use tests::{
@@ -70,7 +70,7 @@ async fn send_connects_twice(transport: Transport) {
     eventually("one connect of each to be held", || held() == COUNT).await;
     for client in &clients {
         let message = Message::with_data("/a", json!(1));
-        assert!(server.session(client).deliver(None, message).await);
+        assert!(server.session(client).deliver(message).await);
     }
     for client in &mut clients {
         until_message(client).await;
@@ -102,7 +102,7 @@ async fn a_socket_that_only_publishes_leaves_the_held_connect_alone(transport: T
     assert_eq!(server.server.statistics().held_connects, 1);
     other.abort().await;
     eventually("it to be gone", || server.server.statistics().websockets == websockets).await;
-    server.session(&client).deliver(None, Message::with_data("/a", json!(1))).await;
+    server.session(&client).deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(client.message_on("/a").await["data"], 1);
 }
 
@@ -134,6 +134,6 @@ async fn what_is_acknowledged_comes_at_once_if_it_need_not_wait_for_a_connect(
     let session = server.session(&client);
     session.set_meta_connect_delivery_only(false);
     client.hold().await;
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    session.deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(client.message_on("/a").await["data"], 1);
 }

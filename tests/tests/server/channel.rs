@@ -15,17 +15,14 @@ use bayeux_server::{
     Server,
     api::{
         Message,
-        server::{
-            BayeuxServer as _, ChannelListener, Created, GrantAuthorizer, PublishError,
-            ServerChannel,
-        },
+        server::{ChannelListener, Created, GrantAuthorizer, PublishError, ServerChannel},
     },
 };
 use serde_json::json;
 use tests::{DEADLINE, TestServer, Transport, hooks::Log, over_every_transport};
 
-fn create(server: &Server, id: &str) -> Arc<dyn ServerChannel> {
-    server.create_channel_if_absent(id, &|_| {}).unwrap().channel()
+fn create(server: &Server, id: &str) -> Arc<bayeux_server::Channel> {
+    server.create_channel_if_absent(id).unwrap().channel()
 }
 
 #[tokio::test]
@@ -33,14 +30,14 @@ async fn a_channel_is_set_up_before_it_is_told_of() {
     let server = Server::new();
     let log = Log::default();
     server.add_channel_listener(Arc::new(log.clone())).keep();
-    let created = server.create_channel_if_absent("/a", &|channel| {
+    let created = server.create_channel_if_absent_with("/a", |channel| {
         assert!(server.channel("/a").is_none());
         channel.set_persistent(true);
         log.add("initialize");
     });
     assert!(matches!(created, Ok(Created::New(_))));
     assert_eq!(log.entries(), ["initialize", "configure /a", "added /a"]);
-    let again = server.create_channel_if_absent("/a", &|_| panic!("it is there"));
+    let again = server.create_channel_if_absent_with("/a", |_| panic!("it is there"));
     assert!(matches!(again, Ok(Created::Existing(_))));
     assert!(server.channel("/a").unwrap().is_persistent());
     server.channel("/a").unwrap().remove();
@@ -56,7 +53,7 @@ async fn names_are_made_uniform() {
         assert_eq!(server.channel(id).unwrap().id().as_str(), "/foo/bar");
     }
     for id in ["", "/", "foo", "/a//b", "/a/*/b", "/<b>"] {
-        assert!(server.create_channel_if_absent(id, &|_| {}).is_err(), "{id}");
+        assert!(server.create_channel_if_absent(id).is_err(), "{id}");
         assert!(server.channel(id).is_none());
     }
 }
@@ -96,7 +93,7 @@ async fn a_removed_channels_listeners_hear_no_more() {
     removed.add_listener(Arc::new(log.clone())).keep();
     removed.remove();
     for channel in [removed, create(&server, "/a")] {
-        let published = channel.publish(None, Message::with_data("", json!(1))).await;
+        let published = channel.publish(json!(1)).await;
         assert_eq!(published.unwrap().sessions, 0);
     }
     assert!(log.entries().is_empty());
@@ -193,7 +190,7 @@ async fn a_handle_stands_for_the_channel_that_has_its_name() {
     assert!(now.attribute("x").is_some() && before.attribute("x").is_some());
     let log = Log::default();
     before.add_listener(Arc::new(log.clone())).keep();
-    now.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    now.publish(json!(1)).await.unwrap();
     assert_eq!(log.entries(), ["/a hears /a"]);
     before.remove();
     assert!(server.channel("/a").is_some());
@@ -206,7 +203,7 @@ fn of_many_that_make_a_channel_at_once_one_sets_it_up() {
     let make = || {
         for name in 0..NAMES {
             start.wait();
-            let created = server.create_channel_if_absent(&format!("/{name}"), &|channel| {
+            let created = server.create_channel_if_absent_with(&format!("/{name}"), |channel| {
                 calls.fetch_add(1, Relaxed);
                 thread::yield_now();
                 channel.set_attribute("is ready", Arc::new(()));
@@ -224,7 +221,7 @@ fn who_sets_a_channel_up_may_make_others_and_ask_for_it() {
     let server = Server::new();
     many_times_in_time(|nth| {
         let (own, other) = (format!("/a/{nth}"), format!("/b/{nth}"));
-        let created = server.create_channel_if_absent(&own, &|channel| {
+        let created = server.create_channel_if_absent_with(&own, |channel| {
             create(&server, &other).set_persistent(true);
             // It is the one that is being set up.
             create(&server, &own).set_persistent(true);
@@ -240,11 +237,11 @@ fn who_sets_a_channel_up_may_make_others_and_ask_for_it() {
 fn two_that_set_up_what_the_other_asks_for_do_not_wait_for_each_other() {
     let (server, both) = (Server::new(), Barrier::new(2));
     let make = |own: &str, others: &str| {
-        let initialize = |_: &dyn ServerChannel| {
+        let initialize = |_: &bayeux_server::Channel| {
             both.wait();
             create(&server, others);
         };
-        server.create_channel_if_absent(own, &initialize).unwrap();
+        server.create_channel_if_absent_with(own, initialize).unwrap();
     };
     many_times_in_time(|nth| {
         let (one, other) = (format!("/a/{nth}"), format!("/b/{nth}"));
@@ -270,11 +267,11 @@ fn many_times_in_time(something: impl Fn(usize)) {
 fn setting_up_that_panics_makes_no_channel_and_the_next_may() {
     let server = Server::new();
     let failed = catch_unwind(AssertUnwindSafe(|| {
-        drop(server.create_channel_if_absent("/a", &|_| panic!("by design")));
+        drop(server.create_channel_if_absent_with("/a", |_| panic!("by design")));
     }));
     assert!(failed.is_err());
     assert!(server.channel("/a").is_none());
-    assert!(matches!(server.create_channel_if_absent("/a", &|_| {}), Ok(Created::New(_))));
+    assert!(matches!(server.create_channel_if_absent("/a"), Ok(Created::New(_))));
 }
 
 over_every_transport!(
@@ -351,7 +348,7 @@ async fn a_publication_waits_until_its_channel_is_set_up(transport: Transport) {
     let (log, maker) = (Log::default(), server.server.clone());
     let (heard, ended) = (log.clone(), Mutex::new(ended));
     let making = thread::spawn(move || {
-        maker.create_channel_if_absent("/a", &|channel| {
+        maker.create_channel_if_absent_with("/a", |channel| {
             begin.send(()).unwrap();
             ended.lock().unwrap().recv_timeout(DEADLINE).unwrap();
             channel.add_listener(Arc::new(heard.clone())).keep();
@@ -403,7 +400,7 @@ async fn a_removed_channel_still_reaches_wild_subscribers(transport: Transport) 
     let mut client = server.connected(transport).await;
     client.subscribe("/a/**").await;
     channel.remove();
-    let published = channel.publish(None, Message::with_data("", json!(1))).await;
+    let published = channel.publish(json!(1)).await;
     assert_eq!(published.unwrap().sessions, 1);
     assert_eq!(client.message_on("/a/b").await["data"], 1);
 }
@@ -424,7 +421,7 @@ async fn the_server_cannot_publish_on_a_wild_channel(transport: Transport) {
     for id in ["/a/*", "/**"] {
         client.subscribe(id).await;
         let channel = server.server.channel(id).unwrap();
-        let published = channel.publish(None, Message::with_data("", json!(1))).await;
+        let published = channel.publish(json!(1)).await;
         assert_eq!(published, Err(PublishError::Wild));
     }
 }
@@ -433,7 +430,7 @@ async fn publishing_tells_how_many_took_it(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let channel = create(&server.server, "/a");
     let taken = async || {
-        let published = channel.publish(None, Message::with_data("", json!(1))).await;
+        let published = channel.publish(json!(1)).await;
         published.unwrap().sessions
     };
     assert_eq!(taken().await, 0);
@@ -456,7 +453,7 @@ async fn the_server_publishes_to_services_listeners(transport: Transport) {
     channel.add_listener(Arc::new(log.clone())).keep();
     let mut client = server.connected(transport).await;
     client.subscribe("/service/a").await;
-    let published = channel.publish(None, Message::with_data("", json!(1))).await;
+    let published = channel.publish(json!(1)).await;
     assert_eq!(published.unwrap().sessions, 0);
     assert_eq!(log.entries(), ["/service/a hears /service/a"]);
     assert_eq!(server.session(&client).queue_depth().messages, 0);
@@ -470,14 +467,14 @@ async fn a_publication_may_be_on_behalf_of_a_session(transport: Transport) {
     client.subscribe("/a").await;
     let session = server.session(&client);
     let message = || Message::with_data("", json!(1));
-    let published = channel.publish(Some(&session), message()).await;
+    let published = channel.publish_from(&*session, message()).await;
     assert_eq!(published.unwrap().sessions, 0);
-    let published = channel.publish(None, message()).await;
+    let published = channel.publish(message()).await;
     assert_eq!(published.unwrap().sessions, 1);
     // Neither an id nor a clientId goes along.
     let mut other = message();
     (other.id, other.client_id) = (Some("1".to_owned()), Some("x".to_owned()));
-    channel.publish(None, other).await.unwrap();
+    channel.publish(other).await.unwrap();
     for _ in 0..2 {
         assert_eq!(client.message_on("/a").await, json!({ "channel": "/a", "data": 1 }));
     }

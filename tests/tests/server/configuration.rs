@@ -1,9 +1,6 @@
 //! Starting a server with options and without: CometD's names, and what they do.
 
-use bayeux_server::{
-    Config, OptionError, Server,
-    api::{ConnectionType, server::BayeuxServer as _},
-};
+use bayeux_server::{Config, OptionError, Server, api::ConnectionType};
 use serde_json::json;
 use tests::{TestServer, Transport, over_every_transport};
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_server::api::{Message, server::BayeuxServer as _};
+use bayeux_server::api::Message;
 use serde_json::json;
 use tests::{
     Arrival, TestServer, Transport, brisk, eventually, every_transport, hooks::Log,
@@ -233,7 +233,7 @@ async fn one_that_is_overtaken_in_its_frame_is_answered_only_if_it_need_not_wait
     let held = || server.server.statistics().held_connects;
     eventually("the last to be held", || held() == 1).await;
     // Nor is it answered later: by a message, or when the last is overtaken too.
-    server.session(&client).deliver(None, Message::with_data("/a", json!(1))).await;
+    server.session(&client).deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(client.messages().await, [json!({ "channel": "/a", "data": 1 })]);
     client.connect_at_once().await;
     assert_eq!(client.received(), [json!(null); 0]);

@@ -3,10 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_server::{
-    Config,
-    api::{Message, server::BayeuxServer as _},
-};
+use bayeux_server::{Config, api::Message};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tests::{
@@ -57,7 +54,7 @@ async fn a_connection_that_breaks_is_told_and_its_session_lives(transport: Trans
     let session = server.session(&client);
     assert!(session.is_connected());
     // It takes messages, which whoever comes again gets.
-    assert!(session.deliver(None, Message::with_data("/a", json!(1))).await);
+    assert!(session.deliver(Message::with_data("/a", json!(1))).await);
     if transport.is_http() {
         client = again(&server, &client).await;
     }
@@ -77,7 +74,7 @@ async fn neither_an_answer_nor_an_end_is_a_loss(transport: Transport) {
     client.connect().await;
     session.set_timeout(None);
     client.hold().await;
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    session.deliver(Message::with_data("/a", json!(1))).await;
     client.message_on("/a").await;
     client.disconnect().await;
     client.abort().await;
@@ -99,7 +96,7 @@ async fn a_connect_that_is_overtaken_is_no_loss(transport: Transport) {
     eventually("the newer to be held", || server.server.statistics().held_connects == 1).await;
     client.abort().await;
     let session = server.session(&client);
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    session.deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(newer.message_on("/a").await["data"], 1);
     assert_eq!(log.count(LOST), 0);
 }
@@ -178,7 +175,7 @@ async fn a_client_of_which_no_more_is_read_stays(transport: Transport) {
     let timeout = Duration::from_secs(1);
     let server = TestServer::start(pings(Duration::from_millis(10), timeout)).await;
     let gate = Arc::new(Gate::default());
-    let gated = server.server.create_channel_if_absent("/gated", &|_| {}).unwrap().channel();
+    let gated = server.server.create_channel_if_absent("/gated").unwrap().channel();
     gated.add_listener(gate.clone()).keep();
     let mut client = server.connected(transport).await;
     let log = heard(&server, &client);

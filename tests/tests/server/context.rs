@@ -7,7 +7,7 @@ use bayeux_server::{
     Server,
     api::{
         Flow, Message,
-        server::{BayeuxContext, BayeuxServer as _, Principal},
+        server::{BayeuxContext, Principal},
     },
 };
 use http::{HeaderValue, Version, header};

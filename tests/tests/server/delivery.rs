@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message,
-    server::{BayeuxServer as _, DeQueueListener, ServerMessage, ServerSession, SessionListener},
+    server::{DeQueueListener, ServerMessage, ServerSession, SessionListener},
 };
 use serde_json::{Value, json};
 use tests::{
@@ -34,7 +34,7 @@ async fn a_session_gets_what_is_delivered_without_a_subscription(transport: Tran
     let session = server.session(&client);
     let mut message = Message::with_data("/service/a", json!({ "n": 1 }));
     message.id = Some("7".to_owned());
-    assert!(session.deliver(None, message).await);
+    assert!(session.deliver(message).await);
     let message = client.message_on("/service/a").await;
     assert_eq!(message, json!({ "channel": "/service/a", "id": "7", "data": { "n": 1 } }));
 }
@@ -46,7 +46,7 @@ async fn one_frozen_message_is_delivered_to_many(transport: Transport) {
     for _ in 0..3 {
         let mut client = server.connected(transport).await;
         client.hold().await;
-        assert!(server.session(&client).deliver_frozen(None, &message).await);
+        assert!(server.session(&client).deliver_frozen(&message).await);
         clients.push(client);
     }
     for client in &mut clients {
@@ -67,7 +67,7 @@ async fn an_extension_sees_a_frozen_message_for_each_session(transport: Transpor
     for _ in 0..2 {
         let mut client = server.connected(transport).await;
         client.hold().await;
-        assert!(server.session(&client).deliver_frozen(None, &message).await);
+        assert!(server.session(&client).deliver_frozen(&message).await);
         assert_eq!(client.message_on("/a").await["data"], client.id());
     }
 }
@@ -235,7 +235,7 @@ async fn nothing_is_delivered_to_a_session_that_ended(transport: Transport) {
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
     client.disconnect().await;
-    assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
+    assert!(!session.deliver(Message::with_data("/a", json!(1))).await);
     assert_eq!(session.queue_depth().messages, 0);
 }
 
@@ -243,7 +243,7 @@ async fn the_server_may_subscribe_a_session(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
-    let channel = |id: &str| server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+    let channel = |id: &str| server.server.create_channel_if_absent(id).unwrap().channel();
     let (a, service, meta) = (channel("/a"), channel("/service/a"), channel("/meta/connect"));
     assert!(a.subscribe(&*session).await);
     assert!(a.subscribe(&*session).await);

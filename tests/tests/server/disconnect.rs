@@ -5,9 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, meta,
-    server::{
-        BayeuxServer as _, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
-    },
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
 };
 use serde_json::json;
 use tests::{TestServer, Transport, hooks::Log, over_every_transport};
@@ -91,7 +89,7 @@ async fn no_service_is_asked_after_the_disconnect_of_its_batch(transport: Transp
     let server = TestServer::start(|_| {}).await;
     let log = Log::default();
     for channel in ["/a", meta::SUBSCRIBE] {
-        let channel = server.server.create_channel_if_absent(channel, &|_| {}).unwrap().channel();
+        let channel = server.server.create_channel_if_absent(channel).unwrap().channel();
         channel.add_listener(Arc::new(log.clone())).keep();
     }
     let mut client = server.connected(transport).await;
@@ -178,7 +176,7 @@ async fn a_subscribe_or_publish_that_races_with_a_disconnect_has_no_effect(trans
     let channel = server.server.channel("/a");
     assert!(channel.is_none_or(|channel| channel.subscribers().is_empty()));
 
-    let service = server.server.create_channel_if_absent("/service/a", &|_| {}).unwrap().channel();
+    let service = server.server.create_channel_if_absent("/service/a").unwrap().channel();
     service.add_listener(Arc::new(Disconnects)).keep();
     let mut client = server.connected(transport).await;
     let publish = client.message("/service/a", &json!({ "data": 1 }));

@@ -1,6 +1,6 @@
 //! `dump`: the server described as text.
 
-use bayeux_server::api::server::{BayeuxServer as _, Detail};
+use bayeux_server::api::server::Detail;
 use tests::{TestServer, Transport, over_every_transport};
 
 over_every_transport!(it_tells_of_every_session_and_channel, the_summary_has_numbers_only);

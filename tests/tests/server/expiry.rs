@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_server::api::{Message, server::BayeuxServer as _};
+use bayeux_server::api::Message;
 use serde_json::json;
 use tests::{
     TestServer, Transport, brisk, eventually, every_transport, hooks::Log, over_every_transport,
@@ -111,7 +111,7 @@ async fn what_is_dropped_with_an_expired_session_is_counted(transport: Transport
     let session = server.session(&client);
     session.set_meta_connect_delivery_only(true);
     for number in 0..3 {
-        assert!(session.deliver(None, Message::with_data("/a", json!(number))).await);
+        assert!(session.deliver(Message::with_data("/a", json!(number))).await);
     }
     // Of a silence that has begun already.
     session.set_max_interval(Some(Duration::ZERO));
@@ -126,7 +126,7 @@ async fn nothing_is_delivered_to_an_expired_session(transport: Transport) {
     let session = server.session(&client);
     server.leaves_in_silence(&mut client).await;
     eventually("the session to expire", || !session.is_handshook()).await;
-    assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
+    assert!(!session.deliver(Message::with_data("/a", json!(1))).await);
     assert_eq!(session.queue_depth().messages, 0);
 }
 

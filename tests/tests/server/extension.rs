@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message, Subscription,
-    server::{BayeuxServer as _, GrantAuthorizer, ServerMessage, ServerSession, SessionExtension},
+    server::{GrantAuthorizer, ServerMessage, ServerSession, SessionExtension},
 };
 use serde_json::json;
 use tests::{
@@ -112,7 +112,7 @@ async fn changes_on_the_way_in_are_seen_by_listeners_and_subscribers(transport: 
         own.add(tests::hooks::data(message));
         Flow::Continue
     });
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     channel.add_listener(listener).keep();
     let mut client = server.connected(transport).await;
     client.subscribe("/a").await;
@@ -168,7 +168,7 @@ fn redirect(server: &TestServer, from: &'static str, to: &'static str) {
 async fn a_publication_goes_to_the_channel_that_an_extension_gives_it(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     redirect(&server, "/a", "/b/c");
-    let create = |id| server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+    let create = |id| server.server.create_channel_if_absent(id).unwrap().channel();
     let log = Log::default();
     for id in ["/a", "/b/*"] {
         create(id).add_listener(Arc::new(log.clone())).keep();
@@ -337,7 +337,7 @@ async fn extensions_act_on_what_is_delivered_to_one_session(transport: Transport
     server.server.add_extension(extension).keep();
     let mut client = server.connected(transport).await;
     client.hold().await;
-    server.session(&client).deliver(None, Message::with_data("/a", json!(1))).await;
+    server.session(&client).deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(client.message_on("/a").await["timestamp"], "now, to one: true");
 }
 

@@ -13,7 +13,7 @@ use bayeux_server::{
     Config, Server, Service,
     api::{
         Message,
-        server::{BayeuxServer as _, LocalSession, Overflow},
+        server::{LocalSession, Overflow},
     },
     filter::DataFilters,
 };
@@ -197,14 +197,14 @@ impl Scene {
     async fn deliver(&mut self) {
         let session = self.server.session(&self.subscriber);
         let message = Message::with_data("/a", json!("delivered"));
-        let is_taken = session.deliver(None, message).await;
+        let is_taken = session.deliver(message).await;
         self.seen.insert("delivered", is_taken.to_string());
         if is_taken {
             assert_eq!(self.subscriber.message_on("/a").await["data"], "delivered");
         }
         let batch = session.start_batch();
         for number in 1..=4 {
-            session.deliver(None, Message::with_data("/queue", json!(number))).await;
+            session.deliver(Message::with_data("/queue", json!(number))).await;
         }
         batch.end();
         let mut queue = Vec::new();
@@ -223,7 +223,7 @@ impl Scene {
         let answer = self.publisher.message_on("/service/call").await;
         self.seen.insert("call", answer["successful"].to_string());
         let last = Message::with_data("/last", json!(true));
-        self.server.session(&self.publisher).deliver(None, last).await;
+        self.server.session(&self.publisher).deliver(last).await;
         self.publisher.message_on("/last").await;
         let answers = self.publisher.received_on("/service/a").len();
         let answers = if answers == 0 { String::new() } else { answers.to_string() };
@@ -260,7 +260,7 @@ impl Scene {
     /// Has a channel that nobody uses but a listener, which says that it may go.
     async fn sweep(&mut self) {
         let server = &self.server.server;
-        let channel = server.create_channel_if_absent("/weak", &|_| {}).unwrap().channel();
+        let channel = server.create_channel_if_absent("/weak").unwrap().channel();
         channel.add_listener(self.panics.clone()).keep();
         let is_weak = self.panics.hook != "ServerChannelListener::is_weak";
         let is_swept = || match is_weak {
@@ -328,11 +328,13 @@ fn plug(server: &Server, panics: &Arc<Panics>) {
     server.add_channel_listener(panics.clone()).keep();
     server.add_session_listener(panics.clone()).keep();
     server.add_subscription_listener(panics.clone()).keep();
-    let created = server.create_channel_if_absent("/a", &|channel| channel.set_persistent(true));
+    let created =
+        server.create_channel_if_absent_with("/a", |channel| channel.set_persistent(true));
     let channel = created.unwrap().channel();
     channel.add_listener(panics.clone()).keep();
     channel.add_listener(Arc::new(DataFilters::new([panics.clone() as _]))).keep();
-    let created = server.create_channel_if_absent("/**", &|channel| channel.set_persistent(true));
+    let created =
+        server.create_channel_if_absent_with("/**", |channel| channel.set_persistent(true));
     created.unwrap().channel().add_authorizer(panics.clone()).keep();
 }
 

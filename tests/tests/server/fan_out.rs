@@ -7,10 +7,7 @@ use std::sync::{
 
 use bayeux_server::{
     Config, Request,
-    api::{
-        Flow, Message,
-        server::{BayeuxServer as _, Overflow, ServerSession},
-    },
+    api::{Flow, Message, server::Overflow},
 };
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
@@ -115,7 +112,7 @@ async fn what_server_code_publishes_reaches_everybody_though_that_code_is_droppe
         (subscriber(&server, transport).await, subscriber(&server, transport).await);
     server.session(&first).add_listener(gate.clone()).keep();
     let channel = server.server.channel("/a").unwrap();
-    let publishing = channel.publish(None, Message::with_data("/a", json!(1)));
+    let publishing = channel.publish(Message::with_data("/a", json!(1)));
     assert!(publishing.now_or_never().is_none());
     gate.open.notify_one();
     assert_eq!(second.message_on("/a").await["data"], 1);
@@ -131,7 +128,7 @@ async fn what_server_code_delivers_to_a_full_queue_waits_though_that_code_is_dro
     .await;
     let mut client = subscriber(&server, transport).await;
     let session = server.session(&client);
-    let deliver = |data| session.deliver(None, Message::with_data("/a", json!(data)));
+    let deliver = |data| session.deliver(Message::with_data("/a", json!(data)));
     assert_eq!(deliver(1).now_or_never(), Some(true));
     // The held connect is about to make place.
     assert_eq!(deliver(2).now_or_never(), None);
@@ -177,7 +174,7 @@ async fn server_code_may_publish_without_a_pause() {
     let mut subscriber = subscriber(&server, Transport::WebSocket).await;
     let channel = server.server.channel("/a").unwrap();
     for data in 0..101 {
-        let published = channel.publish(None, Message::with_data("", json!(data))).await;
+        let published = channel.publish(json!(data)).await;
         assert_eq!(published.unwrap().sessions, 1);
     }
     receives(&mut subscriber, 101).await;
@@ -200,7 +197,7 @@ async fn a_large_batch_fills_no_queue_and_holds_nobody_up() {
     let sessions: Vec<_> = subscribers.iter().map(|one| server.session(one)).collect();
     let (most, count) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (seen, counted) = (most.clone(), count.clone());
-    let depth = move |session: &Arc<dyn ServerSession>| session.queue_depth().messages;
+    let depth = move |session: &Arc<bayeux_server::Session>| session.queue_depth().messages;
     let see = on_message(move |_, _| {
         counted.fetch_add(1, Relaxed);
         seen.fetch_max(sessions.iter().map(depth).max().unwrap_or_default(), Relaxed);
@@ -255,9 +252,9 @@ async fn what_a_hook_sends_leaves_before_it_waits_however_it_waits() {
                 let question = Message::with_data("/a", json!("?"));
                 Handle::current().block_on(async {
                     match way {
-                        Way::Delivers => assert!(session.deliver(None, question).await),
+                        Way::Delivers => assert!(session.deliver(question).await),
                         Way::Publishes => {
-                            let asked = questions.publish(None, question).await;
+                            let asked = questions.publish(question).await;
                             assert_eq!(asked.unwrap().sessions, 1);
                         }
                         Way::PublishesLocally => {
@@ -272,7 +269,7 @@ async fn what_a_hook_sends_leaves_before_it_waits_however_it_waits() {
                 }
             })
         });
-        let channel = server.server.create_channel_if_absent("/asks", &|_| {}).unwrap().channel();
+        let channel = server.server.create_channel_if_absent("/asks").unwrap().channel();
         channel.add_listener(ask).keep();
         let mut asker = server.connected(Transport::WebSocket).await;
         let ask = asker.message("/asks", &json!({ "data": 1 }));

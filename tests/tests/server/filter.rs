@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bayeux_server::{
-    api::{Message, server::BayeuxServer as _},
+    api::Message,
     filter::{DataFilter, DataFilters, NoMarkup, RegexFilter, Replacement},
 };
 use serde_json::json;
@@ -21,7 +21,7 @@ fn filter(
     channel: &str,
     filters: impl IntoIterator<Item = Arc<dyn DataFilter>>,
 ) {
-    let channel = server.server.create_channel_if_absent(channel, &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent(channel).unwrap().channel();
     channel.add_listener(Arc::new(DataFilters::new(filters))).keep();
 }
 
@@ -51,7 +51,7 @@ async fn what_a_filter_does_not_change_stays_to_the_letter(transport: Transport)
     let (sender, mut texts) = tokio::sync::mpsc::unbounded_channel();
     server
         .server
-        .create_channel_if_absent("/chat/room", &|_| {})
+        .create_channel_if_absent("/chat/room")
         .unwrap()
         .channel()
         .add_listener(tests::hooks::on_message(move |_, message| {
@@ -88,6 +88,6 @@ async fn the_servers_own_messages_are_filtered_too(transport: Transport) {
     let mut client = server.connected(transport).await;
     client.subscribe("/chat/room").await;
     let channel = server.server.channel("/chat/room").unwrap();
-    channel.publish(None, Message::with_data("", json!("<b>"))).await.unwrap();
+    channel.publish(json!("<b>")).await.unwrap();
     assert_eq!(client.message_on("/chat/room").await["data"], "&lt;b&gt;");
 }

@@ -12,9 +12,8 @@ use bayeux_server::{
         Message,
         client::RequestError,
         server::{
-            BayeuxServer as _, ChannelListener, LocalSession, SecurityPolicy, ServerChannel,
-            ServerChannelListener, ServerSession, ServerSessionListener, SessionListener,
-            SubscriptionListener,
+            ChannelListener, LocalSession, SecurityPolicy, ServerChannelListener,
+            ServerSessionListener, SessionListener, SubscriptionListener,
         },
     },
 };
@@ -48,8 +47,8 @@ impl ServerSessionListener for Held {}
 /// What a test looks at when a server has gone.
 struct Remains {
     held: Held,
-    sessions: Vec<Weak<dyn ServerSession>>,
-    channels: Vec<Weak<dyn ServerChannel>>,
+    sessions: Vec<Weak<bayeux_server::Session>>,
+    channels: Vec<Weak<bayeux_server::Channel>>,
 }
 
 impl Remains {
@@ -176,7 +175,7 @@ fn a_request_of_a_session_that_was_there_is_enough() {
     let (first, second) = (runtime(), runtime());
     first.block_on(handshake(&server));
     let id = second.block_on(handshake(&server));
-    server.create_channel_if_absent("/unused", &|_| {}).unwrap();
+    server.create_channel_if_absent("/unused").unwrap();
     drop(first);
     let client = server.in_process();
     second.block_on(async {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bayeux_server::api::{ConnectionType, server::BayeuxServer as _};
+use bayeux_server::api::ConnectionType;
 use serde_json::json;
 use tests::{TestServer, Transport, eventually, every_transport, over_every_transport, over_http};
 

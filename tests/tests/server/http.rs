@@ -1,10 +1,7 @@
 //! The HTTP face: which transport takes a request, and what the responses look like.
 
 use axum::Router;
-use bayeux_server::{
-    Config, Server,
-    api::{ConnectionType, server::BayeuxServer as _},
-};
+use bayeux_server::{Config, Server, api::ConnectionType};
 use http::{Method, Response, Version, header};
 use http_body_util::Full;
 use tests::{Http, TestServer, raw::Raw};

@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_server::api::{
-    Flow, Message,
-    server::{BayeuxServer as _, ServerChannel},
-};
+use bayeux_server::api::{Flow, Message};
 use serde_json::json;
 use tests::{TestServer, Transport, every_transport, hooks::on_message, over_every_transport};
 
@@ -29,9 +26,9 @@ over_every_transport!(
     a_connects_reply_takes_lazy_messages_along,
 );
 
-fn lazy(server: &TestServer, channel: &str, timeout: Duration) -> Arc<dyn ServerChannel> {
-    let set_up = |channel: &dyn ServerChannel| channel.set_lazy_timeout(timeout);
-    server.server.create_channel_if_absent(channel, &set_up).unwrap().channel()
+fn lazy(server: &TestServer, channel: &str, timeout: Duration) -> Arc<bayeux_server::Channel> {
+    let set_up = |channel: &bayeux_server::Channel| channel.set_lazy_timeout(timeout);
+    server.server.create_channel_if_absent_with(channel, set_up).unwrap().channel()
 }
 
 async fn a_lazy_channel_delivers_when_its_time_is_over(transport: Transport) {
@@ -42,7 +39,7 @@ async fn a_lazy_channel_delivers_when_its_time_is_over(transport: Transport) {
     client.subscribe("/lazy").await;
     client.hold().await;
     let start = Instant::now();
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     assert_eq!(client.message_on("/lazy").await["data"], 1);
     assert!(start.elapsed() >= LAZY, "{:?}", start.elapsed());
 }
@@ -58,7 +55,7 @@ async fn a_lazy_channel_without_a_time_has_the_transports(transport: Transport) 
     client.subscribe("/lazy").await;
     client.hold().await;
     let start = Instant::now();
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     client.message_on("/lazy").await;
     assert!(start.elapsed() >= LAZY);
 }
@@ -66,7 +63,7 @@ async fn a_lazy_channel_without_a_time_has_the_transports(transport: Transport) 
 async fn a_message_may_be_made_lazy_by_a_listener(transport: Transport) {
     let server =
         TestServer::start(|config| every_transport(config, |t| t.max_lazy_timeout = LAZY)).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let listener = on_message(|_, message| {
         message.lazy = true;
         Flow::Continue
@@ -134,7 +131,7 @@ async fn no_time_at_all_delivers_at_once(transport: Transport) {
     let mut client = server.connected(transport).await;
     client.subscribe("/lazy").await;
     client.hold().await;
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     client.message_on("/lazy").await;
 }
 
@@ -147,9 +144,9 @@ async fn of_several_times_the_earliest_counts(transport: Transport) {
     client.subscribe("/quick").await;
     client.hold().await;
     let start = Instant::now();
-    slow.publish(None, Message::with_data("", json!(1))).await.unwrap();
-    quick.publish(None, Message::with_data("", json!(2))).await.unwrap();
-    slow.publish(None, Message::with_data("", json!(3))).await.unwrap();
+    slow.publish(json!(1)).await.unwrap();
+    quick.publish(json!(2)).await.unwrap();
+    slow.publish(json!(3)).await.unwrap();
     assert_eq!(client.message_on("/slow").await["data"], 1);
     assert!(start.elapsed() >= LAZY);
     client.message_on("/quick").await;
@@ -162,7 +159,7 @@ async fn lazy_messages_do_not_keep_a_connect_from_being_held(transport: Transpor
     let mut client = server.connected(transport).await;
     client.subscribe("/lazy").await;
     let start = Instant::now();
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     client.hold().await;
     client.message_on("/lazy").await;
     assert!(start.elapsed() >= Duration::from_secs(2));
@@ -176,7 +173,7 @@ async fn a_later_lazy_message_has_its_own_time(transport: Transport) {
     client.subscribe("/a").await;
     client.hold().await;
     // The first is taken along by another message before its time is over.
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     server.handshaken(transport).await.publish("/a", json!(1)).await;
     assert_eq!(client.message_on("/lazy").await["data"], 1);
     client.message_on("/a").await;
@@ -184,7 +181,7 @@ async fn a_later_lazy_message_has_its_own_time(transport: Transport) {
         client.hold().await;
     }
     let start = Instant::now();
-    channel.publish(None, Message::with_data("", json!(2))).await.unwrap();
+    channel.publish(json!(2)).await.unwrap();
     assert_eq!(client.message_on("/lazy").await["data"], 2);
     assert!(start.elapsed() >= LAZY);
 }
@@ -197,10 +194,10 @@ async fn delivering_to_one_session_is_lazy_only_if_the_message_is(transport: Tra
     let session = server.session(&client);
     let mut message = Message::with_data("/lazy", json!(1));
     message.lazy = true;
-    session.deliver(None, message).await;
+    session.deliver(message).await;
     assert_eq!(server.server.statistics().held_connects, 1);
     assert_eq!(session.queue_depth().messages, 1);
-    session.deliver(None, Message::with_data("/lazy", json!(2))).await;
+    session.deliver(Message::with_data("/lazy", json!(2))).await;
     assert_eq!(client.message_on("/lazy").await["data"], 1);
     assert_eq!(client.message_on("/lazy").await["data"], 2);
 }
@@ -210,7 +207,7 @@ async fn a_connects_reply_takes_lazy_messages_along(transport: Transport) {
     let channel = lazy(&server, "/lazy", Duration::from_secs(99));
     let mut client = server.connected(transport).await;
     client.subscribe("/lazy").await;
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     client.try_connect(json!({ "advice": { "timeout": 0 } })).await;
     assert_eq!(client.received_on("/lazy").len(), 1);
 }

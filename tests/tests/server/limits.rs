@@ -1,6 +1,6 @@
 //! How much one request, frame or session may hold, and what happens beyond.
 
-use bayeux_server::{Config, api::server::BayeuxServer as _};
+use bayeux_server::Config;
 use serde_json::json;
 use tests::{Arrival, Client, TestServer, Transport, every_transport, over_every_transport};
 
@@ -108,6 +108,6 @@ async fn what_the_server_sends_is_not_limited(transport: Transport) {
     client.hold().await;
     let large = "x".repeat(5000);
     let message = bayeux_server::api::Message::with_data("/a", json!(large));
-    assert!(server.session(&client).deliver(None, message).await);
+    assert!(server.session(&client).deliver(message).await);
     assert_eq!(client.message_on("/a").await["data"], large.as_str());
 }

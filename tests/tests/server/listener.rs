@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message, meta,
     server::{
-        BayeuxServer as _, PublishError, Removal, ServerChannel, ServerMessage, ServerSession,
-        SessionListener, SubscriptionListener,
+        PublishError, Removal, ServerChannel, ServerMessage, ServerSession, SessionListener,
+        SubscriptionListener,
     },
 };
 use serde_json::json;
@@ -63,7 +63,7 @@ impl SessionListener for Waits {
 
 async fn a_stopped_message_is_not_broadcast(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let is_stopped =
         |message: &Message| message.data.as_ref().is_some_and(|data| *data == json!(1));
     let listener = on_message(move |_, message| match is_stopped(message) {
@@ -80,13 +80,13 @@ async fn a_stopped_message_is_not_broadcast(transport: Transport) {
     assert_eq!(reply, expected);
     client.publish("/a", json!(2)).await;
     assert_eq!(client.message_on("/a").await["data"], 2);
-    let published = channel.publish(None, Message::with_data("", json!(1))).await;
+    let published = channel.publish(json!(1)).await;
     assert_eq!(published, Err(PublishError::Deleted));
 }
 
 async fn a_stopped_message_does_not_reach_the_service_behind(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/service/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/service/a").unwrap().channel();
     channel.add_listener(on_message(|_, _| Flow::Stop)).keep();
     let log = Log::default();
     channel.add_listener(Arc::new(log.clone())).keep();
@@ -98,7 +98,7 @@ async fn a_stopped_message_does_not_reach_the_service_behind(transport: Transpor
 
 async fn who_stops_a_message_may_complete_its_reply(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let listener = on_message(|_, message| {
         message.set_handled(true);
         let reply = message.reply_mut();
@@ -136,7 +136,7 @@ async fn a_meta_message_may_be_stopped(transport: Transport) {
 
 async fn a_change_is_seen_by_all_subscribers_and_later_listeners(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let first = on_message(|_, message| {
         message.data = Some(json!({ "text": "changed" }).into());
         message.set_extra("seen", json!(true));
@@ -165,7 +165,7 @@ async fn listeners_are_asked_from_the_widest_channel_to_the_exact_one(transport:
     let server = TestServer::start(|_| {}).await;
     let log = Log::default();
     for id in ["/a/b", "/a/*", "/a", "/**", "/a/**", "/*"] {
-        let channel = server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+        let channel = server.server.create_channel_if_absent(id).unwrap().channel();
         channel.add_listener(Arc::new(log.clone())).keep();
     }
     server.handshaken(transport).await.publish("/a/b", json!(1)).await;
@@ -180,7 +180,7 @@ async fn listeners_are_asked_from_the_widest_channel_to_the_exact_one(transport:
 
 async fn a_removed_listener_hears_no_more(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let log = Log::default();
     let registration = channel.add_listener(Arc::new(log.clone()));
     let mut client = server.handshaken(transport).await;
@@ -194,7 +194,7 @@ async fn subscriptions_are_told_to_the_channel_and_then_to_the_server(transport:
     let server = TestServer::start(|_| {}).await;
     let log = Log::default();
     server.server.add_subscription_listener(Arc::new(log.clone())).keep();
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     channel.add_listener(Arc::new(log.clone())).keep();
     let mut client = server.handshaken(transport).await;
     client.subscribe("/a").await;
@@ -223,7 +223,7 @@ async fn subscriptions_are_told_to_the_channel_and_then_to_the_server(transport:
 
 async fn a_listener_may_be_added_while_messages_are_heard(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let log = Log::default();
     let (own, added) = (channel.clone(), log.clone());
     let adds = on_message(move |_, _| {
@@ -277,8 +277,8 @@ async fn one_that_never_returns_holds_up_no_end_of_a_session(transport: Transpor
         eventually("the end of the session", || !session.is_handshook()).await;
         let channel = server.server.channel("/a").unwrap();
         eventually("the subscription to go", || channel.subscribers().is_empty()).await;
-        assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
-        let published = channel.publish(None, Message::with_data("", json!(1))).await;
+        assert!(!session.deliver(Message::with_data("/a", json!(1))).await);
+        let published = channel.publish(json!(1)).await;
         assert_eq!(published.unwrap().sessions, 0);
     }
     assert!(server.server.sessions().is_empty());

@@ -8,7 +8,7 @@ use bayeux_server::{
     api::{
         Message,
         client::{ClientSessionChannel, MessageListener, RequestError},
-        server::{BayeuxServer as _, LocalSession, Overflow, QueueBounds, ServerChannel},
+        server::{LocalSession, Overflow, QueueBounds},
     },
 };
 use serde_json::json;
@@ -21,15 +21,15 @@ async fn handshaken(server: &Server) -> Arc<dyn LocalSession> {
     local
 }
 
-async fn subscribed(server: &Server) -> (Arc<dyn LocalSession>, Arc<dyn ServerChannel>, Log) {
+async fn subscribed(server: &Server) -> (Arc<dyn LocalSession>, Arc<bayeux_server::Channel>, Log) {
     let (local, log) = (handshaken(server).await, Log::default());
     local.channel("/a").unwrap().subscribe(Arc::new(log.clone())).await.unwrap().keep();
     (local, server.channel("/a").unwrap(), log)
 }
 
-async fn publish(channel: &Arc<dyn ServerChannel>, numbers: std::ops::Range<u32>) {
+async fn publish(channel: &bayeux_server::Channel, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        channel.publish(None, Message::with_data("", json!(number))).await.unwrap();
+        channel.publish(json!(number)).await.unwrap();
     }
 }
 
@@ -62,7 +62,7 @@ impl MessageListener for Waits {
 /// A subscriber that is behind with what it hears.
 async fn behind(
     server: &Server,
-) -> (Arc<dyn LocalSession>, Arc<dyn ServerChannel>, Log, Arc<Waits>) {
+) -> (Arc<dyn LocalSession>, Arc<bayeux_server::Channel>, Log, Arc<Waits>) {
     let (local, channel, log) = subscribed(server).await;
     let waits = Arc::new(Waits(Semaphore::new(0)));
     local.channel("/a").unwrap().add_listener(waits.clone()).keep();

@@ -107,7 +107,7 @@ async fn a_subscriber_that_gives_up_does_not_take_the_others_along() {
     drop(first);
     gate.add_permits(1);
     let _subscription = within("the second to be subscribed", second).await.unwrap();
-    server.channel("/a").unwrap().publish(None, data(1)).await.unwrap();
+    server.channel("/a").unwrap().publish(data(1)).await.unwrap();
     log.until("/a 1").await;
 }
 
@@ -151,7 +151,7 @@ async fn a_batch_holds_back_what_is_sent() {
     let local = handshaken(&server).await;
     let log = Log::default();
     server
-        .create_channel_if_absent("/a", &|_| {})
+        .create_channel_if_absent("/a")
         .unwrap()
         .channel()
         .add_listener(Arc::new(log.clone()))
@@ -192,7 +192,7 @@ async fn what_a_batch_holds_back_is_sent_before_the_disconnect() {
     let server = Server::new();
     let local = handshaken(&server).await;
     let log = Log::default();
-    let channel = server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.create_channel_if_absent("/a").unwrap().channel();
     channel.add_listener(Arc::new(log.clone())).keep();
     let batch = local.start_batch();
     let own = local.channel("/a").unwrap();
@@ -234,7 +234,7 @@ async fn a_listener_may_wait_for_a_call_of_its_own_session() {
     let _subscription = local.channel("/a").unwrap().subscribe(Arc::new(calls)).await.unwrap();
     let channel = server.channel("/a").unwrap();
     for number in 0..5 {
-        channel.publish(None, data(number)).await.unwrap();
+        channel.publish(data(number)).await.unwrap();
     }
     log.until("Ok(Some(\"4\"))").await;
     assert_eq!(log.entries().len(), 5);

@@ -1,6 +1,5 @@
 //! What is not Bayeux messages, and fields that are not what they should be.
 
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::{Value, json};
 use tests::{Arrival, TestServer, Transport, over_every_transport};
 

@@ -1,7 +1,7 @@
 //! Mounting: the same service in axum, in bare hyper and in the server's own `serve`.
 
 use axum::{Router, routing::get};
-use bayeux_server::{Server, api::server::BayeuxServer as _};
+use bayeux_server::Server;
 use serde_json::json;
 use tests::{Http, TestServer, Transport, over_transports};
 

@@ -106,10 +106,14 @@ async fn what_a_node_publishes_is_sent_to_all_but_nodes(transport: Transport) {
         (Some(&service), "a service's"),
         (None, "nobody's"),
     ] {
-        channel.publish(from, Message::with_data("/a", json!(text))).await.unwrap();
+        let published = match from {
+            Some(from) => channel.publish_from(&**from, json!(text)).await,
+            None => channel.publish(json!(text)).await,
+        };
+        published.unwrap();
     }
     let end = server.server.channel("/end").unwrap();
-    end.publish(None, Message::with_data("/end", json!(1))).await.unwrap();
+    end.publish(json!(1)).await.unwrap();
 
     let own = ["a client's", "a service's", "nobody's"];
     assert_eq!(heard(&mut node).await, own);
@@ -120,10 +124,10 @@ async fn what_a_node_publishes_is_sent_to_all_but_nodes(transport: Transport) {
     );
 }
 
-async fn local(server: &TestServer, name: &str) -> Arc<dyn ServerSession> {
+async fn local(server: &TestServer, name: &str) -> Arc<bayeux_server::Session> {
     let local = server.server.new_local_session(name);
     local.handshake(Message::default()).await.unwrap();
-    let session = local.server_session().unwrap();
+    let session = server.server.session(&local.id().unwrap()).unwrap();
     // It lives as long as the session does.
     session.set_attribute("local", Arc::new(local));
     session

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message,
     server::{
-        BayeuxServer as _, ServerChannel, ServerChannelListener, ServerExtension, ServerMessage,
-        ServerSession, ServerSessionListener, SessionExtension,
+        ServerChannel, ServerChannelListener, ServerExtension, ServerMessage, ServerSession,
+        ServerSessionListener, SessionExtension,
     },
 };
 use serde_json::json;
@@ -118,7 +118,7 @@ async fn watched(transport: Transport, channel: &str) -> (TestServer, Client, Lo
     let session = server.session(&client);
     session.add_extension(passed("session extension")).keep();
     session.add_listener(passed("session")).keep();
-    let channel = server.server.create_channel_if_absent(channel, &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent(channel).unwrap().channel();
     channel.add_listener(passed("channel")).keep();
     (server, client, log)
 }
@@ -170,7 +170,7 @@ async fn a_service_that_publishes_is_passed_in_order(transport: Transport) {
     let answer = move |request: bayeux_server::Request| {
         let broadcast = broadcast.clone();
         async move {
-            broadcast.publish(Some(&request.sender), Message::with_data("", json!(2))).await.ok();
+            broadcast.publish_from(&*request.sender, Message::with_data("", json!(2))).await.ok();
             None
         }
     };

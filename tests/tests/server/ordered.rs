@@ -9,11 +9,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bayeux_server::api::{
-    Flow, Frozen, Message,
-    server::{
-        BayeuxServer as _, PublishError, ServerChannel, ServerChannelListener, ServerMessage,
-        ServerSession, ServerSessionListener, SessionExtension,
+use bayeux_server::{
+    Channel,
+    api::{
+        Flow, Frozen, Message,
+        server::{
+            PublishError, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
+            ServerSessionListener, SessionExtension,
+        },
     },
 };
 use futures_util::future::join_all;
@@ -29,8 +32,8 @@ over_every_transport!(
     an_order_stays_and_counts_on,
 );
 
-fn ordered(server: &TestServer) -> Arc<dyn ServerChannel> {
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+fn ordered(server: &TestServer) -> Arc<Channel> {
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     assert_eq!((channel.is_ordered(), channel.position()), (false, None));
     channel.set_ordered(true);
     assert_eq!((channel.is_ordered(), channel.position()), (true, Some(0)));
@@ -65,8 +68,8 @@ async fn subscribed(server: &TestServer, transport: Transport, channel: &str) ->
 
 /// Returns what came on `/a`.
 async fn heard(server: &TestServer, client: &mut Client) -> Vec<Value> {
-    let end = server.server.create_channel_if_absent("/end", &|_| {}).unwrap().channel();
-    end.publish(None, Message::with_data("/end", json!(1))).await.unwrap();
+    let end = server.server.create_channel_if_absent("/end").unwrap().channel();
+    end.publish(Message::with_data("/end", json!(1))).await.unwrap();
     client.message_on("/end").await;
     client.received_on("/a").into_iter().map(|mut message| message["data"].take()).collect()
 }
@@ -94,7 +97,7 @@ async fn all_get_what_many_publish_at_once_in_one_order(transport: Transport) {
     let own = join_all((4..6).map(async |who| {
         for number in 0..8 {
             let message = Message::with_data("/a", json!([who, number]));
-            assert_eq!(channel.publish(None, message).await.unwrap().sessions, 5);
+            assert_eq!(channel.publish(message).await.unwrap().sessions, 5);
         }
     }));
     within("all to be published", async { tokio::join!(clients, own) }).await;
@@ -136,7 +139,7 @@ async fn a_listener_may_publish_on_the_channel_it_hears(transport: Transport) {
 
 /// Publishes on the channel of a message that its session gets, and waits for it.
 #[derive(Debug)]
-struct Repeats(Arc<dyn ServerChannel>, tokio::sync::mpsc::UnboundedSender<PublishError>);
+struct Repeats(Arc<Channel>, tokio::sync::mpsc::UnboundedSender<PublishError>);
 
 #[async_trait]
 impl ServerSessionListener for Repeats {
@@ -148,7 +151,7 @@ impl ServerSessionListener for Repeats {
     ) -> Flow {
         if message.channel() == "/a" {
             tokio::task::yield_now().await;
-            let repeated = self.0.publish(None, Message::with_data("/a", json!(2))).await;
+            let repeated = self.0.publish(Message::with_data("/a", json!(2))).await;
             self.1.send(repeated.unwrap_err()).unwrap();
         }
         Flow::Continue
@@ -194,9 +197,7 @@ async fn a_publisher_that_goes_stops_nobody(transport: Transport) {
     server.session(&slow).add_extension(Arc::new(Waits(gate.clone()))).keep();
     let publish = |number: i32| {
         let channel = channel.clone();
-        tokio::spawn(
-            async move { channel.publish(None, Message::with_data("/a", json!(number))).await },
-        )
+        tokio::spawn(async move { channel.publish(Message::with_data("/a", json!(number))).await })
     };
     let first = publish(1);
     eventually("its turn to begin", || channel.position() == Some(1)).await;
@@ -225,12 +226,12 @@ async fn an_order_stays_and_counts_on(transport: Transport) {
     eventually("a channel that nobody uses to go", || server.server.channel("/b").is_none()).await;
     assert_eq!(server.server.channel("/a").unwrap().position(), Some(1));
     channel.set_ordered(false);
-    channel.publish(None, Message::with_data("/a", json!(1))).await.unwrap();
+    channel.publish(Message::with_data("/a", json!(1))).await.unwrap();
     channel.set_ordered(true);
-    channel.publish(None, Message::with_data("/a", json!(1))).await.unwrap();
+    channel.publish(Message::with_data("/a", json!(1))).await.unwrap();
     assert_eq!(channel.position(), Some(2));
     // Each channel has an order of its own.
-    let wild = server.server.create_channel_if_absent("/*", &|_| {}).unwrap().channel();
+    let wild = server.server.create_channel_if_absent("/*").unwrap().channel();
     wild.set_ordered(true);
     assert_eq!((wild.is_ordered(), wild.position()), (false, None));
 }

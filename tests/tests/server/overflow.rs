@@ -6,7 +6,7 @@ use bayeux_server::{
     Config,
     api::{
         Message,
-        server::{BayeuxServer as _, Overflow, QueueBounds},
+        server::{Overflow, QueueBounds},
     },
 };
 use futures_util::{FutureExt as _, SinkExt as _};
@@ -43,7 +43,7 @@ async fn arriving(overflow: Overflow, transport: Transport) -> Vec<Value> {
     let session = server.session(&client);
     for data in 0..5 {
         let channel = if data % 2 == 0 { "/even" } else { "/odd" };
-        session.deliver(None, Message::with_data(channel, json!(data))).await;
+        session.deliver(Message::with_data(channel, json!(data))).await;
     }
     let statistics = server.server.statistics();
     assert_eq!(statistics.messages_dropped, 2);
@@ -62,7 +62,7 @@ async fn a_session_may_have_bounds_of_its_own(transport: Transport) {
     assert_eq!(sessions[1].queue_bounds().messages, 3);
     for session in &sessions {
         for data in 0..5 {
-            session.deliver(None, Message::with_data("/a", json!(data))).await;
+            session.deliver(Message::with_data("/a", json!(data))).await;
         }
     }
     assert_eq!(sessions.map(|session| session.queue_depth().messages), [2, 3]);
@@ -79,7 +79,7 @@ async fn a_session_may_overflow_where_no_runtime_is(transport: Transport) {
     let session = server.session(&client);
     let deliver = move || -> Vec<_> {
         let message = |data| Message::with_data("/a", json!(data));
-        (0..4).map(|data| session.deliver(None, message(data)).now_or_never()).collect()
+        (0..4).map(|data| session.deliver(message(data)).now_or_never()).collect()
     };
     let delivered = std::thread::spawn(deliver).join().expect("nothing panics");
     assert_eq!(delivered, [Some(true), Some(true), Some(true), Some(false)]);
@@ -98,7 +98,7 @@ async fn by_default_the_session_is_ended_and_may_handshake_again(transport: Tran
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
     for data in 0..4 {
-        let taken = session.deliver(None, Message::with_data("/a", json!(data))).await;
+        let taken = session.deliver(Message::with_data("/a", json!(data))).await;
         assert_eq!(taken, data < 3);
     }
     eventually("the session to end", || server.server.sessions().is_empty()).await;
@@ -128,7 +128,7 @@ async fn the_last_of_each_channel_stays(transport: Transport) {
     let session = server.session(&client);
     for data in 0..5 {
         let channel = if data % 2 == 0 { "/even" } else { "/odd" };
-        session.deliver(None, Message::with_data(channel, json!(data))).await;
+        session.deliver(Message::with_data(channel, json!(data))).await;
     }
     client.connect().await;
     let data: Vec<_> =
@@ -149,11 +149,11 @@ async fn bytes_count_too(transport: Transport) {
     let session = server.session(&client);
     for data in 0..5 {
         let text = format!("{data}{}", "x".repeat(1000));
-        session.deliver(None, Message::with_data("/a", json!(text))).await;
+        session.deliver(Message::with_data("/a", json!(text))).await;
         assert!(session.queue_depth().bytes <= 2500);
     }
     // One that would not fit even alone is dropped, and takes nothing along.
-    let taken = session.deliver(None, Message::with_data("/a", json!("x".repeat(3000)))).await;
+    let taken = session.deliver(Message::with_data("/a", json!("x".repeat(3000)))).await;
     assert!(!taken);
     client.connect().await;
     let received = client.received_on("/a");
@@ -170,7 +170,7 @@ async fn queues_have_a_bound_by_default(transport: Transport) {
     let session = server.session(&client);
     let large = "x".repeat(100 * 1024);
     let mut taken = 0;
-    while session.deliver(None, Message::with_data("/a", json!(large))).await {
+    while session.deliver(Message::with_data("/a", json!(large))).await {
         taken += 1;
         assert!(session.queue_depth().bytes <= 4 * 1024 * 1024);
     }
@@ -202,7 +202,7 @@ async fn a_client_that_does_not_read_delays_nobody_and_is_ended() {
     let mut count = 0;
     within("the slow session to end", async {
         while session.is_handshook() {
-            channel.publish(None, Message::with_data("", json!(large))).await.unwrap();
+            channel.publish(json!(large)).await.unwrap();
             count += 1;
             let depth = session.queue_depth();
             assert!(depth.bytes <= 1024 * 1024, "{depth:?}");
@@ -216,6 +216,6 @@ async fn a_client_that_does_not_read_delays_nobody_and_is_ended() {
     eventually("the connection to be given up", || server.server.statistics().websockets == 1)
         .await;
     // And the quick one goes on.
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     quick.message_on("/a").await;
 }

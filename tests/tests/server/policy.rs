@@ -191,7 +191,7 @@ impl SecurityPolicy for Explains {
 
 async fn the_policy_may_tell_more_in_every_refusal(transport: Transport) {
     let server = server(Explains).await;
-    server.server.create_channel_if_absent("/there", &|_| {}).unwrap();
+    server.server.create_channel_if_absent("/there").unwrap();
     let mut client = server.handshaken(transport).await;
     for (channel, fields, denied) in [
         ("/new", json!({ "data": 1 }), "create"),
@@ -215,7 +215,7 @@ async fn creating_may_be_denied(transport: Transport) {
     }
     let reply = client.request("/meta/subscribe", json!({ "subscription": "/a" })).await;
     assert_eq!(reply["error"], "403:denied_by_security_policy:create_denied");
-    server.server.create_channel_if_absent("/a", &|_| {}).unwrap();
+    server.server.create_channel_if_absent("/a").unwrap();
     client.subscribe("/a").await;
     client.publish("/a", json!(1)).await;
 }
@@ -257,7 +257,7 @@ impl SecurityPolicy for Silent {}
 async fn a_policy_that_decides_nothing_allows_nothing(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut client = server.handshaken(transport).await;
-    server.server.create_channel_if_absent("/a", &|_| {}).unwrap();
+    server.server.create_channel_if_absent("/a").unwrap();
     server.server.set_security_policy(Some(Arc::new(Silent)));
     let reply = client.request("/b", json!({ "data": 1 })).await;
     assert_eq!(reply["error"], "403:denied_by_security_policy:channel_create_denied");
@@ -273,10 +273,10 @@ async fn the_servers_own_calls_are_not_asked_about(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
     server.server.set_security_policy(Some(Arc::new(Silent)));
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let session = server.session(&client);
     assert!(channel.subscribe(&*session).await);
-    let published = channel.publish(None, Message::with_data("", json!(1))).await;
+    let published = channel.publish(json!(1)).await;
     assert_eq!(published.unwrap().sessions, 1);
     assert_eq!(client.message_on("/a").await["data"], 1);
 }

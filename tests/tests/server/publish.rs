@@ -1,8 +1,10 @@
 //! Publishing: who gets it, and what.
 
-use bayeux_server::api::server::BayeuxServer as _;
+use std::sync::Arc;
+
+use bayeux_server::api::{Message, server::Created};
 use serde_json::{Value, json};
-use tests::{TestServer, Transport, over_every_transport};
+use tests::{TestServer, Transport, hooks::Log, over_every_transport};
 
 over_every_transport!(
     subscriber_receives_what_is_published,
@@ -20,6 +22,7 @@ over_every_transport!(
     ids_are_not_checked_if_so_configured,
     unknown_meta_channels_are_refused,
     nobody_can_publish_without_a_session,
+    the_servers_own_code_publishes_data_or_whole_messages,
 );
 
 async fn subscriber_receives_what_is_published(transport: Transport) {
@@ -122,11 +125,11 @@ async fn every_digit_and_the_order_of_keys_arrive(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let payload =
         r#"{"z":123456789012345678901234567890,"a":1.10000000000000000000001,"e":"\u00e9"}"#;
-    let seen = tests::hooks::Log::default();
+    let seen = Log::default();
     let local = server.server.new_local_session("seen");
-    local.handshake(bayeux_server::api::Message::default()).await.unwrap();
+    local.handshake(Message::default()).await.unwrap();
     let channel = local.channel("/a").unwrap();
-    let _subscription = channel.subscribe(std::sync::Arc::new(seen.clone())).await.unwrap();
+    let _subscription = channel.subscribe(Arc::new(seen.clone())).await.unwrap();
     let mut client = server.handshaken(transport).await;
     let id = client.id().to_owned();
     client
@@ -222,4 +225,40 @@ async fn nobody_can_publish_without_a_session(transport: Transport) {
         assert_eq!(reply["error"], "402::session_unknown");
     }
     assert!(server.server.channel("/a").is_none());
+}
+
+async fn the_servers_own_code_publishes_data_or_whole_messages(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let created = server.server.create_channel_if_absent("/a").unwrap();
+    assert!(matches!(created, Created::New(_)));
+    let mut client = server.connected(transport).await;
+    client.subscribe("/a").await;
+    let mut whole = Message::with_data("/elsewhere", json!({ "whole": true }));
+    whole.set_extra("more", 1);
+    // Nobody needs a trait, nor the channel's name again.
+    for published in [
+        created.publish(json!({ "b": 1 })).await,
+        created.publish("text").await,
+        created.publish(whole).await,
+    ] {
+        assert_eq!(published.unwrap().sessions, 1);
+    }
+    for message in [
+        json!({ "channel": "/a", "data": { "b": 1 } }),
+        json!({ "channel": "/a", "data": "text" }),
+        json!({ "channel": "/a", "data": { "whole": true }, "more": 1 }),
+    ] {
+        assert_eq!(client.message_on("/a").await, message);
+    }
+
+    // On behalf of a session, which has to be one that gets its own messages.
+    let session = server.session(&client);
+    let channel = server.server.channel("/a").unwrap();
+    channel.set_broadcast_to_publisher(false);
+    let log = Log::default();
+    channel.add_listener(Arc::new(log.clone())).keep();
+    assert_eq!(channel.publish_from(&*session, json!(2)).await.unwrap().sessions, 0);
+    assert_eq!(log.take(), ["/a hears /a"]);
+    assert!(session.deliver_from(&*session, Message::with_data("/b", json!(3))).await);
+    assert_eq!(client.message_on("/b").await, json!({ "channel": "/b", "data": 3 }));
 }

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message,
-    server::{
-        BayeuxServer as _, DeQueueListener, Depth, Overflow, Removal, ServerChannel, ServerSession,
-        ServerSessionListener,
-    },
+    server::{DeQueueListener, Depth, Overflow, Removal, ServerSession, ServerSessionListener},
 };
 use serde_json::json;
 use tests::{TestServer, Transport, every_transport, hooks::Log, over_every_transport};
@@ -80,7 +77,7 @@ async fn a_listener_may_thin_out_what_is_sent(transport: Transport) {
     let session = server.session(&client);
     session.add_de_queue_listener(Arc::new(Thins)).keep();
     for data in 0..5 {
-        session.deliver(None, Message::with_data("/a", json!(data))).await;
+        session.deliver(Message::with_data("/a", json!(data))).await;
     }
     client.connect().await;
     let sent: Vec<_> =
@@ -98,7 +95,7 @@ async fn a_listener_may_change_the_replies(transport: Transport) {
     let session = server.session(&client);
     session.add_de_queue_listener(Arc::new(Thins)).keep();
     for data in 0..2 {
-        session.deliver(None, Message::with_data("/a", json!(data))).await;
+        session.deliver(Message::with_data("/a", json!(data))).await;
     }
     assert_eq!(client.connect().await["leftOut"], 1);
 }
@@ -200,7 +197,7 @@ async fn a_full_queue_asks_its_listener(transport: Transport) {
     let log = Log::default();
     session.add_listener(Arc::new(Decides(Overflow::DropNewest, log.clone()))).keep();
     for data in 0..3 {
-        let taken = session.deliver(None, Message::with_data("/a", json!(data))).await;
+        let taken = session.deliver(Message::with_data("/a", json!(data))).await;
         assert_eq!(taken, data < 2);
     }
     assert_eq!(log.entries(), ["maxed at 2 by /a"]);
@@ -222,7 +219,7 @@ async fn a_listener_may_end_the_session_of_a_full_queue(transport: Transport) {
     let log = Log::default();
     session.add_listener(Arc::new(Decides(Overflow::Disconnect, log.clone()))).keep();
     for data in 0..2 {
-        session.deliver(None, Message::with_data("/a", json!(data))).await;
+        session.deliver(Message::with_data("/a", json!(data))).await;
     }
     log.until("removed Overflowed").await;
     assert!(!session.is_handshook());
@@ -230,8 +227,9 @@ async fn a_listener_may_end_the_session_of_a_full_queue(transport: Transport) {
 
 async fn a_listener_may_thin_out_lazy_messages_too(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let lazily = |channel: &dyn ServerChannel| channel.set_lazy_timeout(Duration::from_millis(100));
-    let channel = server.server.create_channel_if_absent("/a", &lazily).unwrap().channel();
+    let lazily =
+        |channel: &bayeux_server::Channel| channel.set_lazy_timeout(Duration::from_millis(100));
+    let channel = server.server.create_channel_if_absent_with("/a", lazily).unwrap().channel();
     let mut client = server.connected(transport).await;
     client.subscribe("/a").await;
     let session = server.session(&client);
@@ -239,7 +237,7 @@ async fn a_listener_may_thin_out_lazy_messages_too(transport: Transport) {
     client.hold().await;
     let batch = session.start_batch();
     for data in 0..5 {
-        channel.publish(None, Message::with_data("", json!(data))).await.unwrap();
+        channel.publish(json!(data)).await.unwrap();
     }
     batch.end();
     let mut sent = Vec::new();

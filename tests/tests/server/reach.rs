@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bayeux_server::api::{
     Message,
-    server::{Access, BayeuxServer as _, GrantAuthorizer, LocalSession, Reach, ServerChannel},
+    server::{Access, GrantAuthorizer, LocalSession, Reach},
 };
 use serde_json::{Value, json};
 use tests::{Client, TestServer, Transport, brisk, eventually, hooks::Log, over_every_transport};
@@ -18,8 +18,8 @@ over_every_transport!(
     what_is_set_for_a_part_stays,
 );
 
-fn channel(server: &TestServer, id: &str) -> Arc<dyn ServerChannel> {
-    server.server.create_channel_if_absent(id, &|_| {}).unwrap().channel()
+fn channel(server: &TestServer, id: &str) -> Arc<bayeux_server::Channel> {
+    server.server.create_channel_if_absent(id).unwrap().channel()
 }
 
 /// A client that is subscribed to these channels.
@@ -48,7 +48,7 @@ async fn heard(server: &TestServer, ids: &[&str], clients: &mut [Client]) -> Vec
 }
 
 async fn publish(server: &TestServer, id: &str) {
-    channel(server, id).publish(None, Message::with_data(id, json!(id))).await.unwrap();
+    channel(server, id).publish(json!(id)).await.unwrap();
 }
 
 async fn clients_of_wider_channels_get_nothing_of_an_exact_part(transport: Transport) {

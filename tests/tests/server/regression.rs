@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message, Registration,
     server::{
-        BayeuxServer as _, ServerChannelListener, ServerExtension, ServerMessage, ServerSession,
+        ServerChannelListener, ServerExtension, ServerMessage, ServerSession,
         ServerSessionListener, SessionListener,
     },
 };
@@ -75,7 +75,7 @@ async fn a_session_whose_listener_is_slow_holds_up_nobody_before_it() {
     let gate = Arc::new(Gate::default());
     let order = channel.subscribers();
     order[2].add_listener(gate.clone()).keep();
-    let publish = channel.publish(None, Message::with_data("/a", json!(1)));
+    let publish = channel.publish(json!(1));
     let receive = async {
         within("the listener to be asked", gate.reached.notified()).await;
         for client in &mut clients {
@@ -103,7 +103,7 @@ async fn what_is_written_in_part_is_finished_first() {
     for number in 0..COUNT {
         let filler = "x".repeat(if number % 2 == 0 { 3_000 } else { 9_000 });
         let data = json!({ "number": number, "filler": filler });
-        assert!(session.deliver(None, Message::with_data("/a", data)).await);
+        assert!(session.deliver(Message::with_data("/a", data)).await);
         // It is written when this task lets others run.
         tokio::task::yield_now().await;
     }
@@ -127,12 +127,12 @@ async fn a_peer_that_takes_nothing_is_given_up_however_busy_its_session_is() {
     let session = server.session(&client);
     let _stuck = carrier(&server, client.id()).await;
     let large = json!("x".repeat(16 * 1024 * 1024));
-    session.deliver(None, Message::with_data("/a", large)).await;
+    session.deliver(Message::with_data("/a", large)).await;
     within("the connection to be given up", async {
         while server.server.statistics().websockets > 1 {
             // The end of a batch wakes the connection, since there is something to send.
             let batch = session.start_batch();
-            session.deliver(None, Message::with_data("/a", json!(1))).await;
+            session.deliver(Message::with_data("/a", json!(1))).await;
             batch.end();
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -172,10 +172,10 @@ async fn a_message_that_comes_while_another_is_written_is_not_stuck() {
     let session = server.session(&client);
     let mut raw = carrier(&server, client.id()).await;
     let large = json!({ "first": "x".repeat(16 * 1024 * 1024) });
-    session.deliver(None, Message::with_data("/a", large)).await;
+    session.deliver(Message::with_data("/a", large)).await;
     // Much more than the kernel takes is under way.
     raw.read_until("first").await;
-    session.deliver(None, Message::with_data("/a", json!("second"))).await;
+    session.deliver(Message::with_data("/a", json!("second"))).await;
     // The connection waits for the peer, and hears of the second message.
     server.connected(Transport::WebSocket).await;
     raw.skip_until("\"second\"").await;
@@ -194,7 +194,7 @@ async fn what_a_dead_connection_has_in_hand_goes_to_the_new_one_at_once() {
     let mut again = server.tab(Transport::WebSocket, &Arc::<Browser>::default()).await;
     again.set_id(client.id());
     again.connect_at_once().await;
-    session.deliver(None, Message::with_data("/a", json!({ "number": 40 }))).await;
+    session.deliver(Message::with_data("/a", json!({ "number": 40 }))).await;
     // The kernel has taken the first ones.
     let first = again.message_on("/a").await["data"]["number"].as_u64().unwrap();
     assert!(first < 40, "it comes behind what is newer");
@@ -207,7 +207,7 @@ async fn acknowledging_nothing_gets_all_again(transport: Transport) {
     let server = TestServer::start(|config| config.acknowledgements = true).await;
     let mut client = server.client(transport).await;
     client.try_handshake(json!({ "ext": { "ack": true } })).await;
-    server.session(&client).deliver(None, Message::with_data("/a", json!(1))).await;
+    server.session(&client).deliver(Message::with_data("/a", json!(1))).await;
     // The reply to the first is lost, so that the client has no batch yet.
     for _ in 0..2 {
         client.try_connect(json!({ "ext": { "ack": -1 } })).await;
@@ -221,7 +221,7 @@ async fn a_connect_with_a_slash_at_its_end_is_a_connect(transport: Transport) {
     let connect = client.message("/meta/connect/", &json!({}));
     client.send(&[connect]);
     eventually("it to be held", || server.server.statistics().held_connects == 1).await;
-    server.session(&client).deliver(None, Message::with_data("/a", json!(1))).await;
+    server.session(&client).deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(client.message_on("/a").await["data"], 1);
 }
 
@@ -238,7 +238,7 @@ async fn what_waits_is_sent_when_delivery_is_switched(transport: Transport) {
     let mut client = server.connected(transport).await;
     let session = server.session(&client);
     session.set_meta_connect_delivery_only(true);
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    session.deliver(Message::with_data("/a", json!(1))).await;
     // The carrier has been woken, and has looked.
     server.connected(transport).await;
     session.set_meta_connect_delivery_only(false);
@@ -260,7 +260,7 @@ async fn a_listener_that_panics_when_asked_whether_it_is_weak_does_not_stop_the_
 ) {
     let server = TestServer::start(brisk).await;
     let _client = server.connected(transport).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     channel.add_listener(Arc::new(Moody)).keep();
     eventually("the session to expire", || server.server.sessions().is_empty()).await;
 }
@@ -370,7 +370,7 @@ impl ServerChannelListener for Owns {}
 #[tokio::test]
 async fn removing_a_channel_whose_listener_owns_a_registration_ends() {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let inner = channel.add_listener(Arc::new(Log::default()));
     channel.add_listener(Arc::new(Owns(Mutex::new(Some(inner))))).keep();
     let (done, gone) = std::sync::mpsc::channel();

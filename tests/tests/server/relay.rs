@@ -5,9 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message,
-    server::{
-        BayeuxServer as _, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
-    },
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
 };
 use serde_json::{Value, json};
 use tests::{TestServer, Transport, over_every_transport};
@@ -78,7 +76,7 @@ async fn nor_by_the_servers_own_code_that_passes_it_on(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut subscriber = server.connected(transport).await;
     subscriber.subscribe("/a").await;
-    let service = server.server.create_channel_if_absent("/service/a", &|_| {}).unwrap().channel();
+    let service = server.server.create_channel_if_absent("/service/a").unwrap().channel();
     let channel = server.server.channel("/a").unwrap();
     service.add_listener(Arc::new(PassesOn(server.session(&subscriber), channel))).keep();
     let mut publisher = server.handshaken(transport).await;
@@ -128,7 +126,7 @@ async fn the_servers_own_code_may_say_it(transport: Transport) {
     let mut message = Message::with_data("/a", json!(1));
     message.timestamp = Some("note".to_owned());
     let channel = server.server.channel("/a").unwrap();
-    channel.publish(None, message).await.unwrap();
+    channel.publish(message).await.unwrap();
     let expected = json!({ "channel": "/a", "data": 1, "timestamp": "note" });
     assert_eq!(subscriber.message_on("/a").await, expected);
 }

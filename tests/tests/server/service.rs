@@ -2,7 +2,7 @@
 
 use bayeux_server::{
     Request,
-    api::{Json, Message, server::BayeuxServer as _},
+    api::{Json, Message},
 };
 use serde_json::{Value, json};
 use tests::{TestServer, Transport, hooks::Log, over_every_transport};

@@ -6,11 +6,7 @@ use std::{
 };
 
 use axum::Router;
-use bayeux_server::{
-    Config, ServeConfig, Server,
-    api::{Message, server::BayeuxServer as _},
-    serve,
-};
+use bayeux_server::{Config, ServeConfig, Server, api::Message, serve};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tests::{
@@ -65,7 +61,7 @@ async fn sessions_are_not_told_that_they_are_removed(transport: Transport) {
 
 async fn what_is_being_answered_is_finished(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/a", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/a").unwrap().channel();
     let gate = Arc::new(Gate::default());
     channel.add_listener(gate.clone()).keep();
     let mut client = server.connected(transport).await;
@@ -105,7 +101,7 @@ async fn serving_ends_whatever_clients_do_and_the_port_is_free() {
 #[tokio::test]
 async fn what_does_not_end_is_given_up_after_the_drain_timeout() {
     let server = Server::new();
-    let channel = server.create_channel_if_absent("/service/a", &|_| {}).unwrap().channel();
+    let channel = server.create_channel_if_absent("/service/a").unwrap().channel();
     let gate = Arc::new(Gate::default());
     channel.add_listener(gate.clone()).keep();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

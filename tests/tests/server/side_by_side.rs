@@ -11,14 +11,12 @@ use std::{
 use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message,
-    server::{
-        BayeuxServer as _, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
-    },
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
 };
 use serde_json::{Value, json};
 use tests::{
-    AGES, TestServer, Transport, eventually, every_transport, hooks::on_message,
-    over_every_transport, over_transports, over_websocket, raw::Raw, within,
+    TestServer, Transport, eventually, every_transport, hooks::on_message, over_every_transport,
+    over_transports, over_websocket, raw::Raw, within,
 };
 use tokio::{io::AsyncReadExt as _, net::TcpSocket};
 
@@ -65,7 +63,7 @@ pub(crate) async fn carry(mut raw: Raw, id: &str) -> Raw {
 }
 
 fn listen(server: &TestServer, channel: &str, listener: Arc<dyn ServerChannelListener>) {
-    let channel = server.server.create_channel_if_absent(channel, &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent(channel).unwrap().channel();
     channel.add_listener(listener).keep();
 }
 
@@ -255,7 +253,7 @@ async fn a_session_lives_while_its_client_takes_what_is_written(transport: Trans
     let session = server.session(&client);
     for _ in 0..80 {
         let data = json!("x".repeat(512 * 1024));
-        assert!(session.deliver(None, Message::with_data("/a", data)).await);
+        assert!(session.deliver(Message::with_data("/a", data)).await);
     }
     raw.read_until("xxx").await;
     raw.write(frame(1, &takes_over(client.id()))).await;

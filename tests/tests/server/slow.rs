@@ -7,10 +7,7 @@ use bayeux_server::{
     Config, ServeConfig, Server,
     api::{
         Flow, Message, meta,
-        server::{
-            BayeuxServer as _, Removal, ServerExtension, ServerMessage, ServerSession,
-            SessionListener,
-        },
+        server::{Removal, ServerExtension, ServerMessage, ServerSession, SessionListener},
     },
     serve,
 };
@@ -164,8 +161,8 @@ async fn a_session_is_over_before_its_end_is_told(transport: Transport) {
     let look = async {
         within("the listener to be told", doorkeeper.reached.notified()).await;
         assert!(!session.is_handshook());
-        assert!(!session.deliver(None, Message::with_data("/a", json!(1))).await);
-        let published = channel.publish(None, Message::with_data("/a", json!(2))).await;
+        assert!(!session.deliver(Message::with_data("/a", json!(1))).await);
+        let published = channel.publish(json!(2)).await;
         assert_eq!(published.unwrap().sessions, 0);
         assert_eq!(session.queue_depth().messages, 0);
         assert_eq!(session.subscriptions().len(), 1, "listeners may see what it had");
@@ -178,7 +175,7 @@ async fn a_session_is_over_before_its_end_is_told(transport: Transport) {
 
 async fn a_slow_listener_keeps_nobody_else_waiting(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let channel = server.server.create_channel_if_absent("/slow", &|_| {}).unwrap().channel();
+    let channel = server.server.create_channel_if_absent("/slow").unwrap().channel();
     let gate = Arc::new(crate::aborted::Gate::default());
     channel.add_listener(gate.clone()).keep();
     let mut slow = server.connected(transport).await;

@@ -2,13 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_server::{
-    HandshakeLimit,
-    api::{
-        Message,
-        server::{BayeuxServer as _, Statistics},
-    },
-};
+use bayeux_server::{HandshakeLimit, api::server::Statistics};
 use serde_json::json;
 use tests::{TestServer, Transport, brisk, eventually, over_every_transport, over_transports};
 
@@ -56,7 +50,7 @@ async fn a_clients_life_is_counted_step_by_step(transport: Transport) {
     assert_eq!(statistics(), expected);
 
     let channel = server.server.channel("/a").unwrap();
-    channel.publish(None, Message::with_data("", json!(1))).await.unwrap();
+    channel.publish(json!(1)).await.unwrap();
     client.message_on("/a").await;
     expected.messages_queued += 1;
     expected.messages_sent += 1;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::{Value, json};
 use tests::{Client, TestServer, Transport, hooks::Log, over_every_transport};
 

@@ -4,12 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bayeux_server::{
     Config, Server,
-    api::{
-        Message,
-        server::{
-            BayeuxServer as _, Created, GrantAuthorizer, ServerChannel, ServerChannelListener,
-        },
-    },
+    api::server::{Created, GrantAuthorizer, ServerChannelListener},
 };
 use serde_json::json;
 use tests::{TestServer, Transport, brisk, eventually, hooks::Log, over_every_transport, within};
@@ -72,8 +67,8 @@ async fn sweeping() -> Server {
     server
 }
 
-fn create(server: &Server, id: &str) -> Arc<dyn ServerChannel> {
-    server.create_channel_if_absent(id, &|_| {}).unwrap().channel()
+fn create(server: &Server, id: &str) -> Arc<bayeux_server::Channel> {
+    server.create_channel_if_absent(id).unwrap().channel()
 }
 
 /// Waits until a channel that nobody uses, made now, is gone, and with it what was made before.
@@ -138,7 +133,7 @@ async fn a_swept_channel_still_reaches_wild_subscribers() {
     let _subscription = wild.subscribe(Arc::new(log.clone())).await.unwrap();
     let channel = create(&server, "/a/b");
     eventually("the channel to go", || server.channel("/a/b").is_none()).await;
-    let published = channel.publish(None, Message::with_data("", json!(1))).await;
+    let published = channel.publish(json!(1)).await;
     assert_eq!(published.unwrap().sessions, 1);
     log.until("/a/** 1").await;
 }
@@ -166,10 +161,10 @@ async fn asking_for_a_channel_keeps_it_for_three_sweeps_more() {
     create(&server, "/a");
     within("some sweeps", async {
         while server.statistics().channels_swept < 3 {
-            let again = server.create_channel_if_absent("/a", &|_| {}).unwrap();
+            let again = server.create_channel_if_absent("/a").unwrap();
             assert!(matches!(again, Created::Existing(_)), "it was swept");
             if server.channel("/probe").is_none() {
-                server.create_channel_if_absent("/probe", &|_| {}).unwrap();
+                server.create_channel_if_absent("/probe").unwrap();
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

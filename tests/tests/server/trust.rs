@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bayeux_server::api::server::BayeuxServer as _;
 use serde_json::json;
 use tests::{
     Client, TestServer, Transport, over_every_transport, over_http, over_transports, over_websocket,

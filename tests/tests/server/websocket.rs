@@ -42,7 +42,7 @@ async fn frames(server: &TestServer, transport: Transport) -> Vec<usize> {
     let session = server.session(&client);
     let batch = session.start_batch();
     for data in 0..3 {
-        session.deliver(None, Message::with_data("/a", json!(data))).await;
+        session.deliver(Message::with_data("/a", json!(data))).await;
     }
     batch.end();
     let mut sizes = Vec::new();
@@ -102,7 +102,7 @@ async fn deliver_only_answers_the_held_connect(transport: Transport) {
     .await;
     let mut client = server.connected(transport).await;
     let id = client.hold().await;
-    server.session(&client).deliver(None, Message::with_data("/a", json!(1))).await;
+    server.session(&client).deliver(Message::with_data("/a", json!(1))).await;
     assert_eq!(client.messages().await[0]["data"], 1);
     assert_eq!(client.messages().await[0]["id"], id.as_str());
     assert_eq!(server.server.statistics().held_connects, 0);
@@ -155,7 +155,7 @@ async fn a_new_connection_gets_what_came_meanwhile(transport: Transport) {
     let statistics = || server.server.statistics();
     tests::eventually("the connection to be gone", || statistics().websockets == 0).await;
     for data in 0..3 {
-        session.deliver(None, Message::with_data("/a", json!(data))).await;
+        session.deliver(Message::with_data("/a", json!(data))).await;
     }
     let mut again = server.client(transport).await;
     again.set_id(id);
@@ -170,7 +170,7 @@ async fn nothing_is_pushed_before_the_reply_to_the_handshake(transport: Transpor
     let server = TestServer::start(|_| {}).await;
     let mut client = server.handshaken(transport).await;
     let session = server.session(&client);
-    session.deliver(None, Message::with_data("/a", json!(1))).await;
+    session.deliver(Message::with_data("/a", json!(1))).await;
     // The reply came first, or handshaking would have found the message.
     assert!(client.received().is_empty());
     client.connect().await;

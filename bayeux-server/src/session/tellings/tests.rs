@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use bayeux_api::{
     implement::lock,
     server::{
-        BayeuxServer as _, Removal, ServerChannel, ServerMessage, ServerSession,
-        ServerSessionListener, SessionListener, SubscriptionListener,
+        Removal, ServerChannel, ServerMessage, ServerSession, ServerSessionListener,
+        SessionListener, SubscriptionListener,
     },
 };
 use proptest::prelude::*;
@@ -100,7 +100,7 @@ async fn play(changes: Vec<(u64, Change)>, acts: [Vec<Act>; 2]) {
         server.add_subscription_listener(listener.clone()).keep();
     }
     for id in CHANNELS {
-        server.create_channel_if_absent(id, &|channel| channel.set_persistent(true)).unwrap();
+        server.create_channel_if_absent_with(id, |channel| channel.set_persistent(true)).unwrap();
     }
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bayeux_api::{ConnectionType, Message, server::ServerSession as _};
+use bayeux_api::{ConnectionType, Message};
 use tokio::task::JoinHandle;
 
 use crate::{

@@ -17,7 +17,7 @@ use bayeux_server::{
 /// Sets the channels up and starts the services; they end when what is returned is dropped.
 pub(crate) async fn offer(server: &Server) -> Result<Service, Box<dyn Error>> {
     let set_up = |id: &str, initialize: &dyn Fn(&dyn ServerChannel)| {
-        server.create_channel_if_absent(id, &|channel| {
+        server.create_channel_if_absent_with(id, |channel| {
             channel.set_persistent(true);
             initialize(channel);
         })

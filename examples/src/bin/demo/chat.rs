@@ -12,7 +12,7 @@ use bayeux_server::{
     api::{
         ChannelId, Message,
         server::{
-            BayeuxServer, Removal, ServerChannel, ServerMessage, ServerSession, SessionListener,
+            Removal, ServerChannel, ServerMessage, ServerSession, SessionListener,
             SubscriptionListener,
         },
     },
@@ -100,7 +100,7 @@ impl Chat {
         message.lazy = message_is_lazy(&private.chat);
         for id in receivers {
             if let Some(session) = self.server.session(&id) {
-                session.deliver(Some(&request.sender), message.clone()).await;
+                session.deliver_from(&*request.sender, message.clone()).await;
             }
         }
     }
@@ -115,7 +115,7 @@ impl Chat {
         let members = self.rooms().members(room);
         let Some(channel) = self.server.channel(&format!("/members/{room}")) else { return };
         // A wild channel is no room, and a deleted list is replaced by the next.
-        let _ = channel.publish(None, Message::with_data("", json!(members))).await;
+        let _ = channel.publish(json!(members)).await;
     }
 
     fn rooms(&self) -> std::sync::MutexGuard<'_, Rooms> {

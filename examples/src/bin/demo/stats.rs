@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bayeux_server::{
-    Server,
-    api::{Message, server::BayeuxServer},
-};
+use bayeux_server::Server;
 use serde_json::json;
 
 /// Publishes the counters once a second, for as long as somebody is subscribed.
@@ -32,6 +29,6 @@ async fn publish(server: Server) {
             "messagesPerSecond": per_second.round(),
             "uptime": start.elapsed().as_secs(),
         });
-        let _ = channel.publish(None, Message::with_data("", data)).await;
+        let _ = channel.publish(data).await;
     }
 }

@@ -7,7 +7,7 @@ use bayeux_server::{
     api::{
         Message,
         client::RequestError,
-        server::{BayeuxServer as _, LocalSession, Passage, ServerSession},
+        server::{LocalSession, Passage, ServerSession},
     },
 };
 use serde_json::{Value, json};
@@ -223,7 +223,7 @@ async fn joins_and_leaves_take_turns_among_threads() {
 
 async fn step(server: &Server, session: &Arc<dyn ServerSession>, random: u64) {
     let id = ["/a", "/b/*"][random as usize % 2];
-    let channel = server.create_channel_if_absent(id, &|_| {}).unwrap().channel();
+    let channel = server.create_channel_if_absent(id).unwrap().channel();
     match random / 2 % 8 {
         0..=3 => assert!(channel.subscribe(&**session).await),
         4..=6 => drop(channel.unsubscribe(&**session).await),

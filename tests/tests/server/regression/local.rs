@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Message,
     client::{ClientSessionChannel, MessageListener},
-    server::{BayeuxServer as _, ServerExtension, ServerMessage, ServerSession, SessionListener},
+    server::{ServerExtension, ServerMessage, ServerSession, SessionListener},
 };
 use futures_util::FutureExt as _;
 use serde_json::json;

@@ -9,9 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     implement::lock,
-    server::{
-        BayeuxServer as _, ServerChannel, ServerMessage, ServerSession, SubscriptionListener,
-    },
+    server::{ServerChannel, ServerMessage, ServerSession, SubscriptionListener},
 };
 use futures_util::FutureExt as _;
 use tokio::{
@@ -62,7 +60,7 @@ impl Scene {
     }
 
     async fn subscribe(&self, id: &str) {
-        self.server.create_channel_if_absent(id, &|_| {}).unwrap();
+        self.server.create_channel_if_absent(id).unwrap();
         assert!(self.server.channel(id).unwrap().subscribe(&*self.session).await);
     }
 
