@@ -332,8 +332,8 @@ pub struct WebSocketConfig {
     /// `ws.bufferSize`: how many bytes are read at once, into a buffer that the connections of a thread
     /// share. 16 KiB by default.
     pub buffer_size: usize,
-    /// `ws.idleTimeout`: how long a connection may be silent in both directions; a part of a message is no
-    /// silence. 5 min by default.
+    /// `ws.idleTimeout`: how long a connection may be silent in both directions, but for parts of a message that
+    /// never ends. 5 min by default.
     pub idle_timeout: Duration,
     /// `ws.writeTimeout`: how long the peer may take nothing of what is written. 30 s by default.
     pub write_timeout: Duration,

@@ -17,7 +17,7 @@ async fn what_is_not_messages_is_refused() {
         (b"[{\"channel\":\"/meta/hand", 400),
         (b"[{\"channel\":\"/meta/handshake\"}]]", 400),
         (b"[{\"channel\":\"/meta/handshake\"}]\0", 400),
-        (b"\xef\xbb\xbf[{\"channel\":\"/meta/handshake\"}]", 400),
+        (b"\xef\xbb\xbf\xef\xbb\xbf[{\"channel\":\"/meta/handshake\"}]", 400),
         (b"[{\"channel\":\"/meta/hand\xff\"}]", 400),
         (b"\xff\xfe[\0{\0}\0]\0", 400),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", 400),

@@ -8,13 +8,10 @@ use std::{
 
 use bayeux_api::{ConnectionType, DecodeError, Limits, Message, decode};
 
-use crate::{
-    clock,
-    transport::websocket::{
-        close::{Code, End, SocketError},
-        connection::Connection,
-        frame::{self, Event},
-    },
+use crate::transport::websocket::{
+    close::{Code, End, SocketError},
+    connection::Connection,
+    frame::{self, Event},
 };
 
 /// What has been read and waits to be worked on.
@@ -123,21 +120,14 @@ impl Connection {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => self.fail(&error),
             Poll::Pending => {
-                if has_part {
-                    self.hear_of_peer();
+                if let Some(session) = self.session.as_ref().filter(|_| has_part) {
+                    // A large request is on its way, and maybe the next connect behind it.
+                    session.touch();
                 }
                 return Poll::Pending;
             }
         }
         Poll::Ready(())
-    }
-
-    /// A large request is on its way, and maybe the next connect behind it.
-    fn hear_of_peer(&mut self) {
-        self.alive = clock::now();
-        if let Some(session) = &self.session {
-            session.touch();
-        }
     }
 
     /// What ends the reading has its turn after what came before it, but a connection that broke takes
