@@ -132,6 +132,8 @@ async fn connected(server: &Server, room: usize) -> (DuplexStream, String) {
 fn patient_server() -> Server {
     let mut config = bayeux_server::Config::default();
     patient(&mut config);
+    // The clock is stopped; and it is less than a connection may be silent.
+    config.ws.write_timeout = Duration::from_secs(30);
     Server::builder().config(config).build()
 }
 
