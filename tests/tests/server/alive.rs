@@ -1,5 +1,4 @@
-//! How a WebSocket is kept: pings are answered whole and in their place, and a peer that does something is
-//! not given up.
+//! Pings over a WebSocket: they are answered whole, in their place, and whoever asks has the time to take it.
 
 use std::time::Duration;
 
@@ -13,12 +12,11 @@ use serde_json::{Value, json};
 use tests::{AGES, TestServer, Transport, every_transport, patient, raw::Raw, within};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
-    task::yield_now,
+    net::UnixStream,
     time::sleep,
 };
 
 use crate::{
-    aborted::narrow,
     regression::takes_over,
     side_by_side::{carry, frame},
 };
@@ -40,41 +38,74 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> (u8, String) {
     within("a frame", frame).await.expect("the connection is open")
 }
 
-/// Fills a socket until a message is written in part, directly by who delivers it, and the rest is left to
-/// the connection, which has a ping to read at that moment and is told of both; returns how many messages
-/// there are, and the last ping.
-async fn write_in_part(server: &TestServer, id: &str, raw: &mut Raw) -> (usize, String) {
-    let session = server.server.session(id).unwrap();
-    let sent = || server.server.statistics().messages_sent;
-    for count in 1..1000 {
-        for _ in 0..10 {
-            // The connection has nothing more to do.
-            yield_now().await;
-        }
-        let (before, ping) = (sent(), format!("ping {count}"));
-        assert!(raw.write(frame(9, &ping)).await);
-        // It is told that there is something to read, but runs after this.
-        yield_now().await;
-        let message = Message::with_data("/a", json!("x".repeat(50 * 1024)));
-        assert!(session.deliver(message).await);
-        if sent() == before {
-            return (count, ping);
-        }
+/// By this a test waits until the runtime has looked what arrived: it goes on then before all others.
+struct Bell((UnixStream, UnixStream));
+
+impl Bell {
+    async fn ring(&mut self) {
+        let Self((near, far)) = self;
+        let (heard, rung) = tokio::join!(far.read_u8(), near.write_u8(0));
+        assert!(heard.is_ok() && rung.is_ok());
     }
-    panic!("all was taken");
 }
 
-#[tokio::test]
-async fn a_ping_that_meets_half_a_message_is_answered_behind_it() {
-    for takes in [0, 1024 * 1024] {
+/// A message that is written in part, directly by who delivers it. The rest is left to the connection, which
+/// has a ping to read at that moment and is told of both.
+struct Half {
+    server: TestServer,
+    raw: Raw,
+    /// How many messages there are, this one included.
+    count: usize,
+    ping: String,
+}
+
+impl Half {
+    /// Fills a socket with messages of a size; none when it ends up full behind a whole one.
+    async fn of_size(size: usize) -> Option<Self> {
         let server = TestServer::start(|config| {
             config.ws.write_timeout = AGES;
             every_transport(config, |t| t.max_queue_bytes = 64 * 1024 * 1024);
         })
         .await;
         let client = server.handshaken(Transport::WebSocket).await;
-        let mut raw = carry(narrow(server.address).await, client.id()).await;
-        let (count, ping) = write_in_part(&server, client.id(), &mut raw).await;
+        let mut raw = carry(Raw::narrow(server.address).await, client.id()).await;
+        let session = server.session(&client);
+        let sent = || server.server.statistics().messages_sent;
+        let mut bell = Bell(UnixStream::pair().unwrap());
+        for count in 1.. {
+            for _ in 0..3 {
+                // The connection has nothing more to do.
+                bell.ring().await;
+            }
+            let (before, ping) = (sent(), format!("ping {count}"));
+            assert!(raw.write(frame(9, &ping)).await);
+            // It is told that there is something to read, but runs after this.
+            bell.ring().await;
+            let message = Message::with_data("/a", json!("x".repeat(size)));
+            assert!(session.deliver(message).await);
+            if sent() == before {
+                // What was not written at all is in the queue again.
+                let is_half = session.queue_depth().messages == 0;
+                return is_half.then_some(Self { server, raw, count, ping });
+            }
+        }
+        None
+    }
+
+    async fn written() -> Self {
+        for kib in 30..60 {
+            if let Some(half) = Self::of_size(kib * 1024).await {
+                return half;
+            }
+        }
+        panic!("a socket is always full behind a whole message");
+    }
+}
+
+#[tokio::test]
+async fn a_ping_that_meets_half_a_message_is_answered_behind_it() {
+    for takes in [0, 1024 * 1024] {
+        let Half { server: _server, mut raw, count, ping } = Half::written().await;
         // There is place again before the connection comes to the ping.
         let mut taken = vec![0; takes];
         let mut length = 0;
