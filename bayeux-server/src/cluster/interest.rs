@@ -55,7 +55,7 @@ impl Interests {
             if members.is_over {
                 return None;
             }
-            members.runtime = Handle::try_current().ok();
+            members.runtime = Handle::try_current().ok().or_else(|| members.runtime.take());
             match members.of.entry(id.clone()) {
                 Entry::Occupied(mut member) => {
                     if member.get_mut().enter() {
