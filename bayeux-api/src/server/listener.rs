@@ -8,7 +8,14 @@
 //! listener may change the session that it is told of, and wait for that: the others hear of it after.
 //! One that does not return holds up only what is still to be told of this session.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bayeux_common::{Frozen, Message};
@@ -117,13 +124,22 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
 
     /// Sees a message that is about to be queued and says whether this session gets it. When this
     /// panics it does not, and others do.
-    async fn on_message(
-        &self,
-        _session: &Arc<dyn ServerSession>,
-        _sender: Option<&Arc<dyn ServerSession>>,
-        _message: &Frozen,
-    ) -> Flow {
-        Flow::Continue
+    // What `async fn on_message(&self, …) -> Flow` is, but for what it returns here: that is allocated for
+    // each delivery, also to those who listen to something else.
+    fn on_message<'life0, 'life1, 'life2, 'life3, 'async_trait>(
+        &'life0 self,
+        _session: &'life1 Arc<dyn ServerSession>,
+        _sender: Option<&'life2 Arc<dyn ServerSession>>,
+        _message: &'life3 Frozen,
+    ) -> Pin<Box<dyn Future<Output = Flow> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        'life3: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(Continues)
     }
 
     /// A message was queued.
@@ -152,6 +168,17 @@ pub trait ServerSessionListener: Send + Sync + fmt::Debug {
     /// `/meta/connect`. The session has not ended. It lives on for `maxInterval`, unless its client comes
     /// again, which [`suspended`](Self::suspended) tells.
     async fn connection_lost(&self, _session: &Arc<dyn ServerSession>) {}
+}
+
+/// Lets a message pass, which takes no memory.
+struct Continues;
+
+impl Future for Continues {
+    type Output = Flow;
+
+    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Flow> {
+        Poll::Ready(Flow::Continue)
+    }
 }
 
 /// Sees and changes what is about to be sent to one session. One of its own, since only the session's
