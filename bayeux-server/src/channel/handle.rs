@@ -86,8 +86,9 @@ impl Channel {
     }
 
     /// Sets who may create, subscribe to and publish on this channel; of a wild one, and all channels that
-    /// it matches, be they made later. Who is subscribed already stays so. A channel for which this is set
-    /// stays.
+    /// it matches, be they made later. Who is subscribed already stays so, and clients of wider wild channels
+    /// get the messages all the same unless [`set_reach`](Self::set_reach) keeps them from it. A channel for
+    /// which this is set stays.
     pub fn set_access(&self, access: Access) {
         self.change(|channel| channel.settings.set_access(access));
     }
