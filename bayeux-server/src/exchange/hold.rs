@@ -79,7 +79,7 @@ impl HeldConnect {
     }
 
     /// Takes back that it is held.
-    pub(super) fn let_go(self, carrier: &Arc<Carrier>) -> Answer {
+    pub(super) fn let_go(self, carrier: &Arc<Carrier>) -> Box<Answer> {
         if let Some(session) = &self.receipt.session {
             session.let_go(self.cycle(), carrier);
         }
@@ -87,13 +87,14 @@ impl HeldConnect {
     }
 
     /// Ends the wait: it is to be answered.
-    pub(crate) fn resume(self, held: Held) -> Answer {
+    pub(crate) fn resume(self, held: Held) -> Box<Answer> {
         let accepted = Accepted { cycle: self.cycle(), may_wait: true };
         let Self { transport, reply, receipt, suspension } = self;
         if let Some(suspension) = suspension {
             suspension.resume(held == Held::TimedOut);
         }
-        Answer::to_connect(transport, Connect { accepted, place: 0, reply }, receipt)
+        let connect = Connect { accepted, place: 0, reply };
+        Box::new(Answer::to_connect(transport, connect, receipt))
     }
 
     /// Returns the number of the connect, which is in the receipt.

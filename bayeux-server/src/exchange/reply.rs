@@ -112,7 +112,7 @@ impl Answer {
 
     /// Puts `others` behind the reply to a connect that was held: one to a disconnect is the last, since
     /// CometD's JavaScript library closes the connection then, but only if it has no connect outstanding.
-    pub(crate) fn before(mut self, others: Self) -> Self {
+    pub(crate) fn before(mut self: Box<Self>, others: Self) -> Box<Self> {
         self.replies.extend(others.replies);
         self
     }
@@ -146,7 +146,7 @@ impl Answer {
     }
 
     /// Begins to show the reply to the connect to the extensions, which completes it.
-    pub(crate) fn begin_to_show(mut self, context: &mut Context<'_>) -> Begun {
+    pub(crate) fn begin_to_show(mut self: Box<Self>, context: &mut Context<'_>) -> Begun {
         let work = async {
             self.show_reply().await;
             self

@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Request {
     context: Option<Arc<BayeuxContext>>,
     browser: Option<BrowserId>,
-    answer: Answer,
+    answer: Box<Answer>,
 }
 
 impl Request {
@@ -36,7 +36,8 @@ impl Request {
         transport: ConnectionType,
         context: Option<Arc<BayeuxContext>>,
     ) -> Self {
-        Self { context, browser: None, answer: Answer::new(server, session, transport) }
+        let answer = Box::new(Answer::new(server, session, transport));
+        Self { context, browser: None, answer }
     }
 
     /// Notes the browser that the request says it is of.
@@ -58,7 +59,7 @@ impl Request {
 
     /// Takes the messages through the pipeline, one after the other. What is rare is boxed, so that a
     /// publication has no place for it.
-    async fn process(mut self, messages: Vec<Message>) -> Answer {
+    async fn process(mut self, messages: Vec<Message>) -> Box<Answer> {
         let handshake = messages.iter().position(Message::is_handshake);
         if handshake.is_some() {
             self.begin_session();

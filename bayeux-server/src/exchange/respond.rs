@@ -52,7 +52,7 @@ impl Visit {
         let is_alone = messages.len() == 1;
         // Boxed, as is what follows the wait: a connect may be held for long.
         let answer = Box::pin(self.work(messages)).await;
-        let Some(mut answer) = answer.map(Box::new) else { return Outcome::Failed };
+        let Some(mut answer) = answer else { return Outcome::Failed };
         if answer.has_connect() {
             if !is_alone {
                 answer.release();
@@ -63,14 +63,14 @@ impl Visit {
         if !answer.complete() {
             let show = move |context: &mut Context<'_>| answer.begin_to_show(context);
             let shown = Box::pin(finished(&self.server, None, show)).await;
-            let Some(shown) = shown.map(Box::new) else { return Outcome::Failed };
+            let Some(shown) = shown else { return Outcome::Failed };
             answer = shown;
         }
         Outcome::Parcel(Box::new(answer.pack(Session::drain_with_response)))
     }
 
     /// Works on the messages. What came with the request is not needed after that.
-    async fn work(&mut self, messages: Vec<Message>) -> Option<Answer> {
+    async fn work(&mut self, messages: Vec<Message>) -> Option<Box<Answer>> {
         let is_greeting = is_greeting(&messages);
         let session = match is_greeting {
             true => None,
@@ -101,7 +101,7 @@ impl Visit {
 
     /// Holds the connect that came alone until it is to be answered; false when a newer one took its
     /// place.
-    async fn hold(&self, answer: &mut Answer) -> bool {
+    async fn hold(&self, answer: &mut Box<Answer>) -> bool {
         let Some(session) = answer.session().cloned() else { return true };
         let (server, carrier) = (&self.server, Carrier::without_socket());
         let carrier = Carrying { server, session: &session, carrier };

@@ -10,23 +10,23 @@ use std::{
 };
 
 use bayeux_api::implement::Hook;
-use tokio::task::JoinHandle;
+use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::ReusableBoxFuture;
 
 use crate::{
     exchange::reply::Answer,
-    fan_out::Together,
+    fan_out::{Together, together},
     server::Server,
     session::{AtWork, Session},
 };
 
 /// Work that waits for the application. None is its answer when it panicked, which is caught at each of
 /// the application's hooks already.
-pub(crate) type Work = ReusableBoxFuture<'static, Option<Answer>>;
+pub(crate) type Work = ReusableBoxFuture<'static, Option<Box<Answer>>>;
 
 /// Work that has begun.
 pub(crate) enum Begun {
-    Done(Option<Answer>),
+    Done(Option<Box<Answer>>),
     /// It takes its time, and has to be a task that ends whoever goes.
     Goes(Work),
 }
@@ -37,13 +37,13 @@ thread_local! {
     static PLACE: Cell<Option<Work>> = const { Cell::new(None) };
 }
 
-fn caught(work: impl Future<Output = Answer>) -> impl Future<Output = Option<Answer>> {
+fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
     Hook("a request", "").caught(work)
 }
 
 /// Begins with `work`, in the place that this thread has for it: of one kind only, so that it fits.
 pub(super) fn begin_here(
-    work: impl Future<Output = Answer> + Send + 'static,
+    work: impl Future<Output = Box<Answer>> + Send + 'static,
     context: &mut Context<'_>,
 ) -> Begun {
     let mut place = match PLACE.take() {
@@ -64,7 +64,7 @@ pub(super) fn begin_here(
 
 /// Begins with `work`, in a place of its own.
 pub(super) fn begin(
-    work: impl Future<Output = Answer> + Send + 'static,
+    work: impl Future<Output = Box<Answer>> + Send + 'static,
     context: &mut Context<'_>,
 ) -> Begun {
     let mut work = Work::new(caught(work));
@@ -79,7 +79,7 @@ pub(crate) fn go_on(
     server: &Server,
     session: Option<&Arc<Session>>,
     work: Work,
-) -> JoinHandle<Option<Answer>> {
+) -> JoinHandle<Option<Box<Answer>>> {
     let (work, at_work) = (Together::new(server, work), session.map(AtWork::begin));
     tokio::spawn(async {
         let done = work.await;
@@ -88,16 +88,23 @@ pub(crate) fn go_on(
     })
 }
 
-/// Begins with work for a session, and waits for its end; it ends though this is dropped.
+/// Begins with work for a session, and waits for its end; where there is a runtime it ends though this is
+/// dropped.
 pub(super) async fn finished(
     server: &Server,
     session: Option<&Arc<Session>>,
     begin: impl FnOnce(&mut Context<'_>) -> Begun + Unpin,
-) -> Option<Answer> {
+) -> Option<Box<Answer>> {
     let mut begin = Some(begin);
-    let first = poll_fn(move |context| Poll::Ready(begin.take().map(|begin| begin(context))));
-    match Together::new(server, first).await? {
+    let first = poll_fn(|context| {
+        let begun = begin.take().map(|begin| together(server, || begin(context)));
+        Poll::Ready(begun)
+    });
+    match first.await? {
         Begun::Done(answer) => answer,
-        Begun::Goes(work) => go_on(server, session, work).await.ok().flatten(),
+        Begun::Goes(work) => match Handle::try_current() {
+            Ok(_) => go_on(server, session, work).await.ok().flatten(),
+            Err(_) => Together::new(server, work).await,
+        },
     }
 }

@@ -1,5 +1,6 @@
 //! From one message to all who get it, as one story: *who* gets it, which is here, what happens with each
-//! of them ([`round`]), and how what was queued is *written*, in portions ([`write`]).
+//! of them ([`round`]), past what the application added to it ([`seen`]), and how what was queued is
+//! *written*, in portions ([`write`]).
 //!
 //! ```text
 //!   publish ─▶ fan_out ─▶ for each subscriber: hooks ─▶ queue ─┬─▶ woken: takes it itself
@@ -15,6 +16,7 @@
 //! [portion](write::PORTION) of time all that was gathered is written before others run.
 
 mod round;
+mod seen;
 mod write;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
@@ -23,7 +25,6 @@ use bayeux_api::{
     ChannelId, Flow, Frozen, Message,
     server::{Reach, SessionKind},
 };
-use tokio::runtime::Handle;
 
 use crate::{
     channel::{Channel, NoTurn},
@@ -33,7 +34,7 @@ use crate::{
     session::Session,
 };
 
-pub(crate) use write::{Together, Writing};
+pub(crate) use write::{Together, Writing, together};
 
 impl Server {
     /// Queues `message` for every subscriber of `channels`, which are all that match its own, the last of
@@ -72,10 +73,7 @@ impl Server {
         let work = turn.during(async move {
             server.queue_for_all(from.as_ref(), &channels, &message, writing, Some(in_turn)).await
         });
-        match Handle::try_current() {
-            Ok(_) => Ok(finish(work).await.unwrap_or_default()),
-            Err(_) => Ok(work.await),
-        }
+        Ok(finish(work).await.unwrap_or_default())
     }
 
     async fn queue_for_all(
@@ -92,6 +90,7 @@ impl Server {
         });
         let until = in_turn.as_ref().map(|in_turn| in_turn.until);
         let mut round = Round::begin(self, lazy_timeout, writing, until).await;
+        let sender = from.map(Session::as_dyn);
         let has_any = |channel: &Arc<Channel>| !channel.is_without_subscribers();
         let is_once = channels.iter().filter(|own| has_any(own)).count() < 2;
         let mut taken = HashSet::new();
@@ -113,7 +112,13 @@ impl Server {
                     if skips.has(session) || !is_once && taken.contains(session.id()) {
                         continue;
                     }
-                    if round.deliver(from, session, message).await && !is_once {
+                    let takes = match session.hooks() {
+                        None => round.offer(session, message),
+                        Some(hooks) => {
+                            round.deliver_past(hooks, sender.as_ref(), session, message).await
+                        }
+                    };
+                    if takes && !is_once {
                         taken.insert(session.shared_id().clone());
                     }
                 }
@@ -164,7 +169,7 @@ impl Server {
         let channel = id.and_then(|id| self.0.channels.get(id.as_str()));
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
         let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce, None).await;
-        round.deliver(sender, session, message).await;
+        round.deliver(sender.map(Session::as_dyn).as_ref(), session, message).await;
         round.finish().await > 0
     }
 }

@@ -8,25 +8,27 @@ use std::{
 };
 
 use bayeux_api::{
-    Flow, Frozen,
-    implement::Hook,
-    server::{Overflow, Removal, ServerSessionListener},
+    Frozen,
+    server::{Removal, ServerSession},
 };
 use futures_util::{FutureExt as _, future::join_all, poll};
 use tokio::{runtime::Handle, task::JoinHandle, time::timeout_at};
 
 use crate::{
     clock,
-    fan_out::write::{self, PORTION, Writing},
+    fan_out::{
+        seen::{Seen, Shown},
+        write::{self, PORTION, Writing},
+    },
     finish::finish,
-    proto::session::Delivered,
+    proto::session::{Delivered, Offered},
     server::Server,
     session::{Hooks, Session, Tell},
 };
 
 /// The deliveries of one message.
-pub(super) struct Round {
-    server: Server,
+pub(super) struct Round<'a> {
+    server: &'a Server,
     lazy_timeout: Option<Duration>,
     writing: Writing,
     /// When hooks that still wait are given up, if ever.
@@ -38,7 +40,6 @@ pub(super) struct Round {
     steps: usize,
     queued: usize,
     dropped: usize,
-    took: usize,
     /// The sessions whose queues were full, with what they are to get.
     late: Vec<(Arc<Session>, Arc<Frozen>)>,
     /// The sessions that are to be written to, and what writes to others.
@@ -53,10 +54,10 @@ pub(super) const STEPS: usize = 256;
 /// they run; one that is held up by what it does itself has to cope with it.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-impl Round {
+impl<'a> Round<'a> {
     /// Begins a round, and lets others run before if the same work has gone on for long.
     pub(super) async fn begin(
-        server: &Server,
+        server: &'a Server,
         lazy_timeout: Option<Duration>,
         writing: Writing,
         until: Option<Instant>,
@@ -66,7 +67,7 @@ impl Round {
             Writing::Gathered => write::working_since(now).unwrap_or(now),
             Writing::AtOnce => now,
         };
-        let mut round = Self::new(server.clone(), lazy_timeout, writing, now);
+        let mut round = Self::new(server, lazy_timeout, writing, now);
         (round.since, round.until) = (since, until);
         if since + PORTION <= now {
             round.let_others_run().await;
@@ -74,7 +75,12 @@ impl Round {
         round
     }
 
-    fn new(server: Server, lazy_timeout: Option<Duration>, writing: Writing, now: Instant) -> Self {
+    fn new(
+        server: &'a Server,
+        lazy_timeout: Option<Duration>,
+        writing: Writing,
+        now: Instant,
+    ) -> Self {
         Self {
             server,
             lazy_timeout,
@@ -85,7 +91,6 @@ impl Round {
             steps: 0,
             queued: 0,
             dropped: 0,
-            took: 0,
             late: Vec::new(),
             waiting: Vec::new(),
             tasks: Vec::new(),
@@ -115,38 +120,41 @@ impl Round {
     /// Ends the round: those whose queues were full get it, and what is left to write is gathered, or
     /// written. Returns how many sessions took the message.
     pub(super) async fn finish(&mut self) -> usize {
+        let mut late = 0;
         if !self.late.is_empty() {
-            self.took += self.deliver_late().await.unwrap_or_default();
+            late = self.deliver_late().await.unwrap_or_default();
         }
-        self.settle().await;
-        self.took
+        late + self.settle().await
     }
 
-    /// Counts what was queued, and gathers or writes it.
-    async fn settle(&mut self) {
-        self.count();
+    /// Counts what was queued, and gathers or writes it. Returns how much that was.
+    async fn settle(&mut self) -> usize {
+        let queued = self.count();
         match self.writing {
             Writing::Gathered if write::gather(&mut self.waiting) => {}
             Writing::Gathered | Writing::AtOnce => {
-                self.server.flush_all(std::mem::take(&mut self.waiting)).await;
-                self.written().await;
+                let waiting = std::mem::take(&mut self.waiting);
+                self.server.flush_all(waiting, self.now).await;
+                if !self.tasks.is_empty() {
+                    self.written().await;
+                }
                 // Who publishes in a loop lets others run, too.
                 tokio::task::coop::consume_budget().await;
             }
         }
+        queued
     }
 
     /// Delivers to those whose queues were full, in a round of their own, which is done to its end though
     /// whoever publishes goes meanwhile. Returns how many took it.
     fn deliver_late(&mut self) -> impl Future<Output = Option<usize>> + Send + use<> {
         self.flush_waiting();
-        let (server, now) = (self.server.clone(), self.now);
-        let mut round = Self::new(server, self.lazy_timeout, Writing::AtOnce, now);
+        let (server, lazy_timeout, now) = (self.server.clone(), self.lazy_timeout, self.now);
         let late = std::mem::take(&mut self.late);
         finish(async move {
+            let mut round = Round::new(&server, lazy_timeout, Writing::AtOnce, now);
             round.offer_again(&late).await;
-            round.settle().await;
-            round.took
+            round.settle().await
         })
     }
 
@@ -160,12 +168,12 @@ impl Round {
         }
         self.now = clock::now();
         for (session, message) in late {
-            let offered = session.offer(message, self.lazy_timeout, self.now);
-            let outcome = offered.unwrap_or_else(|| {
-                let overflow = ask_overflow(session, message);
-                session.enqueue(message, self.lazy_timeout, overflow, self.now)
-            });
-            self.note(session, message, outcome);
+            let seen = session.hooks().map(|hooks| Seen::new(session, hooks));
+            match session.offer(message, self.lazy_timeout, self.now) {
+                Offered::Queued(tell) => self.note(seen.as_ref(), session, message, tell),
+                Offered::Gone => {}
+                Offered::Full | Offered::Write => self.overflow(seen.as_ref(), session, message),
+            }
         }
     }
 
@@ -177,10 +185,12 @@ impl Round {
         }
     }
 
-    fn count(&mut self) {
-        let counters = &self.server.0.counters;
-        counters.messages_queued.add(std::mem::take(&mut self.queued));
+    /// Counts what was queued and dropped so far. Returns how much was queued.
+    fn count(&mut self) -> usize {
+        let (counters, queued) = (&self.server.0.counters, std::mem::take(&mut self.queued));
+        counters.messages_queued.add(queued);
         counters.messages_dropped.add(std::mem::take(&mut self.dropped));
+        queued
     }
 
     /// Has what is queued so far written, while this round waits for an application.
@@ -195,47 +205,96 @@ impl Round {
     /// does not get it.
     pub(super) async fn deliver(
         &mut self,
-        sender: Option<&Arc<Session>>,
+        sender: Option<&Arc<dyn ServerSession>>,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
     ) -> bool {
-        let Some(hooks) = session.hooks() else { return self.offer(session, message) };
-        let mut shown = pin!(show(sender, session, hooks, message.clone()));
+        match session.hooks() {
+            None => self.offer(session, message),
+            Some(hooks) => self.deliver_past(hooks, sender, session, message).await,
+        }
+    }
+
+    /// Queues the message for a session if its hooks let that pass; false when it does not get it.
+    pub(super) async fn deliver_past(
+        &mut self,
+        hooks: &Hooks,
+        sender: Option<&Arc<dyn ServerSession>>,
+        session: &Arc<Session>,
+        message: &Arc<Frozen>,
+    ) -> bool {
+        let seen = Seen::new(session, hooks);
+        let mut shown = pin!(seen.show(sender, message));
         let shown = match poll!(shown.as_mut()) {
             Poll::Ready(shown) => shown,
             Poll::Pending => {
                 // The others do not wait for this one's application.
                 self.flush_waiting();
-                match self.until.filter(|_| Handle::try_current().is_ok()) {
+                let shown = match self.until.filter(|_| Handle::try_current().is_ok()) {
                     None => shown.await,
                     Some(until) => timeout_at(until.into(), shown).await.unwrap_or_else(|_| {
                         tracing::warn!(session = session.id(), "hook takes too long, given up");
                         self.missed(session, 1);
-                        None
+                        Shown::Dropped
                     }),
-                }
+                };
+                self.now = clock::now();
+                shown
             }
         };
-        shown.is_some_and(|message| self.offer(session, &message))
+        let changed;
+        let message = match shown {
+            Shown::Passes => message,
+            Shown::Changed(other) => {
+                changed = other;
+                &changed
+            }
+            Shown::Dropped => return false,
+        };
+        self.offer_seen(Some(&seen), session, message)
     }
 
-    fn offer(&mut self, session: &Arc<Session>, message: &Arc<Frozen>) -> bool {
+    /// Queues the message for a session without hooks; false when it does not get it.
+    pub(super) fn offer(&mut self, session: &Arc<Session>, message: &Arc<Frozen>) -> bool {
+        self.offer_seen(None, session, message)
+    }
+
+    fn offer_seen(
+        &mut self,
+        seen: Option<&Seen<'_>>,
+        session: &Arc<Session>,
+        message: &Arc<Frozen>,
+    ) -> bool {
         match session.offer(message, self.lazy_timeout, self.now) {
-            Some(outcome) => self.note(session, message, outcome),
-            None => {
-                self.late.push((session.clone(), message.clone()));
-                true
+            Offered::Queued(tell) => self.note(seen, session, message, tell),
+            Offered::Full | Offered::Write => self.late.push((session.clone(), message.clone())),
+            Offered::Gone => return false,
+        }
+        true
+    }
+
+    /// Queues the message though there is no room: the session's listeners or the rules say what goes.
+    fn overflow(&mut self, seen: Option<&Seen<'_>>, session: &Arc<Session>, message: &Arc<Frozen>) {
+        let overflow = seen.and_then(|seen| seen.overflow(message));
+        match session.enqueue(message, self.lazy_timeout, overflow, self.now) {
+            (Delivered::Queued { dropped }, tell) => {
+                self.missed(session, dropped);
+                self.note(seen, session, message, tell);
             }
+            (Delivered::Dropped, _) => self.missed(session, 1),
+            (Delivered::Gone, _) => {}
+            (Delivered::Overflowed, _) => self.end(session),
         }
     }
 
-    /// Notes what became of the message, and tells whom it concerns; true when it was queued.
+    /// Notes that the message was queued, and tells whom it concerns.
     fn note(
         &mut self,
+        seen: Option<&Seen<'_>>,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
-        (delivered, tell): (Delivered, Tell),
-    ) -> bool {
+        tell: Tell,
+    ) {
         match tell {
             Tell::Wake(carrier) => carrier.wake(),
             Tell::Write => self.waiting.push(session.clone()),
@@ -245,19 +304,10 @@ impl Round {
             }
             Tell::Nobody => {}
         }
-        match delivered {
-            Delivered::Queued { dropped } => {
-                self.queued += 1;
-                self.took += 1;
-                self.missed(session, dropped);
-                tell_queued(session, message);
-                return true;
-            }
-            Delivered::Dropped => self.missed(session, 1),
-            Delivered::Gone => {}
-            Delivered::Overflowed => self.end(session),
+        self.queued += 1;
+        if let Some(seen) = seen {
+            seen.queued(message);
         }
-        false
     }
 
     /// Ends a session whose queue overflowed. Nobody waits until its listeners are told.
@@ -281,55 +331,11 @@ impl Round {
 }
 
 /// What was queued by a round that did not finish is written all the same.
-impl Drop for Round {
+impl Drop for Round<'_> {
     fn drop(&mut self) {
         self.count();
         if !self.waiting.is_empty() {
             self.server.flush_soon(std::mem::take(&mut self.waiting));
         }
     }
-}
-
-/// Shows a message to the session's extensions and listeners; none when one of them drops it, or
-/// panics.
-async fn show(
-    sender: Option<&Arc<Session>>,
-    session: &Arc<Session>,
-    hooks: &Hooks,
-    mut message: Arc<Frozen>,
-) -> Option<Arc<Frozen>> {
-    let (sender, seen) = (sender.map(Session::as_dyn), session.as_dyn());
-    for extension in hooks.extensions.members().iter().rev() {
-        let hook = Hook("SessionExtension::outgoing", session.id());
-        let shown = extension.wait(hook, |it| it.outgoing(sender.as_ref(), &seen, message)).await;
-        message = shown.flatten()?;
-    }
-    for listener in hooks.listeners.members().iter() {
-        let hook = Hook("ServerSessionListener::on_message", session.id());
-        let shown = listener.wait(hook, |it| it.on_message(&seen, sender.as_ref(), &message));
-        if shown.await != Some(Flow::Continue) {
-            return None;
-        }
-    }
-    Some(message)
-}
-
-/// Asks the session's listeners what happens to a message for which its queue has no place.
-fn ask_overflow(session: &Arc<Session>, message: &Frozen) -> Option<Overflow> {
-    let listeners = session.listeners();
-    let (seen, depth) = (session.as_dyn(), session.queue_depth());
-    let hook = Hook("ServerSessionListener::queue_maxed", session.id());
-    let ask = |it: &dyn ServerSessionListener| it.queue_maxed(&seen, depth, message);
-    listeners.iter().find_map(|listener| listener.ask(hook, ask).flatten())
-}
-
-fn tell_queued(session: &Arc<Session>, message: &Frozen) {
-    let Some(hooks) = session.hooks() else { return };
-    let listeners = hooks.listeners.members();
-    if listeners.is_empty() {
-        return;
-    }
-    let (seen, hook) = (session.as_dyn(), Hook("ServerSessionListener::queued", session.id()));
-    let queued = |it: &dyn ServerSessionListener| it.queued(&seen, message);
-    listeners.iter().for_each(|listener| listener.tell(hook, queued));
 }

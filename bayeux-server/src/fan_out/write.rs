@@ -66,17 +66,22 @@ impl<F: Future + Unpin> Future for Together<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Self { server, work } = self.get_mut();
-        let gathering = Gathering::begin(server);
-        let polled = Pin::new(work).poll(context);
-        let gathered = gathering.end();
-        if !gathered.is_empty() {
-            server.flush_soon(gathered);
-        }
-        polled
+        together(server, || Pin::new(work).poll(context))
     }
 }
 
-/// The time of one poll in which sessions are gathered.
+/// Works without waiting; what that delivers is written when it is done.
+pub(crate) fn together<T>(server: &Server, work: impl FnOnce() -> T) -> T {
+    let gathering = Gathering::begin(server);
+    let done = work();
+    let gathered = gathering.end();
+    if !gathered.is_empty() {
+        server.flush_soon(gathered);
+    }
+    done
+}
+
+/// The time in which sessions are gathered.
 struct Gathering<'a> {
     server: &'a Server,
     outer: Option<Gathered>,
@@ -140,9 +145,9 @@ pub(super) fn take_gathered() -> Vec<Arc<Session>> {
 
 impl Server {
     /// Writes what is queued for these sessions, and is done when all of it is written.
-    pub(super) async fn flush_all(&self, sessions: Vec<Arc<Session>>) {
+    pub(super) async fn flush_all(&self, sessions: Vec<Arc<Session>>, now: Instant) {
         if sessions.len() <= WRITE_TOGETHER {
-            self.flush(&sessions);
+            self.flush(&sessions, now);
             return;
         }
         for task in self.flush_soon(sessions) {
@@ -156,14 +161,14 @@ impl Server {
     /// the other sessions still wait for.
     pub(super) fn flush_soon(&self, sessions: Vec<Arc<Session>>) -> Vec<JoinHandle<()>> {
         let Ok(runtime) = Handle::try_current() else {
-            self.flush(&sessions);
+            self.flush(&sessions, clock::now());
             return Vec::new();
         };
         let server = self.clone();
         let portions = sessions.len().div_ceil(WRITE_TOGETHER);
         match portions {
             0 => return Vec::new(),
-            1 => return vec![runtime.spawn(async move { server.flush(&sessions) })],
+            1 => return vec![runtime.spawn(async move { server.flush(&sessions, clock::now()) })],
             _ => {}
         }
         let left = Arc::new(Mutex::new(sessions.into_iter()));
@@ -174,7 +179,7 @@ impl Server {
     async fn flush_left(self, left: Arc<Mutex<vec::IntoIter<Arc<Session>>>>) {
         loop {
             let some: Vec<_> = lock(&left).by_ref().take(WRITE_TOGETHER).collect();
-            self.flush(&some);
+            self.flush(&some, clock::now());
             if some.len() < WRITE_TOGETHER {
                 return;
             }
@@ -183,11 +188,11 @@ impl Server {
     }
 
     /// Writes what is queued for sessions whose connections wait.
-    pub(super) fn flush(&self, sessions: &[Arc<Session>]) {
+    fn flush(&self, sessions: &[Arc<Session>], now: Instant) {
         if sessions.is_empty() {
             return;
         }
-        let (now, mut messages) = (clock::now(), Vec::new());
+        let mut messages = Vec::new();
         let sent = sessions.iter().map(|session| session.flush(&mut messages, now)).sum();
         self.0.counters.messages_sent.add(sent);
     }
@@ -207,6 +212,7 @@ mod tests {
     use super::*;
     use crate::{
         carrier::{Carrier, Direct, Written},
+        proto::session::Offered,
         session::Origin,
     };
 
@@ -302,11 +308,13 @@ mod tests {
         });
         let sessions: Vec<_> = bound.collect();
         let message = Message::with_data("/a", json!(1)).freeze();
-        let offer = |session: &Arc<Session>| session.offer(&message, None, clock::now());
-        assert!(sessions.iter().all(|session| offer(session).is_some()));
+        let takes = |session: &Arc<Session>| {
+            matches!(session.offer(&message, None, clock::now()), Offered::Queued(_))
+        };
+        assert!(sessions.iter().all(takes));
         let writing = server.flush_soon(sessions.clone());
         tokio::task::yield_now().await;
-        assert!(sessions.iter().all(|session| offer(session).is_some()));
+        assert!(sessions.iter().all(takes));
         for task in writing {
             task.await.unwrap();
         }

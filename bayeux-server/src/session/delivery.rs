@@ -17,25 +17,21 @@ use crate::{
 };
 
 impl Session {
-    /// Queues a message if there is place for it, and says who is to be told; none when there is none. What
-    /// waits for a connection that lends its socket is written before the queue is full, or long.
+    /// Queues a message if there is room for it, and says who is to be told. What waits for a connection that
+    /// lends its socket is written before the queue is full, or long.
     pub(crate) fn offer(
         &self,
         message: &Arc<Frozen>,
         lazy_timeout: Option<Duration>,
         now: Instant,
-    ) -> Option<(Delivered, Tell)> {
+    ) -> Offered<Arc<Carrier>> {
         let mut core = lock(&self.core);
-        match core.machine.offer(message, lazy_timeout, now) {
-            Offered::Queued(tell) => Some((Delivered::Queued { dropped: 0 }, tell)),
-            Offered::Gone => Some((Delivered::Gone, Tell::Nobody)),
-            Offered::Full => None,
-            Offered::Write => {
-                self.flush_before(&mut core, now);
-                let has_room = !core.machine.is_full_for(message);
-                has_room.then(|| core.machine.deliver(message.clone(), lazy_timeout, None, now))
-            }
+        let offered = core.machine.offer(message, true, lazy_timeout, now);
+        if !matches!(offered, Offered::Write) {
+            return offered;
         }
+        self.flush_before(&mut core, now);
+        core.machine.offer(message, false, lazy_timeout, now)
     }
 
     fn flush_before(&self, core: &mut Core, now: Instant) {

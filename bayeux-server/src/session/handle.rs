@@ -244,7 +244,7 @@ impl Session {
         message: Message,
     ) -> bool {
         let Some((server, me)) = self.handles() else { return false };
-        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
+        let sender = self.seen_sender(&server, sender);
         server.deliver_from_server(sender.as_ref(), &me, message).await
     }
 
@@ -254,8 +254,18 @@ impl Session {
         message: &Arc<Frozen>,
     ) -> bool {
         let Some((server, me)) = self.handles() else { return false };
-        let sender = sender.and_then(|session| server.0.sessions.get(session.id()));
+        let sender = self.seen_sender(&server, sender);
         server.deliver_frozen_from_server(sender.as_ref(), &me, message).await
+    }
+
+    /// Finds on whose behalf something is delivered, if there is anybody to see that.
+    fn seen_sender(
+        &self,
+        server: &Server,
+        sender: Option<&dyn ServerSession>,
+    ) -> Option<Arc<Self>> {
+        let is_seen = self.hooks().is_some() || !server.0.extensions.is_empty();
+        sender.filter(|_| is_seen).and_then(|sender| server.0.sessions.get(sender.id()))
     }
 
     fn handles(&self) -> Option<(Server, Arc<Self>)> {

@@ -19,23 +19,26 @@ use crate::proto::{
 
 impl<C: Clone + PartialEq> Session<C> {
     /// Queues a message if there is room, and says who is to be told; `lazy_timeout` is its channel's, if it
-    /// has one. A queue that is long or full is written to the socket that its carrier lends before.
+    /// has one. A queue that is long or full is written to the socket that its carrier lends before, if that
+    /// may be.
     pub(crate) fn offer(
         &mut self,
         message: &Arc<Frozen>,
+        may_write: bool,
         lazy_timeout: Option<Duration>,
         now: Instant,
     ) -> Offered<C> {
         if self.is_gone() {
             return Offered::Gone;
         }
-        match self.queue.room_for(message, self.bounds()) {
-            Room::Long | Room::Full if self.is_lent(now) => return Offered::Write,
+        let weight = message.weight();
+        match self.queue.room_for(weight, self.bounds()) {
+            Room::Long | Room::Full if may_write && self.is_lent(now) => return Offered::Write,
             Room::Full => return Offered::Full,
             Room::Long | Room::Enough => {}
         }
         let was_due = self.is_due(now);
-        self.queue.append(message.clone());
+        self.queue.append(message.clone(), weight);
         Offered::Queued(self.tell(message.is_lazy(), was_due, lazy_timeout, now))
     }
 
@@ -109,7 +112,7 @@ impl<C: Clone + PartialEq> Session<C> {
     }
 
     pub(crate) fn is_full_for(&self, message: &Frozen) -> bool {
-        self.queue.is_full_for(message, self.bounds())
+        self.queue.is_full_for(message.weight(), self.bounds())
     }
 
     /// Whether messages have to go out now.

@@ -76,12 +76,12 @@ impl Busy {
 
 impl Busy {
     /// Takes up what was worked on, if it is done.
-    pub(super) fn take_worked(&mut self) -> Option<Answer> {
+    pub(super) fn take_worked(&mut self) -> Option<Box<Answer>> {
         self.0.as_mut()?.working.take()
     }
 
     /// Takes up the answer to a connect, if that is done.
-    pub(super) fn take_answered(&mut self) -> Option<Answer> {
+    pub(super) fn take_answered(&mut self) -> Option<Box<Answer>> {
         self.0.as_mut()?.answering.take()
     }
 

@@ -22,7 +22,7 @@ use crate::{
     carrier::Carrier,
     clock,
     exchange::{Answer, HeldConnect, push},
-    fan_out::Together,
+    fan_out::together,
     proto::{after, session::Held},
     server::Server,
     session::Session,
@@ -31,6 +31,7 @@ use crate::{
         close::{Code, End},
         pinging::Pinging,
         socket::Socket,
+        working::failure,
     },
 };
 
@@ -87,7 +88,6 @@ impl Connection {
     }
 
     pub(crate) async fn run(mut self: Box<Self>) {
-        let failure = || End::Close(Code::Error, "the server failed".to_owned());
         let end = Hook("a websocket", "").caught(self.serve()).await.unwrap_or_else(failure);
         Box::pin(self.end(end)).await;
     }
@@ -141,8 +141,9 @@ impl Connection {
                 return end;
             }
             if self.is_at_work() {
-                let work = poll_fn(|context| Poll::Ready(self.work(context)));
-                if let Err(end) = Together::new(&server, work).await {
+                let worked =
+                    poll_fn(|context| Poll::Ready(together(&server, || self.work(context))));
+                if let Err(end) = worked.await {
                     return end;
                 }
             }
@@ -271,7 +272,7 @@ impl Connection {
             Asked::None => Ok(until),
             Asked::Waits(held) => Ok(Some(until.map_or(held, |until| until.min(held)))),
             Asked::Answers(answer) => {
-                self.answer(*answer, context)?;
+                self.answer(answer, context)?;
                 Ok(until)
             }
         }
@@ -286,9 +287,7 @@ impl Connection {
                 self.held = Some(connect);
                 Asked::Waits(until)
             }
-            held @ (Held::TimedOut | Held::Resume) => {
-                Asked::Answers(Box::new(connect.resume(held)))
-            }
+            held @ (Held::TimedOut | Held::Resume) => Asked::Answers(connect.resume(held)),
             Held::Overtaken => Asked::None,
         }
     }

@@ -31,7 +31,7 @@ use crate::{
 pub(super) enum Work {
     None,
     /// It takes its time.
-    Goes(JoinHandle<Option<Answer>>),
+    Goes(JoinHandle<Option<Box<Answer>>>),
     /// It is done, and waits to be taken up.
     Done(Box<Answer>),
 }
@@ -46,12 +46,12 @@ impl Work {
         let Self::Goes(task) = self else { return Poll::Pending };
         let Poll::Ready(done) = Pin::new(task).poll(context) else { return Poll::Pending };
         let done = done.ok().flatten().ok_or_else(failure);
-        Poll::Ready(done.map(|answer| *self = Self::Done(Box::new(answer))))
+        Poll::Ready(done.map(|answer| *self = Self::Done(answer)))
     }
 
-    pub(super) fn take(&mut self) -> Option<Answer> {
+    pub(super) fn take(&mut self) -> Option<Box<Answer>> {
         match std::mem::replace(self, Self::None) {
-            Self::Done(answer) => Some(*answer),
+            Self::Done(answer) => Some(answer),
             other @ (Self::None | Self::Goes(_)) => {
                 *self = other;
                 None
@@ -60,16 +60,14 @@ impl Work {
     }
 }
 
-fn failure() -> End {
+pub(super) fn failure() -> End {
     End::Close(Code::Error, "the server failed".to_owned())
 }
 
 impl Connection {
     /// Whether the application has anything to do for this connection, or will have.
     pub(super) fn is_at_work(&self) -> bool {
-        !(self.busy.working.is_none()
-            && self.busy.answering.is_none()
-            && self.busy.inbox.is_empty())
+        self.has_tasks() || !self.busy.inbox.is_empty()
     }
 
     /// Whether anything goes on in a task.
@@ -82,7 +80,7 @@ impl Connection {
     pub(super) fn work(&mut self, context: &mut Context<'_>) -> Result<(), End> {
         loop {
             if let Some(answer) = self.busy.take_answered() {
-                self.send(answer);
+                self.send(*answer);
             }
             if !self.busy.answering.is_none() {
                 return Ok(());
@@ -124,7 +122,7 @@ impl Connection {
             Begun::Done(answer) => {
                 let answer = answer.ok_or_else(failure)?;
                 if self.has_to_write_before(&answer) {
-                    self.busy.working = Work::Done(Box::new(answer));
+                    self.busy.working = Work::Done(answer);
                     return Ok(());
                 }
                 self.take_up(answer, context)
@@ -179,7 +177,7 @@ impl Connection {
         answer.is_greeting() && self.busy.outbox.has_messages()
     }
 
-    fn take_up(&mut self, mut answer: Answer, context: &mut Context<'_>) -> Result<(), End> {
+    fn take_up(&mut self, mut answer: Box<Answer>, context: &mut Context<'_>) -> Result<(), End> {
         if let Some(session) = answer.new_session() {
             self.rebind(session.clone());
             self.is_quiet = true;
@@ -195,7 +193,7 @@ impl Connection {
             && self.session.as_ref().is_some_and(|own| own.removal().is_some())
             && let Asked::Answers(connect) = self.ask_held(clock::now())
         {
-            return self.answer(connect.before(answer), context);
+            return self.answer(connect.before(*answer), context);
         }
         self.answer(answer, context)
     }
@@ -213,15 +211,15 @@ impl Connection {
     /// Completes an answer and sends it.
     pub(super) fn answer(
         &mut self,
-        mut answer: Answer,
+        mut answer: Box<Answer>,
         context: &mut Context<'_>,
     ) -> Result<(), End> {
         if answer.complete() {
-            self.send(answer);
+            self.send(*answer);
             return Ok(());
         }
         match answer.begin_to_show(context) {
-            Begun::Done(answer) => self.send(answer.ok_or_else(failure)?),
+            Begun::Done(answer) => self.send(*answer.ok_or_else(failure)?),
             Begun::Goes(work) => {
                 self.busy.answering = Work::Goes(exchange::go_on(&self.server, None, work));
             }
