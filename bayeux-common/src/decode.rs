@@ -5,7 +5,7 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use crate::Message;
+use crate::{Message, json};
 
 /// How much one request or frame may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +65,12 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
     if is_deeper(bytes, limits.depth) {
         return Err(DecodeError::TooDeep(limits.depth));
     }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let batch = deserializer.deserialize_any(BatchVisitor { most: limits.messages })?;
-    deserializer.end()?;
-    match batch {
+    let batch = json::read_messages(text, |text| {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let batch = deserializer.deserialize_any(BatchVisitor { most: limits.messages })?;
+        deserializer.end().map(|()| batch)
+    });
+    match batch? {
         Batch::TooMany => Err(DecodeError::TooMany(limits.messages)),
         Batch::Messages(messages) if messages.is_empty() => Err(DecodeError::Empty),
         Batch::Messages(messages) => Ok(messages),

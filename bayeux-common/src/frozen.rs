@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::OnceLock};
 
 use bytes::Bytes;
 
-use crate::{Json, Message};
+use crate::{Json, Message, json};
 
 /// An immutable message and its JSON. Made by [`Message::freeze`], or from what another server made by
 /// [`from_array`](Self::from_array).
@@ -111,7 +111,8 @@ impl Deref for Frozen {
 
     fn deref(&self) -> &Message {
         self.message.get_or_init(|| {
-            let message = serde_json::from_slice(self.json());
+            let json = std::str::from_utf8(self.json()).expect("JSON is UTF-8");
+            let message = json::read_messages(json, |json| serde_json::from_str(json));
             let mut message: Message =
                 message.expect("what was written as a message is read as one");
             message.lazy = self.is_lazy;

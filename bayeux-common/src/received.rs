@@ -11,7 +11,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    ChannelId, Frozen, Message,
+    ChannelId, Frozen, Message, json,
     message::{Name, read_text},
 };
 
@@ -42,10 +42,10 @@ impl Frozen {
     ///
     /// When the bytes are not one message, or not one that subscribers may get as it is.
     pub fn from_array(array: Bytes) -> Result<Self, ReceivedError> {
-        let (head,) = serde_json::from_slice::<(Head,)>(&array)?;
+        let text = std::str::from_utf8(&array).map_err(|_| no_array("not UTF-8"))?;
+        let (head,) = json::read_messages(text, |text| serde_json::from_str::<(Head,)>(text))?;
         if !(array.starts_with(b"[") && array.ends_with(b"]")) {
-            let error: serde_json::Error = de::Error::custom("white space around the array");
-            return Err(error.into());
+            return Err(no_array("white space around the array").into());
         }
         if head.is_identified {
             return Err(ReceivedError::Identified);
@@ -54,6 +54,10 @@ impl Frozen {
         let channel = channel.ok_or(ReceivedError::Channel)?.into_boxed_str();
         Ok(Self::of_parts(array, Some(channel), OnceLock::new()))
     }
+}
+
+fn no_array(why: &str) -> serde_json::Error {
+    de::Error::custom(why)
 }
 
 fn is_broadcast(name: &str) -> bool {
@@ -178,6 +182,14 @@ mod tests {
             let text = format!(r#"[{{"channel":"/a",{field}}}]"#);
             assert!(matches!(read(&text), Err(ReceivedError::Identified)), "{text}");
         }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_in_a_name_is_kept_and_read() {
+        let text = r#"[{"channel":"/a","\ud83d":"\ud83d"}]"#;
+        let frozen = read(text).unwrap();
+        assert_eq!(frozen.array(), text.as_bytes());
+        assert_eq!(frozen.extra("\u{fffd}").unwrap().text(), r#""\ud83d""#);
     }
 
     #[test]

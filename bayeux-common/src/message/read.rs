@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Json, Message};
+use crate::{Json, Message, json};
 
 impl<'de> Deserialize<'de> for Message {
     /// Reads a message from JSON text; only from text, since payloads stay as they are.
@@ -129,7 +129,7 @@ pub(crate) fn read_text(raw: &RawValue, field: &mut Option<String>) -> bool {
 
 /// Reads a field, where `null` is the same as leaving it out; false when it has another type.
 fn read<T: DeserializeOwned>(raw: &RawValue, field: &mut Option<T>) -> bool {
-    match serde_json::from_str(raw.get()) {
+    match json::read(raw.get()) {
         Ok(value) => {
             *field = value;
             true

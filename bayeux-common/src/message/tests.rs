@@ -71,6 +71,26 @@ fn replies_repeat_what_they_answer() {
 }
 
 #[test]
+fn half_a_surrogate_pair_spoils_nothing() {
+    let message = crate::decode(
+        br#"{"channel":"/\ud83d","id":"\ude00","clientId":"a\ud83d","subscription":["\ud83d"],
+            "advice":{"\ud83d":1,"timeout":1e400},"ext":{"a":"\ud83d","ack":true},"\ud83d":1,
+            "successful":true,"error":"\ud83d"}"#,
+        &crate::Limits::default(),
+    );
+    let message = message.unwrap().remove(0);
+    assert_eq!(message.channel(), "/\u{fffd}");
+    assert_eq!(message.id.as_deref(), Some("\u{fffd}"));
+    assert_eq!(message.client_id.as_deref(), Some("a\u{fffd}"));
+    assert_eq!(message.subscription, Some(Subscription::Many(vec!["\u{fffd}".to_owned()])));
+    assert_eq!(message.advice.as_ref().unwrap().timeout, Some(i64::MAX));
+    assert_eq!(message.ext_field("ack"), Some(json!(true)));
+    assert_eq!(message.ext.as_ref().unwrap().text(), r#"{"a":"\ud83d","ack":true}"#);
+    assert_eq!(message.extra, [("\u{fffd}".to_owned(), json!(1).into())]);
+    assert_eq!(message.error.as_deref(), Some("\u{fffd}"));
+}
+
+#[test]
 fn ext_is_made_when_asked_for() {
     let mut message = Message::new("/a");
     message.ext_mut().insert("ack".to_owned(), json!(true));

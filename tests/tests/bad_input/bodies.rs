@@ -21,7 +21,8 @@ async fn what_is_not_messages_is_refused() {
         (b"[{\"channel\":\"/meta/hand\xff\"}]", 400),
         (b"\xff\xfe[\0{\0}\0]\0", 400),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", 400),
-        (b"[{\"channel\":\"/meta/handshake\",\"\\ud800\":1}]", 400),
+        (b"[{\"channel\":\"/meta/handshake\",\"\\ud80\":1}]", 400),
+        (b"[{\"channel\":\"/meta/handshake\",\"\n\":1}]", 400),
         (b"[]", 500),
     ] {
         let (status, text) = scene.post(body).await;

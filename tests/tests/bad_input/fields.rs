@@ -138,7 +138,7 @@ async fn ext_and_advice_of_another_type_are_refused() {
     }
     let mut wrong = Vec::new();
     for field in ["timeout", "interval", "maxInterval"] {
-        for value in others("number").iter().chain(&[r#""20000""#, "1e999"]) {
+        for value in others("number").iter().chain(&[r#""20000""#]) {
             wrong.push(format!(
                 r#"{{"channel":"/meta/connect","clientId":ID,"advice":{{"{field}":{value}}}}}"#
             ));
@@ -275,7 +275,7 @@ async fn advice_beyond_its_bounds_is_brought_within_them() {
     .await;
     let visitor = scene.visitor().await;
     visitor.connect().await;
-    for time in ["-1", "-1e300", "1e300", "9223372036854775808", "0.5", "null"] {
+    for time in ["-1", "-1e300", "1e300", "1e999", "9223372036854775808", "0.5", "null"] {
         for field in ["timeout", "interval", "maxInterval"] {
             let message = format!(
                 r#"{{"channel":"/meta/connect","clientId":ID,"advice":{{"{field}":{time}}}}}"#

@@ -16,6 +16,7 @@ mod negotiation;
 mod network;
 mod outage;
 mod publish;
+mod readable;
 mod remote_call;
 mod replay;
 mod runtime;

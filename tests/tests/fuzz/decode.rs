@@ -1,6 +1,7 @@
 //! The message decoder.
 
-use bayeux_server::api::{Limits, Message, decode, encode};
+use bayeux_server::api::{Json, Limits, Message, decode, encode};
+use serde_json::Value;
 
 use crate::{check, compose};
 
@@ -55,6 +56,7 @@ const FIELDS: &[&str] = &[
     "x-messages",
     "other",
     "channel\\u0000",
+    "\\ud83d",
     "",
 ];
 
@@ -73,6 +75,8 @@ const VALUES: &[&str] = &[
     "[]",
     "[\"/a\",\"/b/**\"]",
     "[1,null]",
+    "[-1E400,{\"\\udc00\":\"\\ud83d\\\\\"}]",
+    "[[[[[[[[]]]]]]]]",
     "{}",
     "{\"timeout\":-1,\"interval\":1e3,\"reconnect\":\"none\",\"x\":[ ]}",
     "{\"ack\":true, \"a\":{\"b\":[{}]}}",
@@ -100,6 +104,45 @@ fn any_fields_are_messages_or_an_error() {
         });
         read_and_written(format!("[{}]", objects.collect::<Vec<_>>().join(", ")).as_bytes());
     });
+}
+
+/// What arrives can be read whatever it is, and what was read can be written.
+#[test]
+fn any_tokens_that_are_json_have_a_value() {
+    check(|bytes| {
+        let text = compose(bytes, TOKENS);
+        for (open, close) in [("", ""), ("[", "]"), ("{\"a\":", "}")] {
+            has_a_value(&format!("{open}{text}{close}"));
+        }
+    });
+}
+
+#[test]
+fn any_data_has_a_value() {
+    check(|bytes| {
+        let fields = bytes.chunks_exact(2).map(|pair| {
+            let field = FIELDS[usize::from(pair[0]) % FIELDS.len()];
+            format!("\"{field}\":{}", VALUES[usize::from(pair[1]) % VALUES.len()])
+        });
+        assert!(has_a_value(&format!("{{{}}}", fields.collect::<Vec<_>>().join(","))));
+    });
+}
+
+/// Returns whether a text is JSON, and asserts that it has a value then.
+fn has_a_value(text: &str) -> bool {
+    let Ok(json) = Json::from_text(text) else { return false };
+    let value = json.value();
+    // What stands for more than it says is said in full.
+    assert!(!value.is_null() || text.trim() == "null", "{text}");
+    let written = Json::from_text(value.to_string()).unwrap();
+    assert_eq!(written.value(), value, "{text}");
+    if let Ok(known) = serde_json::from_str::<Value>(text) {
+        assert_eq!(value, known, "{text}");
+    }
+    if let Ok(typed) = json.to::<Value>() {
+        assert_eq!(value, typed, "{text}");
+    }
+    true
 }
 
 /// Whatever is read is within the limits, and once it is written it is read as the same.

@@ -48,6 +48,7 @@ mod policy;
 mod publish;
 mod queue;
 mod reach;
+mod readable;
 mod regression;
 mod relay;
 mod service;

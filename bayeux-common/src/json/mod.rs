@@ -1,5 +1,8 @@
 //! A JSON value that stays the text it arrived in until somebody asks for the value.
 
+mod mend;
+mod tokens;
+
 use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer, de::DeserializeOwned};
@@ -9,6 +12,10 @@ use serde_json::{Value, value::RawValue};
 ///
 /// A relayed payload is checked once and never rebuilt: numbers keep every digit, objects their
 /// order, strings their escapes.
+///
+/// What is readable is read. JSON may have what Rust's types cannot hold (RFC 8259, sections 6 and 8.2): half
+/// of a surrogate pair, such as an emoji that was cut in two, is read as U+FFFD, and a number that is no finite
+/// [`f64`] as the largest that is, with its sign.
 #[derive(Clone)]
 pub struct Json(Form);
 
@@ -49,11 +56,10 @@ impl Json {
         }
     }
 
-    /// Returns the value; `null` when the text has what a [`Value`] cannot hold, such as an
-    /// escaped half of a surrogate pair.
+    /// Returns the value.
     pub fn value(&self) -> Value {
         match &self.0 {
-            Form::Text(text) => serde_json::from_str(text.get()).unwrap_or_default(),
+            Form::Text(text) => read(text.get()).unwrap_or_default(),
             Form::Value(value) => value.clone(),
         }
     }
@@ -76,7 +82,7 @@ impl Json {
     /// When the JSON does not have the shape of a `T`.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         match &self.0 {
-            Form::Text(text) => serde_json::from_str(text.get()),
+            Form::Text(text) => read(text.get()),
             Form::Value(value) => T::deserialize(value),
         }
     }
@@ -88,6 +94,26 @@ impl Json {
             Form::Value(value) => value.is_object(),
         }
     }
+}
+
+/// Reads a JSON text, and again with what takes the place of that which cannot be held, if need be.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| {
+        let mended = mend::mend(text);
+        if mended == text { Err(error) } else { serde_json::from_str(&mended) }
+    })
+}
+
+/// Reads the text of messages by `read`, and again with what takes the place of that which cannot be held in the
+/// names of their fields, if need be.
+pub(crate) fn read_messages<T>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, serde_json::Error>,
+) -> Result<T, serde_json::Error> {
+    read(text).or_else(|error| {
+        let mended = mend::mend_names(text);
+        if mended == text { Err(error) } else { read(&mended) }
+    })
 }
 
 impl From<Value> for Json {
@@ -174,10 +200,23 @@ mod tests {
         assert_eq!(Json::from(f64::NAN).text(), "null");
     }
 
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Typed {
+        text: String,
+        number: f64,
+    }
+
     #[test]
-    fn half_a_surrogate_pair_is_relayed_but_has_no_value() {
-        let json = Json::from_text(r#""\ud800""#).unwrap();
-        assert_eq!(json.text(), r#""\ud800""#);
-        assert_eq!(json.value(), Value::Null);
+    fn what_is_readable_is_read_and_relayed_as_it_came() {
+        let text = r#"{"text":"hi \ud83d","number":-1e400,"\ude00":[1,"\u00e9\ud83d\ude00"]}"#;
+        let json = Json::from_text(text).unwrap();
+        let read = json!({
+            "text": "hi \u{fffd}", "number": f64::MIN, "\u{fffd}": [1, "\u{e9}\u{1f600}"],
+        });
+        assert_eq!((json.value(), json.text()), (read.clone(), text.into()));
+        assert_eq!(json.clone().value_mut(), &read);
+        let typed = Typed { text: "hi \u{fffd}".to_owned(), number: f64::MIN };
+        assert_eq!(json.to::<Typed>().unwrap(), typed);
+        assert!(json.to::<Vec<Value>>().is_err());
     }
 }
