@@ -57,17 +57,12 @@ pub enum ChannelIdError {
     /// It is longer than 1,024 characters.
     #[error("a channel has at most 1,024 characters")]
     TooLong,
-    /// It has more than 64 segments.
-    #[error("a channel has at most 64 segments")]
-    TooDeep,
 }
 
 impl ChannelId {
-    /// The longest name accepted, in bytes. CometD has no limit; a channel of 100,000 characters
+    /// The longest name accepted, in bytes, and by that 512 segments at most. CometD has no limit; a channel
     /// has as many wild ids as segments, which would be a cheap way to make a server work.
     pub const MAX_LENGTH: usize = 1024;
-    /// The most segments accepted.
-    pub const MAX_DEPTH: usize = 64;
 
     /// Reads a channel name. White space and one `/` at its end are dropped.
     ///
@@ -163,7 +158,7 @@ impl ChannelId {
     }
 
     /// Returns the wild channels that match this one, most specific first, one at a time in one text: there
-    /// may be 65 of them.
+    /// may be 513 of them.
     pub fn wilds(&self) -> Wilds<'_> {
         Wilds::of(self)
     }
@@ -215,10 +210,7 @@ impl ChannelId {
 /// Checks the segments of a name whose characters are known to be right.
 fn kind(name: &str) -> Result<Kind, ChannelIdError> {
     let mut kind = Kind::Literal;
-    for (index, segment) in name[1..].split('/').enumerate() {
-        if index == ChannelId::MAX_DEPTH {
-            return Err(ChannelIdError::TooDeep);
-        }
+    for segment in name[1..].split('/') {
         if matches!(kind, Kind::ShallowWild | Kind::DeepWild) {
             return Err(ChannelIdError::Wild);
         }

@@ -46,8 +46,3 @@ pub(super) fn parameter(segment: &str) -> Option<&str> {
     let is_word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     is_word.then_some(name)
 }
-
-/// Whether any segment is a parameter.
-pub(super) fn has_parameter(prefix: &str) -> bool {
-    prefix.split('/').any(|segment| parameter(segment).is_some())
-}

@@ -35,7 +35,7 @@ fn what_is_not_a_channel_is_refused() {
     ] {
         assert_eq!(ChannelId::new(name), Err(error), "{name:?}");
     }
-    assert_eq!(ChannelId::new(&"/a".repeat(65)), Err(TooDeep));
+    assert_eq!(ChannelId::new(&"/a".repeat(513)), Err(TooLong));
     assert_eq!(ChannelId::new(&format!("/{}", "a".repeat(100_000))), Err(TooLong));
 }
 
@@ -54,6 +54,14 @@ fn wild_ids_go_from_specific_to_general() {
     ] {
         assert_eq!(id(name).wild_ids(), wild, "{name}");
     }
+}
+
+#[test]
+fn a_name_may_have_as_many_segments_as_fit_into_it() {
+    let name = "/a".repeat(512);
+    let wilds = id(&name).wild_ids();
+    assert_eq!((id(&name).depth(), wilds.len()), (512, 513));
+    assert_eq!((wilds[0].len(), &*wilds[512]), (1024, "/**"));
 }
 
 #[test]

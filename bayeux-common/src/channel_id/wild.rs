@@ -1,6 +1,6 @@
 //! The wild channels that match a channel.
 
-use crate::channel_id::{ChannelId, Kind, template::has_parameter};
+use crate::channel_id::{ChannelId, Kind};
 
 /// The wild channels that match a channel, most specific first; made by [`ChannelId::wilds`].
 ///
@@ -20,8 +20,8 @@ pub struct Wilds<'a> {
     /// What stands before the wild segment that is next.
     prefix: &'a str,
     next: Next,
-    /// Whether parameters have to be looked for, which nothing wild is below.
-    is_template: bool,
+    /// How long a prefix is that has no parameter, which nothing wild is below.
+    regular: usize,
     /// Begins with the prefix, once it has been needed.
     name: String,
 }
@@ -41,8 +41,11 @@ impl<'a> Wilds<'a> {
             Kind::ShallowWild => Next::Deep,
             Kind::DeepWild => Next::Above,
         };
-        let is_template = id.is_template();
-        Self { prefix: id.prefix(), next, is_template, name: String::new() }
+        let regular = match id.is_template() {
+            true => id.regular_part().map_or(0, str::len),
+            false => id.name.len(),
+        };
+        Self { prefix: id.prefix(), next, regular, name: String::new() }
     }
 
     /// Returns the next, which is overwritten by the one after it; none when there are no more.
@@ -63,7 +66,7 @@ impl<'a> Wilds<'a> {
                     continue;
                 }
             };
-            if !self.is_template || !has_parameter(self.prefix) {
+            if self.prefix.len() <= self.regular {
                 return Some(self.name(wild));
             }
         }

@@ -132,20 +132,29 @@ fn long_name(number: usize) -> String {
     format!("/{number:0>9}{}", format!("/{}", "a".repeat(14)).repeat(63))
 }
 
+/// A name as long as that, of almost as many segments as it may have.
+fn deep_name(number: usize) -> String {
+    format!("/{number:0>9}{}", "/a".repeat(470))
+}
+
 #[tokio::test]
 async fn subscriptions_to_long_names_need_four_times_their_bytes_at_most() {
     let scene = unswept().await;
-    let visitor = scene.visitor().await;
-    let (before, mut sent) = (used_in_peace().await, 0);
-    for request in 0..10 {
-        let names: Vec<_> = (0..1_000).map(|n| long_name(1_000 * request + n)).collect();
-        let text = visitor.text(&[json!({ "channel": "/meta/subscribe", "subscription": names })]);
-        sent += text.len();
-        assert_eq!(visitor.send_text(text).await.status(), 200);
+    let wild = |n: usize| format!("{}/**", deep_name(n));
+    for name in [&long_name as &dyn Fn(usize) -> String, &deep_name, &wild] {
+        let visitor = scene.visitor().await;
+        let (before, mut sent) = (used_in_peace().await, 0);
+        for request in 0..10 {
+            let names: Vec<_> = (0..1_000).map(|n| name(1_000 * request + n)).collect();
+            let subscribe = json!({ "channel": "/meta/subscribe", "subscription": names });
+            let text = visitor.text(&[subscribe]);
+            sent += text.len();
+            assert_eq!(visitor.send_text(text).await.status(), 200);
+        }
+        assert_eq!(scene.server.session(&visitor.id).unwrap().subscriptions().len(), 10_000);
+        let grown = grown_since(before);
+        assert!(grown <= 4 * sent, "{grown} bytes for {sent}");
     }
-    assert_eq!(scene.server.session(&visitor.id).unwrap().subscriptions().len(), 10_000);
-    let grown = grown_since(before);
-    assert!(grown <= 4 * sent, "{grown} bytes for {sent}");
 }
 
 #[tokio::test]
@@ -154,7 +163,7 @@ async fn publishing_on_long_names_needs_four_times_their_bytes_at_most() {
     let visitor = scene.visitor().await;
     // Names as long as can be, and as short as they can be with as many segments.
     let short = |n: usize| format!("/{n}{}", "/a".repeat(63));
-    for name in [&long_name as &dyn Fn(usize) -> String, &short] {
+    for name in [&long_name as &dyn Fn(usize) -> String, &short, &deep_name] {
         let (before, mut sent) = (used_in_peace().await, 0);
         for request in 0..10 {
             let names = (0..1_000).map(|n| name(1_000 * request + n));

@@ -18,6 +18,7 @@ over_every_transport!(
     what_no_type_can_hold_is_relayed_to_the_letter,
     half_an_emoji_in_a_fields_name_refuses_nothing,
     half_an_emoji_in_a_field_refuses_its_message_alone,
+    a_channel_of_a_hundred_segments_is_one,
 );
 
 /// Half of an emoji, as `JSON.stringify` writes it.
@@ -180,6 +181,23 @@ async fn half_an_emoji_in_a_field_refuses_its_message_alone(transport: Transport
         Value::Null,
     ];
     assert_eq!(said, expected);
+}
+
+async fn a_channel_of_a_hundred_segments_is_one(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    let parent = "/a".repeat(99);
+    for wild in [format!("{parent}/*"), format!("{parent}/**"), "/a/**".to_owned()] {
+        client.subscribe(&wild).await;
+        client.publish(&format!("{parent}/b"), json!(wild)).await;
+        assert_eq!(client.message_on(&format!("{parent}/b")).await["data"], wild);
+        client.unsubscribe(&wild).await;
+    }
+    // As many as the longest name has.
+    let most = "/a".repeat(512);
+    client.subscribe(&most).await;
+    client.publish(&most, json!(1)).await;
+    assert_eq!(client.message_on(&most).await["data"], 1);
 }
 
 /// What the server's own code publishes and reads is no other JSON.
