@@ -112,7 +112,9 @@ impl Deref for Frozen {
     fn deref(&self) -> &Message {
         self.message.get_or_init(|| {
             let json = std::str::from_utf8(self.json()).expect("JSON is UTF-8");
-            let message = json::read_messages(json, |json| serde_json::from_str(json));
+            let message = serde_json::from_str(json).or_else(|error| {
+                json::mended_names(json).map_or(Err(error), |mended| serde_json::from_str(&mended))
+            });
             let mut message: Message =
                 message.expect("what was written as a message is read as one");
             message.lazy = self.is_lazy;

@@ -43,7 +43,9 @@ impl Frozen {
     /// When the bytes are not one message, or not one that subscribers may get as it is.
     pub fn from_array(array: Bytes) -> Result<Self, ReceivedError> {
         let text = std::str::from_utf8(&array).map_err(|_| no_array("not UTF-8"))?;
-        let (head,) = json::read_messages(text, |text| serde_json::from_str::<(Head,)>(text))?;
+        let (head,) = serde_json::from_str::<(Head,)>(text).or_else(|error| {
+            json::mended_names(text).map_or(Err(error), |mended| serde_json::from_str(&mended))
+        })?;
         if !(array.starts_with(b"[") && array.ends_with(b"]")) {
             return Err(no_array("white space around the array").into());
         }

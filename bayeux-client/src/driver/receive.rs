@@ -115,7 +115,9 @@ impl Driver {
         transport: ConnectionType,
     ) -> Result<Vec<Message>, TransportFailure> {
         let mut limits = Limits::default();
-        (limits.size, limits.messages) = (usize::MAX, MOST_MESSAGES);
+        // The size was looked at while it arrived, and what is deep costs nothing more: how deep is the
+        // server's to say.
+        (limits.size, limits.messages, limits.depth) = (usize::MAX, MOST_MESSAGES, usize::MAX);
         decode(bytes, &limits).map_err(|error| unreadable(&error, bytes, transport))
     }
 

@@ -1,5 +1,6 @@
 //! A JSON value that stays the text it arrived in until somebody asks for the value.
 
+mod deep;
 mod mend;
 mod tokens;
 
@@ -7,6 +8,8 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
+
+use crate::decode::is_deeper;
 
 /// JSON of the application: the `data`, `ext` and unknown fields of a message.
 ///
@@ -56,11 +59,21 @@ impl Json {
         }
     }
 
-    /// Returns the value.
+    /// Returns the value. An array or object within 512 others is `null`, so that no peer can send a value for
+    /// which the stack is too small; [`is_cut`](Self::is_cut) tells.
     pub fn value(&self) -> Value {
         match &self.0 {
-            Form::Text(text) => read(text.get()).unwrap_or_default(),
+            Form::Text(text) => serde_json::from_str(text.get())
+                .unwrap_or_else(|_| deep::read(&mend::mend(text.get()))),
             Form::Value(value) => value.clone(),
+        }
+    }
+
+    /// Returns whether [`value`](Self::value) leaves something out, for whoever passes on what it has looked at.
+    pub fn is_cut(&self) -> bool {
+        match &self.0 {
+            Form::Text(text) => is_deeper(text.get().as_bytes(), deep::DEEPEST),
+            Form::Value(_) => false,
         }
     }
 
@@ -79,10 +92,12 @@ impl Json {
     ///
     /// # Errors
     ///
-    /// When the JSON does not have the shape of a `T`.
+    /// When the JSON does not have the shape of a `T`, or when a `T` holds more than 127 arrays and objects
+    /// within each other. What it leaves out may be of any depth.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         match &self.0 {
             Form::Text(text) => read(text.get()),
+            Form::Value(value) if deep::is_deeper(value, DEEPEST_TYPED) => read(&value.to_string()),
             Form::Value(value) => T::deserialize(value),
         }
     }
@@ -98,23 +113,25 @@ impl Json {
 
 /// Reads a JSON text, and again with what takes the place of that which cannot be held, if need be.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text).or_else(|error| {
-        let mended = mend::mend(text);
-        if mended == text { Err(error) } else { serde_json::from_str(&mended) }
+    serde_json::from_str(text).or_else(|error| match mended(text, mend::mend) {
+        Some(mended) => serde_json::from_str(&mended),
+        None => Err(error),
     })
 }
 
-/// Reads the text of messages by `read`, and again with what takes the place of that which cannot be held in the
-/// names of their fields, if need be.
-pub(crate) fn read_messages<T>(
-    text: &str,
-    read: impl Fn(&str) -> Result<T, serde_json::Error>,
-) -> Result<T, serde_json::Error> {
-    read(text).or_else(|error| {
-        let mended = mend::mend_names(text);
-        if mended == text { Err(error) } else { read(&mended) }
-    })
+/// Returns the text of messages with what takes the place of that which cannot be held in the names of their
+/// fields, if there is such.
+pub(crate) fn mended_names(text: &str) -> Option<String> {
+    mended(text, mend::mend_names)
 }
+
+#[cold]
+fn mended(text: &str, mend: fn(&str) -> String) -> Option<String> {
+    Some(mend(text)).filter(|mended| mended != text)
+}
+
+/// How deep `serde_json` reads: types that hold themselves are read and dropped by a call for each level.
+const DEEPEST_TYPED: usize = 127;
 
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
@@ -218,5 +235,43 @@ mod tests {
         let typed = Typed { text: "hi \u{fffd}".to_owned(), number: f64::MIN };
         assert_eq!(json.to::<Typed>().unwrap(), typed);
         assert!(json.to::<Vec<Value>>().is_err());
+    }
+
+    /// A type that holds itself.
+    #[derive(Debug, serde::Deserialize)]
+    struct Nest(#[expect(dead_code, reason = "it is only read")] Vec<Self>);
+
+    #[test]
+    fn what_is_too_deep_for_a_type_is_an_error_and_no_overflow() {
+        let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for levels in [127, 128, 400, 100_000] {
+            let text = Json::from_text(deep(levels)).unwrap();
+            let value = Json::from(text.value());
+            assert_eq!((text.is_cut(), value.is_cut()), (levels > 512, false));
+            let is_read = levels < 128;
+            assert_eq!(text.to::<Nest>().is_ok(), is_read, "{levels}");
+            assert_eq!(value.to::<Nest>().is_ok(), is_read, "{levels}");
+        }
+        let json = format!(r#"{{"x":{},"text":"","number":0}}"#, deep(100_000));
+        assert!(Json::from_text(json).unwrap().to::<Typed>().is_ok());
+    }
+
+    #[test]
+    fn the_deepest_value_fits_on_half_the_stack_of_a_runtimes_thread() {
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+            let (open, close) = (open.repeat(100_000), close.repeat(100_000));
+            let mut json = Json::from_text(format!("{open}1{close}")).unwrap();
+            let thread = std::thread::Builder::new().stack_size(1024 * 1024).spawn(move || {
+                let mut value = json.value();
+                assert_eq!(value.clone(), value);
+                assert_eq!(format!("{value}").len(), value.to_string().len());
+                assert!(format!("{value:?}").len() > 512);
+                assert_eq!(serde_json::to_value(&value).unwrap(), value);
+                assert_eq!(serde_json::from_value::<Value>(value.clone()).unwrap(), value);
+                let changed = json.value_mut().take();
+                assert_eq!(changed, std::mem::take(&mut value));
+            });
+            thread.unwrap().join().unwrap();
+        }
     }
 }

@@ -48,7 +48,10 @@ pub struct Config {
     /// `maxMessages`: how many messages one request or frame may hold. 10,000 by default; each
     /// costs a reply.
     pub max_messages: usize,
-    /// `maxDepth`: how deep its JSON may be nested. 64 by default, at most 127.
+    /// `maxDepth`: how deep its JSON may be nested, the array of messages and the message included. 1,000 by
+    /// default, since others read no deeper (Jackson 2 does not, unless it is told to). More costs the server
+    /// nothing: who is sent it has to be able to read it. Of data the server itself reads 512 levels
+    /// ([`Json::value`](bayeux_api::Json::value)).
     pub max_depth: usize,
     /// `maxSubscriptions`: how many channels one remote session may be subscribed to. 10,000 by
     /// default; each costs some hundred bytes.
@@ -90,7 +93,7 @@ impl Default for Config {
             allowed_origins: None,
             preflight_max_age: 1_800,
             max_messages: 10_000,
-            max_depth: 64,
+            max_depth: 1000,
             max_subscriptions: 10_000,
             local_queue: QueueBounds::new(1_000_000, 64 * 1024 * 1024, Overflow::DropOldest),
             long_polling: TransportConfig::default(),

@@ -13,9 +13,6 @@ const MOST: u64 = 2_147_483_647;
 /// So large is the buffer of every thread.
 const LARGEST_BUFFER: u64 = 16 * 1024 * 1024;
 
-/// How deep `serde_json` reads.
-const DEEPEST: u64 = 127;
-
 pub(super) static OPTIONS: &[ConfigOption] = &[
     each("timeout", millis(0, |c| &mut c.timeout), "how long a connect is held"),
     each("interval", millis(0, |c| &mut c.interval), "the pause between two connects"),
@@ -237,7 +234,7 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
     ),
     server(
         "maxDepth",
-        number("a number of levels", 1, DEEPEST, |c| &mut c.max_depth),
+        number("a number of levels", 1, MOST, |c| &mut c.max_depth),
         "how deep JSON may be nested",
     ),
     server(

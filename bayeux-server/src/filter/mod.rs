@@ -42,7 +42,8 @@ pub trait DataFilter: Send + Sync + fmt::Debug {
 
 /// A listener that applies filters, one after the other, to every text in the data of a message, at
 /// whatever depth; names of fields stay as they are. A message that a filter discards goes no
-/// further, nor does one without data.
+/// further, nor does one without data, nor what is too deep to be looked at
+/// ([`Json::is_cut`](bayeux_api::Json::is_cut)).
 #[derive(Debug)]
 #[doc(alias = "DataFilterMessageListener")]
 pub struct DataFilters(Vec<Arc<dyn DataFilter>>);
@@ -53,23 +54,21 @@ impl DataFilters {
         Self(filters.into_iter().collect())
     }
 
-    fn filter(&self, value: Value) -> Option<Value> {
-        Some(match value {
-            Value::String(text) => {
-                let filtered =
-                    self.0.iter().try_fold(text, |text, filter| filter.filter_text(text));
-                Value::String(filtered?)
+    /// Filters in order, and without calling itself for each level.
+    fn filter(&self, mut value: Value) -> Option<Value> {
+        let mut left = vec![&mut value];
+        while let Some(next) = left.pop() {
+            match next {
+                Value::String(text) => {
+                    let before = std::mem::take(text);
+                    *text = self.0.iter().try_fold(before, |text, it| it.filter_text(text))?;
+                }
+                Value::Array(items) => left.extend(items.iter_mut().rev()),
+                Value::Object(fields) => left.extend(fields.values_mut().rev()),
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
             }
-            Value::Array(items) => {
-                items.into_iter().map(|item| self.filter(item)).collect::<Option<_>>()?
-            }
-            Value::Object(fields) => {
-                let fields =
-                    fields.into_iter().map(|(name, value)| Some((name, self.filter(value)?)));
-                Value::Object(fields.collect::<Option<_>>()?)
-            }
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
-        })
+        }
+        Some(value)
     }
 }
 
@@ -81,15 +80,15 @@ impl ServerChannelListener for DataFilters {
         channel: &Arc<dyn ServerChannel>,
         message: &mut ServerMessage,
     ) -> Flow {
-        let Some(before) = message.data.as_ref().map(bayeux_api::Json::value) else {
-            return Flow::Stop;
-        };
+        let Some(data) = &message.data else { return Flow::Stop };
+        let (before, is_cut) = (data.value(), data.is_cut());
         let hook = Hook("DataFilter::filter_text", channel.id().as_str());
         let filtered = hook.ask(|| self.filter(before.clone())).flatten();
         let Some(after) = filtered.filter(|value| !value.is_null()) else {
             return Flow::Stop;
         };
-        if after != before {
+        // What no filter has seen goes no further either.
+        if after != before || is_cut {
             message.data = Some(after.into());
         }
         Flow::Continue

@@ -44,7 +44,7 @@ async fn ten_thousand_levels_are_refused() {
             format!(r#"[{{"channel":"/meta/handshake","unknown":{open}1{close}}}]"#),
         ] {
             let (status, text) = scene.post(body).await;
-            assert_eq!((status, text.trim()), (400, "nested deeper than 64 levels"));
+            assert_eq!((status, text.trim()), (400, "nested deeper than 1000 levels"));
         }
     }
     scene.is_calm().await;

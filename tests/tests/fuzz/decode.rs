@@ -113,6 +113,9 @@ fn any_tokens_that_are_json_have_a_value() {
         let text = compose(bytes, TOKENS);
         for (open, close) in [("", ""), ("[", "]"), ("{\"a\":", "}")] {
             has_a_value(&format!("{open}{text}{close}"));
+            let levels = bytes.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 700;
+            let (open, close) = (open.repeat(levels), close.repeat(levels));
+            has_a_value(&format!("{open}{text}{close}"));
         }
     });
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use bayeux_server::{
-    api::Message,
+    api::{Flow, Message},
     filter::{DataFilter, DataFilters, NoMarkup, RegexFilter, Replacement},
 };
 use serde_json::json;
-use tests::{TestServer, Transport, over_every_transport};
+use tests::{TestServer, Transport, hooks::Log, over_every_transport};
 
 over_every_transport!(
     texts_are_filtered_for_all_subscribers,
     what_a_filter_does_not_change_stays_to_the_letter,
+    what_is_too_deep_for_a_filter_is_left_out,
     a_discarded_message_is_deleted,
     the_servers_own_messages_are_filtered_too,
 );
@@ -56,7 +57,7 @@ async fn what_a_filter_does_not_change_stays_to_the_letter(transport: Transport)
         .channel()
         .add_listener(tests::hooks::on_message(move |_, message| {
             let _ = sender.send(message.data.as_ref().unwrap().text().into_owned());
-            bayeux_server::api::Flow::Continue
+            Flow::Continue
         }))
         .keep();
     let mut client = server.connected(transport).await;
@@ -66,6 +67,31 @@ async fn what_a_filter_does_not_change_stays_to_the_letter(transport: Transport)
         client.id()
     ));
     assert_eq!(tests::within("the data", texts.recv()).await.as_deref(), Some(data));
+}
+
+async fn what_is_too_deep_for_a_filter_is_left_out(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    filter(&server, "/chat/**", [Arc::new(NoMarkup) as _]);
+    let log = Log::default();
+    let own = log.clone();
+    let room = server.server.create_channel_if_absent("/chat/room").unwrap().channel();
+    let hear = tests::hooks::on_message(move |_, message| {
+        own.add(message.data.as_ref().unwrap().text());
+        Flow::Continue
+    });
+    room.add_listener(hear).keep();
+    let mut client = server.connected(transport).await;
+    let nested = |levels: usize, inner: &str| {
+        format!("{}{inner}{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+    };
+    for (levels, left) in [(512, nested(512, r#""&lt;b&gt;""#)), (513, nested(512, "null"))] {
+        client.send_text(format!(
+            r#"[{{"channel":"/chat/room","clientId":"{}","data":{}}}]"#,
+            client.id(),
+            nested(levels, r#""<b>""#),
+        ));
+        log.until(&left).await;
+    }
 }
 
 async fn a_discarded_message_is_deleted(transport: Transport) {

@@ -1,4 +1,5 @@
-//! JSON that Rust's types cannot hold as it is: halves of emoji, and numbers beyond a double. What is readable is read, and what is relayed stays as it came.
+//! JSON that Rust's types cannot hold as it is: halves of emoji, numbers beyond a double, and what is nested
+//! deeper than `serde_json` reads. What is readable is read, and what is relayed stays as it came.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ over_every_transport!(
     what_no_type_can_hold_is_relayed_to_the_letter,
     half_an_emoji_in_a_fields_name_refuses_nothing,
     half_an_emoji_in_a_field_refuses_its_message_alone,
+    data_of_a_hundred_levels_is_read_and_relayed,
     a_channel_of_a_hundred_segments_is_one,
 );
 
@@ -44,10 +46,11 @@ async fn a_failure_is_a_failure_whatever_else_the_data_holds(transport: Transpor
     let mut service = server.server.new_service("rpc").await.unwrap();
     service.remote_call("rpc/echo", echo).unwrap();
     let mut client = server.connected(transport).await;
-    let channel = "/service/rpc/echo";
+    let (channel, deep) = ("/service/rpc/echo", "[".repeat(200) + &"]".repeat(200));
     for (data, successful, expected) in [
         (format!(r#"{{"fail":"hi {HALF}"}}"#), false, json!("hi \u{fffd}")),
         (r#"{"fail":"hi","n":1e400}"#.to_owned(), false, json!("hi")),
+        (format!(r#"{{"fail":"hi","n":{deep}}}"#), false, json!("hi")),
         (r#"[-1e400,1]"#.to_owned(), true, json!([f64::MIN, 1])),
         (format!(r#"{{"{HALF}":1}}"#), true, json!({ "\u{fffd}": 1 })),
     ] {
@@ -73,7 +76,7 @@ async fn data_is_read_as_a_type_whatever_else_it_holds(transport: Transport) {
 
 async fn the_ack_extension_is_switched_on_beside_half_an_emoji(transport: Transport) {
     let server = TestServer::start(|config| config.acknowledgements = true).await;
-    for other in [format!(r#""{HALF}""#), "1e400".to_owned()] {
+    for other in [format!(r#""{HALF}""#), "1e400".to_owned(), "[".repeat(200) + &"]".repeat(200)] {
         let mut client = server.client(transport).await;
         client.send_text(format!(
             r#"[{{"channel":"/meta/handshake","id":"h","version":"1.0",
@@ -108,12 +111,15 @@ async fn a_filter_reads_half_an_emoji_and_leaves_the_rest(transport: Transport) 
     chats.add_listener(Arc::new(DataFilters::new([Arc::new(NoMarkup) as _]))).keep();
     let texts = texts_on(&server, "/chat/room");
     let mut client = server.connected(transport).await;
-    let data = format!(r#"{{"chat":"<b> {HALF}","big":1e400}}"#);
+    let deep = "[".repeat(300) + &"]".repeat(300);
+    let data = format!(r#"{{"chat":"<b> {HALF}","big":1e400,"deep":{deep}}}"#);
     send(&mut client, "/chat/room", "1", &format!(r#""data":{data}"#));
     let got = client.reply_to("1").await;
     assert_eq!(got["successful"], true, "{got}");
     let big = json!(f64::MAX);
-    texts.until(&format!("{{\"big\":{big},\"chat\":\"&lt;b&gt; \u{fffd}\"}}")).await;
+    texts
+        .until(&format!("{{\"big\":{big},\"chat\":\"&lt;b&gt; \u{fffd}\",\"deep\":{deep}}}"))
+        .await;
     // Without markup there is nothing to change.
     let data = data.replace("<b>", "b");
     send(&mut client, "/chat/room", "2", &format!(r#""data":{data}"#));
@@ -183,6 +189,36 @@ async fn half_an_emoji_in_a_field_refuses_its_message_alone(transport: Transport
     assert_eq!(said, expected);
 }
 
+async fn data_of_a_hundred_levels_is_read_and_relayed(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut service = server.server.new_service("deep").await.unwrap();
+    let answer = async |request: Request| {
+        let (mut value, mut levels) = (&request.message.data?.value(), 0);
+        while let Some(inner) = value.get(0) {
+            (value, levels) = (inner, levels + 1);
+        }
+        Some(json!([levels, value]).into())
+    };
+    service.on_message("/service/deep", answer).unwrap();
+    let texts = texts_on(&server, "/a");
+    let mut client = server.connected(transport).await;
+    let nested = |levels: usize| format!("{}7{}", "[".repeat(levels), "]".repeat(levels));
+    for (levels, read) in
+        [(100, json!([100, 7])), (500, json!([500, 7])), (990, json!([512, null]))]
+    {
+        let data = nested(levels);
+        send(&mut client, "/service/deep", "1", &format!(r#""data":{data}"#));
+        assert_eq!(client.reply_to("1").await["successful"], true);
+        assert_eq!(client.message_on("/service/deep").await["data"], read);
+        send(&mut client, "/a", "2", &format!(r#""data":{data},"x":{data}"#));
+        assert_eq!(client.reply_to("2").await["successful"], true);
+        texts.until(&data).await;
+    }
+    client.subscribe("/b").await;
+    send(&mut client, "/b", "3", &format!(r#""data":{}"#, nested(100)));
+    assert_eq!(client.message_on("/b").await["data"].to_string(), nested(100));
+}
+
 async fn a_channel_of_a_hundred_segments_is_one(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
     let mut client = server.connected(transport).await;
@@ -212,7 +248,7 @@ async fn a_local_session_reads_and_relays_it_too() {
     let channel = local.channel("/a").unwrap();
     let _subscription = channel.subscribe(Arc::new(log.clone())).await.unwrap();
     let deep = "[".repeat(2_000) + &"]".repeat(2_000);
-    let data = format!(r#"{{"{HALF}":"{HALF}","n":1e400,"fail":"why"}}"#);
+    let data = format!(r#"{{"{HALF}":"{HALF}","n":1e400,"deep":{deep},"fail":"why"}}"#);
     let data = Json::from_text(data).unwrap();
     channel.publish(Message::with_data("", data.clone())).await.unwrap();
     log.until(&format!("/a {data}")).await;
