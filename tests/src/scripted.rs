@@ -1,8 +1,10 @@
 //! A server that answers as a test says, well or badly; and a link to a good one that breaks.
 
+mod in_process;
 mod link;
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -11,11 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use bayeux_client::{BayeuxClient, Builder, api::ConnectionType};
+use futures_util::{SinkExt as _, StreamExt as _, stream::FuturesUnordered};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinSet,
 };
 use tokio_tungstenite::{
@@ -42,6 +46,8 @@ pub enum Answer {
     Cut(Vec<u8>, usize),
     /// Closes the WebSocket with this code.
     Close(u16),
+    /// Answers so once the signal is given. What comes meanwhile is answered before.
+    After(Arc<Notify>, Box<Self>),
 }
 
 /// What a scripted server does about a request to open a WebSocket.
@@ -74,7 +80,7 @@ type Upgrades = dyn Fn(usize) -> Upgrade + Send + Sync;
 pub struct Scripted {
     /// Where it listens.
     pub address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    served: Arc<Served>,
     _serving: JoinSet<()>,
 }
 
@@ -83,7 +89,22 @@ struct Served {
     upgrades: Box<Upgrades>,
     count: AtomicUsize,
     upgraded: AtomicUsize,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+impl Served {
+    /// Notes what came, and returns what the script says.
+    fn ask(&self, path: String, messages: Vec<Value>) -> Answer {
+        let at = Instant::now();
+        self.asked.lock().unwrap().push(Asked { at, path, messages: messages.clone() });
+        (self.script)(self.count.fetch_add(1, Ordering::SeqCst), messages)
+    }
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Served")
+    }
 }
 
 impl Scripted {
@@ -102,24 +123,24 @@ impl Scripted {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let served = Arc::new(Served {
             script: Box::new(script),
             upgrades: Box::new(upgrades),
             count: AtomicUsize::new(0),
             upgraded: AtomicUsize::new(0),
-            asked: asked.clone(),
+            asked: Mutex::default(),
         });
+        let shared = served.clone();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                connections.spawn(serve(stream, served.clone()));
+                connections.spawn(serve(stream, shared.clone()));
             }
         });
-        Self { address, asked, _serving: serving }
+        Self { address, served, _serving: serving }
     }
 
     /// Returns the address for clients.
@@ -127,9 +148,19 @@ impl Scripted {
         format!("http://{}/cometd", self.address)
     }
 
+    /// Starts making a client that comes over `transport` alone.
+    pub fn builder(&self, transport: ConnectionType) -> Builder {
+        let builder = BayeuxClient::builder().transports(&[transport]);
+        if transport == ConnectionType::InProcess {
+            builder.in_process(in_process::InProcess(self.served.clone()))
+        } else {
+            builder.url(&self.url())
+        }
+    }
+
     /// Returns what has come so far.
     pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        self.served.asked.lock().unwrap().clone()
     }
 
     /// Returns the messages that have come so far on `channel`.
@@ -203,12 +234,9 @@ async fn serve(mut stream: TcpStream, served: Arc<Served>) {
     let mut read = Vec::new();
     while let Some((head, messages)) = request(&mut stream, &mut read).await {
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        served.asked.lock().unwrap().push(Asked {
-            at: Instant::now(),
-            path,
-            messages: messages.clone(),
-        });
         if head.starts_with("GET") {
+            let at = Instant::now();
+            served.asked.lock().unwrap().push(Asked { at, path, messages });
             let nth = served.upgraded.fetch_add(1, Ordering::SeqCst);
             match (served.upgrades)(nth) {
                 Upgrade::Accept => return speak(stream, &head, &served).await,
@@ -219,8 +247,7 @@ async fn serve(mut stream: TcpStream, served: Arc<Served>) {
             }
             continue;
         }
-        let nth = served.count.fetch_add(1, Ordering::SeqCst);
-        match (served.script)(nth, messages) {
+        match signalled(served.ask(path, messages)).await {
             Answer::Reply(status, headers, body) => {
                 let _ = stream.write_all(&written(status, &headers, &body)).await;
             }
@@ -230,7 +257,7 @@ async fn serve(mut stream: TcpStream, served: Arc<Served>) {
                 return;
             }
             Answer::Close(_) => return,
-            Answer::Hang => {
+            Answer::Hang | Answer::After(..) => {
                 // Until the client goes.
                 let _ = stream.read(&mut [0; 1]).await;
                 return;
@@ -252,13 +279,20 @@ async fn speak(mut stream: TcpStream, head: &str, served: &Served) {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-    while let Some(Ok(message)) = socket.next().await {
-        let Message::Text(text) = message else { continue };
-        let messages: Vec<Value> = serde_json::from_str(&text).unwrap();
-        let (at, path) = (Instant::now(), String::new());
-        served.asked.lock().unwrap().push(Asked { at, path, messages: messages.clone() });
-        let nth = served.count.fetch_add(1, Ordering::SeqCst);
-        match (served.script)(nth, messages) {
+    let mut later = FuturesUnordered::new();
+    loop {
+        let answer = tokio::select! {
+            Some(answer) = later.next() => answer,
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    served.ask(String::new(), serde_json::from_str(&text).unwrap())
+                }
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return,
+            },
+        };
+        match answer {
+            Answer::After(..) => later.push(signalled(answer)),
             Answer::Reply(_, _, body) => {
                 let _ = socket.send(Message::text(String::from_utf8(body).unwrap())).await;
             }
@@ -270,6 +304,15 @@ async fn speak(mut stream: TcpStream, head: &str, served: &Served) {
             }
         }
     }
+}
+
+/// Waits for the signal of an answer, if it has one.
+async fn signalled(mut answer: Answer) -> Answer {
+    while let Answer::After(signal, then) = answer {
+        signal.notified().await;
+        answer = *then;
+    }
+    answer
 }
 
 /// Reads a request: its head and its messages. None when the client is gone.

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use bayeux_api::{Message, Reconnect, client::RequestError, meta};
 
-use super::{Kind, LONGEST, Machine, Output, Phase, Progress, Step, What, request::Request};
+use super::{
+    Kind, LONGEST, Machine, Output, Phase, Progress, Step, What, receive::knows_no_session,
+    request::Request,
+};
 
 impl<T> Machine<T> {
     pub(super) fn send_connect(&mut self, now: Instant) {
@@ -57,18 +60,21 @@ impl<T> Machine<T> {
         self.enter(Phase::Live { progress: Progress::Connected, step });
         let error = RequestError::Refused(Box::new(reply.clone()));
         self.outputs.push(Output::Notify(reply));
-        self.subscribe_to_lost(now);
         match advised {
             Some(Reconnect::None) => self.terminate(&error, now),
             Some(Reconnect::Handshake) => self.advised_handshake(now),
-            Some(Reconnect::Retry) | None => self.tick(now),
+            Some(Reconnect::Retry) | None => {
+                self.subscribe_to_lost(now);
+                self.tick(now);
+            }
         }
     }
 
     fn connect_refused(&mut self, reply: Message, now: Instant) {
         self.ack.lost();
         let advised = reply.advice.as_ref().and_then(|advice| advice.reconnect);
-        let action = advised.or(self.advice.reconnect).unwrap_or(Reconnect::Retry);
+        let needs_none = Some(Reconnect::Handshake).filter(|_| knows_no_session(&reply));
+        let action = advised.or(needs_none).or(self.advice.reconnect).unwrap_or(Reconnect::Retry);
         if let Some(advice) = reply.advice.clone() {
             self.advice = advice;
         }

@@ -56,7 +56,7 @@ impl<T> Machine<T> {
     pub(crate) fn overdue(&mut self, exchange: u64, more: Option<Duration>, now: Instant) {
         let Some(late) = self.exchanges.get_mut(&exchange) else { return };
         // Reading has stopped since.
-        if self.reading != Reading::GoesOn && late.kind != Kind::Plain {
+        if self.reading != Reading::GoesOn && !late.kind.is_request() {
             return;
         }
         if let Some(more) = more.filter(|more| !more.is_zero()) {
@@ -67,7 +67,8 @@ impl<T> Machine<T> {
         let delay = self.config.network_delay(late.transport);
         let reason = format!("no answer came within {} ms", delay.as_millis());
         let failure = TransportFailure::new(late.transport, FailureKind::Timeout, reason);
-        if late.transport == ConnectionType::WebSocket {
+        // Other answers have come over a connection that still owes one to a session that is over.
+        if late.transport == ConnectionType::WebSocket && late.kind != Kind::Former {
             // What is still to come over it would come out of turn.
             self.outputs.push(Output::Leave(ConnectionType::WebSocket));
             self.connection_failed(ConnectionType::WebSocket, &failure, now);
@@ -158,7 +159,7 @@ impl<T> Machine<T> {
         match gone.kind {
             Kind::Handshake => self.handshake_failed(failure.clone(), now),
             Kind::Connect => self.connect_failed(failure.clone(), now),
-            Kind::Plain => {}
+            Kind::Plain | Kind::Former => {}
         }
         if matches!(self.phase, Phase::Disconnecting) && !self.is_disconnect_due() {
             self.terminate(&RequestError::Failed(failure.clone()), now);

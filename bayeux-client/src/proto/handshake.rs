@@ -38,11 +38,11 @@ impl<T> Machine<T> {
         self.client_id = None;
         self.ack.lost();
         self.promoted = None;
-        self.fail_calls(&RequestError::NotHandshaken);
-        let connects = self.exchanges.iter().filter(|(_, one)| one.kind != Kind::Plain);
+        let connects = self.exchanges.iter().filter(|(_, one)| !one.kind.is_request());
         for exchange in connects.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.drop_exchange(exchange);
         }
+        self.leave_behind();
     }
 
     pub(super) fn begin_handshake(&mut self, now: Instant) {

@@ -210,6 +210,18 @@ enum Kind {
     Handshake,
     Connect,
     Plain,
+    /// As [`Plain`](Self::Plain), of a session that is over: it may still be answered, and holds up nothing.
+    Former,
+}
+
+impl Kind {
+    /// Whether it has what the application asked for, and not a handshake or connect.
+    fn is_request(self) -> bool {
+        match self {
+            Self::Plain | Self::Former => true,
+            Self::Handshake | Self::Connect => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -394,10 +406,11 @@ impl<T> Machine<T> {
             left.insert(id);
             messages.push(message);
         }
-        if kind == Kind::Plain || self.reading == Reading::GoesOn {
+        if kind.is_request() || self.reading == Reading::GoesOn {
             self.timers.insert((deadline, Timer::Exchange(exchange)));
         }
-        self.exchanges.insert(exchange, Exchange { transport, left, sent: now, deadline, kind });
+        let sent = Exchange { transport, left, sent: now, deadline, kind };
+        self.exchanges.insert(exchange, sent);
         let url = self.servers.current().clone();
         self.outputs.push(Output::Send { exchange, transport, url, messages });
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bayeux_api::client::{FailureKind, RequestError, TransportFailure};
 
-use super::{Kind, LONGEST, Machine, Output, Phase, Timer, What, subscriptions::Subscriptions};
+use super::{LONGEST, Machine, Output, Phase, Timer, What, subscriptions::Subscriptions};
 
 /// Whether what arrives is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl<T> Machine<T> {
             return;
         }
         self.reading = Reading::Stopped(now);
-        let held = self.exchanges.iter().filter(|(_, one)| one.kind != Kind::Plain);
+        let held = self.exchanges.iter().filter(|(_, one)| !one.kind.is_request());
         for (id, one) in held {
             self.timers.remove(&(one.deadline, Timer::Exchange(*id)));
         }
@@ -40,7 +40,7 @@ impl<T> Machine<T> {
         for (id, one) in &mut self.exchanges {
             self.timers.remove(&(one.deadline, Timer::Exchange(*id)));
             let unread = now.saturating_duration_since(since.max(one.sent));
-            if one.kind != Kind::Plain {
+            if !one.kind.is_request() {
                 one.deadline += unread;
             }
             // After a long time what has come meanwhile has to be read first.

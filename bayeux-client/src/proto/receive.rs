@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bayeux_api::{ConnectionType, Message, client::RequestError, meta};
+use bayeux_api::{ConnectionType, Message, Reconnect, client::RequestError, meta};
 
 use super::{Machine, Outcome, Output, Phase, Progress, What};
 
@@ -120,6 +120,20 @@ fn outcome(reply: &Message) -> Outcome {
     } else {
         Err(RequestError::Refused(Box::new(reply.clone())))
     }
+}
+
+/// Whether this refuses a request since the server does not know its session, or not any more. Others than
+/// CometD say so in other words, under one code or another; or in words of their own with the advice.
+pub(super) fn knows_no_session(reply: &Message) -> bool {
+    if reply.is_successful() {
+        return false;
+    }
+    let advised = reply.advice.as_ref().and_then(|advice| advice.reconnect);
+    let text = reply.error.as_deref().unwrap_or_default();
+    let words = text.rsplit(':').next().unwrap_or_default().to_lowercase();
+    let is_about_session = words.contains("client") || words.contains("session");
+    words.contains("unknown") && is_about_session
+        || advised == Some(Reconnect::Handshake) && reply.bayeux_error().is_none()
 }
 
 /// Whether this answers a request. A server may disconnect without having been asked.

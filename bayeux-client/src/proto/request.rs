@@ -1,10 +1,16 @@
 //! What the application asks for: subscribe, unsubscribe, publish and remote calls, in batches or not.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-use bayeux_api::{BayeuxError, ConnectionType, Message, Subscription, client::RequestError, meta};
+use bayeux_api::{ConnectionType, Message, Subscription, client::RequestError, meta};
 
-use super::{Kind, LONGEST, Machine, Output, Phase, Timer, What, subscriptions::Joined};
+use super::{
+    Kind, LONGEST, Machine, Output, Phase, Timer, What, receive::knows_no_session,
+    subscriptions::Joined,
+};
 use crate::weight::payload;
 
 /// A request that has not been sent yet.
@@ -52,7 +58,11 @@ impl<T> Machine<T> {
                 let id = self.next_id();
                 self.subscriptions.asked(channel, id, Some(waiter));
                 let request = Request::new(id, message, What::Subscribe(channel.to_owned()));
-                self.enqueue(request, now);
+                // What is to be made again in any case belongs to no batch.
+                match self.subscriptions.is_renewal(channel, id) {
+                    true => self.enqueue_unbatched(request, now),
+                    false => self.enqueue(request, now),
+                }
             }
             Joined::Wait => {}
             Joined::Held(waiter) => {
@@ -180,7 +190,9 @@ impl<T> Machine<T> {
     pub(super) fn subscribe_again(&mut self, now: Instant) {
         if !self.config.keep_subscriptions {
             for channel in self.subscriptions.held() {
-                self.subscriptions.remove(&channel);
+                let waiting = self.subscriptions.remove(&channel).unwrap_or_default().into_iter();
+                let error = Err(RequestError::NotHandshaken);
+                self.outputs.extend(waiting.map(|one| Output::Resolve(one, error.clone())));
                 self.outputs.push(Output::Unsubscribed(channel));
             }
             return;
@@ -245,16 +257,55 @@ impl<T> Machine<T> {
     }
 
     pub(super) fn subscribe_failed(&mut self, channel: &str, request: u64, error: &RequestError) {
-        let is_unknown = matches!(error, RequestError::Refused(reply)
-            if reply.bayeux_error() == Some(BayeuxError::SessionUnknown));
-        let is_unanswered = is_unknown || matches!(error, RequestError::Failed(_));
-        if is_unanswered && self.subscriptions.lost(channel, request) {
-            return;
+        let is_renewal = self.subscriptions.is_renewal(channel, request);
+        let is_unknown = matches!(error, RequestError::Refused(reply) if knows_no_session(reply));
+        if is_renewal && is_unknown {
+            // It is made in the session that follows.
+            return self.subscriptions.lost(channel, request);
         }
-        if let Some(waiting) = self.subscriptions.refused(channel, request) {
+        let waiting = if is_renewal && matches!(error, RequestError::Failed(_)) {
+            // Nobody knows whether the server has it: who had it keeps it, and who has joined is told.
+            let waiting = self.subscriptions.take_waiting(channel, request);
+            self.subscriptions.lost(channel, request);
+            waiting
+        } else {
+            let Some(waiting) = self.subscriptions.refused(channel, request) else { return };
             self.outputs.push(Output::Unsubscribed(channel.to_owned()));
-            let waiting = waiting.into_iter();
-            self.outputs.extend(waiting.map(|one| Output::Resolve(one, Err(error.clone()))));
+            waiting
+        };
+        let waiting = waiting.into_iter();
+        self.outputs.extend(waiting.map(|one| Output::Resolve(one, Err(error.clone()))));
+    }
+
+    /// What is on its way belongs to a session that is over. Subscriptions are made in the next one; the
+    /// rest may still be answered.
+    pub(super) fn leave_behind(&mut self) {
+        let mut subscribing = Vec::new();
+        for (id, pending) in &self.pending {
+            if let What::Subscribe(channel) = &pending.what {
+                subscribing.push((*id, pending.exchange, channel.clone()));
+            }
+        }
+        for (id, exchange, channel) in subscribing {
+            self.settle(id);
+            self.subscriptions.lost(&channel, id);
+            if !self.exchanges.contains_key(&exchange) {
+                self.outputs.push(Output::Cancel(exchange));
+            }
+        }
+        for one in self.exchanges.values_mut().filter(|one| one.kind == Kind::Plain) {
+            one.kind = Kind::Former;
+        }
+        self.fail_sent_calls();
+    }
+
+    /// Answers who waits for a call that was sent.
+    fn fail_sent_calls(&mut self) {
+        let unsent = self.queue.iter().flatten().chain(&self.batched).map(|request| request.id);
+        let unsent: BTreeSet<_> = unsent.collect();
+        let sent = self.calls.keys().copied().filter(|call| !unsent.contains(call));
+        for call in sent.collect::<Vec<_>>() {
+            self.fail_call(call, &RequestError::NotHandshaken);
         }
     }
 

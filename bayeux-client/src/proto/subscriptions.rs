@@ -10,19 +10,24 @@ pub(crate) struct Subscriptions<T>(BTreeMap<String, Subscription<T>>);
 #[derive(Debug)]
 struct Subscription<T> {
     members: BTreeSet<u64>,
-    step: Step<T>,
+    /// Who waits for the server's reply.
+    waiting: Vec<T>,
+    step: Step,
 }
 
 #[derive(Debug)]
-enum Step<T> {
+enum Step {
     /// Nothing has been sent yet.
     New,
     /// The request of this id has no reply yet.
-    Asked { request: u64, waiting: Vec<T> },
+    Asked(u64),
     /// The server has it.
     Held,
-    /// It was to be made again, and nobody knows whether the server has it.
+    /// It is to be made again: the session that had it or was to have it is over, or nobody knows whether
+    /// the server has it.
     Lost,
+    /// It is made again, and the request of this id has no reply yet.
+    AskedAgain(u64),
 }
 
 /// What a new subscriber has to do.
@@ -40,10 +45,10 @@ impl<T> Subscriptions<T> {
     pub(crate) fn join(&mut self, channel: &str, member: u64, waiter: T) -> Joined<T> {
         let entry = self.0.entry(channel.to_owned()).or_insert_with(Subscription::new);
         entry.members.insert(member);
-        match &mut entry.step {
+        match entry.step {
             Step::New | Step::Lost => Joined::Ask(waiter),
-            Step::Asked { waiting, .. } => {
-                waiting.push(waiter);
+            Step::Asked(_) | Step::AskedAgain(_) => {
+                entry.waiting.push(waiter);
                 Joined::Wait
             }
             Step::Held => Joined::Held(waiter),
@@ -53,50 +58,51 @@ impl<T> Subscriptions<T> {
     /// Notes the request that asks for `channel`, and who waits for its reply.
     pub(crate) fn asked(&mut self, channel: &str, request: u64, waiter: Option<T>) {
         if let Some(entry) = self.0.get_mut(channel) {
-            let mut waiting: Vec<_> = waiter.into_iter().collect();
-            if let Step::Asked { waiting: before, .. } = &mut entry.step {
-                waiting.append(before);
-            }
-            entry.step = Step::Asked { request, waiting };
+            entry.waiting.extend(waiter);
+            entry.step = match entry.step {
+                Step::New | Step::Asked(_) => Step::Asked(request),
+                Step::Held | Step::Lost | Step::AskedAgain(_) => Step::AskedAgain(request),
+            };
         }
     }
 
     /// The server agreed to `request`. Returns who waits for that.
     pub(crate) fn granted(&mut self, channel: &str, request: u64) -> Vec<T> {
         match self.0.get_mut(channel) {
-            Some(entry) if entry.is_asked_by(request) => entry.take_waiting(Step::Held),
+            Some(entry) if entry.is_asked_by(request) => {
+                entry.step = Step::Held;
+                std::mem::take(&mut entry.waiting)
+            }
             Some(_) | None => Vec::new(),
         }
     }
 
     /// Takes who waits for `request`, which may still be answered.
     pub(crate) fn take_waiting(&mut self, channel: &str, request: u64) -> Vec<T> {
-        match self.0.get_mut(channel).map(|entry| &mut entry.step) {
-            Some(Step::Asked { request: asked, waiting }) if *asked == request => {
-                std::mem::take(waiting)
-            }
+        match self.0.get_mut(channel) {
+            Some(entry) if entry.is_asked_by(request) => std::mem::take(&mut entry.waiting),
             Some(_) | None => Vec::new(),
         }
     }
 
     /// `request` failed, so nobody is subscribed. Returns who waits for it, if it is the last.
     pub(crate) fn refused(&mut self, channel: &str, request: u64) -> Option<Vec<T>> {
-        let entry = self.0.get_mut(channel).filter(|entry| entry.is_asked_by(request))?;
-        let waiting = entry.take_waiting(Step::New);
-        self.0.remove(channel);
-        Some(waiting)
+        self.0.get(channel).filter(|entry| entry.is_asked_by(request))?;
+        self.remove(channel)
     }
 
-    /// `request` was to make a subscription again and got no answer. Returns whether that is so; it
-    /// is to be made once more then.
-    pub(crate) fn lost(&mut self, channel: &str, request: u64) -> bool {
-        let Some(entry) = self.0.get_mut(channel) else { return false };
-        let is_lost = matches!(&entry.step, Step::Asked { request: asked, waiting }
-            if *asked == request && waiting.is_empty());
-        if is_lost {
+    /// Returns whether `request` is to make a subscription again.
+    pub(crate) fn is_renewal(&self, channel: &str, request: u64) -> bool {
+        let step = self.0.get(channel).map(|entry| &entry.step);
+        matches!(step, Some(Step::AskedAgain(asked)) if *asked == request)
+    }
+
+    /// What `request` got counts for nothing: the subscription is to be made once more, and who waits does so
+    /// still.
+    pub(crate) fn lost(&mut self, channel: &str, request: u64) {
+        if let Some(entry) = self.0.get_mut(channel).filter(|entry| entry.is_asked_by(request)) {
             entry.step = Step::Lost;
         }
-        is_lost
     }
 
     /// Returns the channels to be asked for once more.
@@ -121,10 +127,10 @@ impl<T> Subscriptions<T> {
 
     /// All subscribers of a channel go. Returns who still waited.
     pub(crate) fn remove(&mut self, channel: &str) -> Option<Vec<T>> {
-        self.0.remove(channel).map(|mut entry| entry.take_waiting(Step::New))
+        self.0.remove(channel).map(|entry| entry.waiting)
     }
 
-    /// Returns the channels that the server has, or had.
+    /// Returns the channels that the server had, or was to have in a session that is over.
     pub(crate) fn held(&self) -> Vec<String> {
         let held = self.0.iter().filter(|(_, entry)| matches!(entry.step, Step::Held | Step::Lost));
         held.map(|(channel, _)| channel.clone()).collect()
@@ -138,18 +144,11 @@ impl<T> Subscriptions<T> {
 
 impl<T> Subscription<T> {
     fn new() -> Self {
-        Self { members: BTreeSet::new(), step: Step::New }
+        Self { members: BTreeSet::new(), waiting: Vec::new(), step: Step::New }
     }
 
     fn is_asked_by(&self, request: u64) -> bool {
-        matches!(self.step, Step::Asked { request: asked, .. } if asked == request)
-    }
-
-    fn take_waiting(&mut self, step: Step<T>) -> Vec<T> {
-        match std::mem::replace(&mut self.step, step) {
-            Step::Asked { waiting, .. } => waiting,
-            Step::New | Step::Held | Step::Lost => Vec::new(),
-        }
+        matches!(self.step, Step::Asked(asked) | Step::AskedAgain(asked) if asked == request)
     }
 }
 

@@ -5,5 +5,7 @@ mod batching;
 mod life;
 mod outages;
 mod scene;
+mod schedules;
+mod sessions;
 mod subscribing;
 mod unread;

@@ -204,7 +204,7 @@ async fn a_handshake_that_is_not_authorized_is_made_again_with_new_credentials()
 async fn replies_that_come_doubled_or_belong_to_nobody_change_nothing() {
     let server = Scripted::start(|_, messages| match ordinary(&messages) {
         Answer::Hang => Answer::Hang,
-        Answer::Reply(..) | Answer::Cut(..) | Answer::Close(_) => {
+        Answer::Reply(..) | Answer::Cut(..) | Answer::Close(_) | Answer::After(..) => {
             let mut all = replies(&messages);
             all.extend(replies(&messages));
             for id in [json!("999999"), json!("x"), json!("-1"), json!(7), Value::Null] {

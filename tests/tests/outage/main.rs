@@ -11,6 +11,7 @@ mod limits;
 mod link;
 mod reading;
 mod servers;
+mod sessions;
 mod silence;
 mod simulation;
 mod websocket;

@@ -230,6 +230,6 @@ proptest! {
 }
 
 /// Two thousand schedules each, or as many as `PROPTEST_CASES` says.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2000)
 }

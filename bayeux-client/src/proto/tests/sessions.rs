@@ -1,0 +1,145 @@
+//! Every answer belongs to the session of its request.
+
+use bayeux_api::{
+    ConnectionType::{LongPolling, WebSocket},
+    Message, Reconnect,
+    client::{FailureKind, RequestError},
+};
+use serde_json::json;
+
+use super::scene::{SECOND, Scene, good, handshaken, unknown};
+use crate::State;
+
+#[test]
+fn a_grant_for_a_session_that_is_over_says_nothing_of_the_next() {
+    for transport in [WebSocket, LongPolling] {
+        let mut scene = Scene::connected(transport, |_| {});
+        scene.input(|machine, now| machine.subscribe("/a", 1, 1, now));
+        assert_eq!(scene.on_its_way(), [["/meta/connect"], ["/meta/subscribe"]]);
+        let subscribe = scene.sent[1].messages[0].clone();
+        scene.answer(unknown);
+        let mut late = subscribe.reply();
+        good(&mut late);
+        scene.arrive(late);
+        assert!(!scene.is_answered(1));
+        assert_eq!(scene.on_its_way(), [["/meta/handshake"]]);
+        scene.answer(handshaken);
+        assert_eq!(scene.on_its_way(), [["/meta/subscribe"], ["/meta/connect"]]);
+        scene.answer(good);
+        assert!(scene.outcome(1).is_ok());
+    }
+}
+
+#[test]
+fn a_connect_that_ends_the_session_makes_nothing_again_in_it() {
+    let mut scene = Scene::connected(LongPolling, |_| {});
+    scene.input(|machine, now| machine.subscribe("/a", 1, 1, now));
+    scene.sent.rotate_left(1);
+    scene.answer(good);
+    scene.answer(unknown);
+    scene.answer(handshaken);
+    scene.fail(FailureKind::Closed, None);
+    scene.answer(|reply| {
+        good(reply);
+        reply.advice_mut().reconnect = Some(Reconnect::Handshake);
+    });
+    scene.pass(SECOND);
+    assert_eq!(scene.on_its_way(), [["/meta/handshake"]]);
+    scene.answer(handshaken);
+    assert_eq!(scene.on_its_way(), [["/meta/subscribe"], ["/meta/connect"]]);
+}
+
+#[test]
+fn who_joins_a_subscription_that_is_made_again_takes_nothing_from_the_others() {
+    for fails in [true, false] {
+        let mut scene = Scene::connected(LongPolling, |_| {});
+        scene.input(|machine, now| machine.subscribe("/a", 1, 1, now));
+        scene.sent.rotate_left(1);
+        scene.answer(good);
+        scene.answer(unknown);
+        scene.answer(handshaken);
+        scene.input(|machine, now| machine.subscribe("/a", 2, 2, now));
+        if fails {
+            scene.fail(FailureKind::Closed, None);
+            assert!(matches!(scene.outcome(2), Err(RequestError::Failed(_))));
+        } else {
+            scene.answer(unknown);
+            assert!(!scene.is_answered(2));
+        }
+        scene.answer(good);
+        assert_eq!(scene.on_its_way(), [["/meta/subscribe"], ["/meta/connect"]]);
+        assert!(scene.unsubscribed.is_empty());
+        scene.answer(good);
+        assert_eq!(scene.outcome(2).is_ok(), !fails);
+    }
+}
+
+#[test]
+fn without_keep_subscriptions_one_under_way_ends_with_its_session() {
+    let mut scene = Scene::connected(LongPolling, |config| config.keep_subscriptions = false);
+    scene.input(|machine, now| machine.subscribe("/a", 1, 1, now));
+    scene.answer(unknown);
+    scene.sent.rotate_left(1);
+    scene.answer(handshaken);
+    assert_eq!(scene.on_its_way(), [["/meta/connect"]]);
+    assert_eq!(*scene.outcome(1), Err(RequestError::NotHandshaken));
+    assert_eq!(scene.unsubscribed, ["/a"]);
+}
+
+#[test]
+fn a_publish_of_a_session_that_is_over_holds_up_nothing_and_may_still_be_answered() {
+    let mut scene = Scene::connected(LongPolling, |_| {});
+    let message = Message::with_data("/a", json!(1));
+    scene.input(|machine, now| machine.publish(message.clone(), 1, now));
+    scene.answer(unknown);
+    scene.sent.rotate_left(1);
+    scene.answer(handshaken);
+    scene.input(|machine, now| machine.publish(message, 2, now));
+    assert_eq!(scene.on_its_way(), [["/a"], ["/meta/connect"], ["/a"]]);
+    scene.answer(good);
+    assert!(scene.outcome(1).is_ok());
+}
+
+#[test]
+fn an_answer_that_a_lost_session_owes_does_not_end_the_connection() {
+    let mut scene = Scene::connected(WebSocket, |_| {});
+    let message = Message::with_data("/a", json!(1));
+    scene.input(|machine, now| machine.publish(message, 1, now));
+    scene.answer(unknown);
+    scene.sent.rotate_left(1);
+    scene.answer(handshaken);
+    scene.sent.rotate_left(1);
+    scene.answer(good);
+    scene.pass(15 * SECOND);
+    let Err(RequestError::Failed(failure)) = scene.outcome(1) else { panic!() };
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    assert_eq!(scene.machine.state(), State::Connected);
+}
+
+#[test]
+fn a_call_that_waits_to_be_sent_outlives_the_session() {
+    let mut scene = Scene::connected(LongPolling, |_| {});
+    let call = Message::with_data("/service/a", json!(1));
+    scene.input(|machine, now| machine.remote_call(call.clone(), 1, now));
+    scene.input(|machine, now| machine.remote_call(call, 2, now));
+    scene.answer(unknown);
+    assert_eq!(*scene.outcome(1), Err(RequestError::NotHandshaken));
+    assert!(!scene.is_answered(2));
+    scene.sent.rotate_left(1);
+    scene.answer(handshaken);
+    assert_eq!(scene.on_its_way()[1], ["/service/a"]);
+}
+
+#[test]
+fn who_joins_in_a_batch_does_not_hold_back_what_is_made_again() {
+    let mut scene = Scene::connected(LongPolling, |_| {});
+    scene.input(|machine, now| machine.subscribe("/a", 1, 1, now));
+    scene.sent.rotate_left(1);
+    scene.answer(good);
+    scene.answer(unknown);
+    scene.answer(handshaken);
+    scene.fail(FailureKind::Closed, None);
+    scene.input(|machine, _| machine.start_batch());
+    scene.input(|machine, now| machine.subscribe("/a", 2, 2, now));
+    assert_eq!(scene.on_its_way(), [["/meta/connect"], ["/meta/subscribe"]]);
+}
