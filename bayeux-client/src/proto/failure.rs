@@ -31,7 +31,11 @@ impl<T> Machine<T> {
             let reason = "the answer has no reply to this message";
             TransportFailure::new(transport, FailureKind::Unanswered, reason)
         });
+        let is_smaller = self.learn_portion(&failure, &[exchange]);
         self.fail_exchange(exchange, &failure, now);
+        if is_smaller && self.is_open() {
+            self.subscribe_to_lost(now);
+        }
         self.flush(now);
     }
 
@@ -44,7 +48,9 @@ impl<T> Machine<T> {
     ) {
         self.ack.lost();
         let gone = self.exchanges.iter().filter(|(_, one)| one.transport == transport);
-        for exchange in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+        let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
+        self.learn_portion(failure, &gone);
+        for exchange in gone {
             self.fail_exchange(exchange, failure, now);
         }
         if matches!(self.phase, Phase::Terminating(_)) {
@@ -104,6 +110,7 @@ impl<T> Machine<T> {
         let transport = self.negotiation.current();
         let reason = format!("the message is larger than {most} bytes and was not sent");
         let failure = TransportFailure::new(transport, FailureKind::TooLarge, reason);
+        id.parse().into_iter().for_each(|id| self.cannot_be_made(id));
         self.fail_unsent(id, &failure, &RequestError::Failed(failure.clone()), None, now);
     }
 

@@ -21,6 +21,7 @@ mod disconnect;
 mod failure;
 mod handshake;
 mod negotiation;
+mod portion;
 mod random;
 mod reading;
 mod receive;
@@ -39,8 +40,8 @@ use bayeux_api::{Advice, ConnectionType, Message, client::RequestError};
 use url::Url;
 
 use self::{
-    ack::Acknowledgement, negotiation::Negotiation, random::Random, reading::Reading,
-    request::Request, servers::Servers, subscriptions::Subscriptions,
+    ack::Acknowledgement, negotiation::Negotiation, portion::Portion, random::Random,
+    reading::Reading, request::Request, servers::Servers, subscriptions::Subscriptions,
 };
 use crate::{Config, FailureInfo, State};
 
@@ -93,6 +94,7 @@ pub(crate) struct Machine<T> {
     failures: Failures,
     ack: Acknowledgement,
     subscriptions: Subscriptions<T>,
+    portion: Portion,
     /// Who waits for the answer to a call, and until when.
     calls: BTreeMap<u64, (Instant, T)>,
     /// Depth of batches, which may outlive a session, and what they hold back.
@@ -202,6 +204,9 @@ struct Exchange {
     left: BTreeSet<u64>,
     sent: Instant,
     deadline: Instant,
+    /// About how many bytes were sent, and in how many messages.
+    size: usize,
+    count: usize,
     kind: Kind,
 }
 
@@ -252,6 +257,7 @@ impl<T> Machine<T> {
             advice: Advice::default(),
             failures: Failures::default(),
             subscriptions: Subscriptions::default(),
+            portion: Portion::default(),
             calls: BTreeMap::new(),
             batch: 0,
             batched: Vec::new(),
@@ -393,6 +399,7 @@ impl<T> Machine<T> {
         let exchange = self.next_id();
         let transport = self.negotiation.current();
         let deadline = now + held.min(LONGEST) + self.config.network_delay(transport).min(LONGEST);
+        let (size, count) = (requests.iter().map(Request::bulk).sum(), requests.len());
         let mut left = BTreeSet::new();
         let mut messages = Vec::with_capacity(requests.len());
         for Request { id, mut message, what, size } in requests {
@@ -409,7 +416,7 @@ impl<T> Machine<T> {
         if kind.is_request() || self.reading == Reading::GoesOn {
             self.timers.insert((deadline, Timer::Exchange(exchange)));
         }
-        let sent = Exchange { transport, left, sent: now, deadline, kind };
+        let sent = Exchange { transport, left, sent: now, deadline, size, count, kind };
         self.exchanges.insert(exchange, sent);
         let url = self.servers.current().clone();
         self.outputs.push(Output::Send { exchange, transport, url, messages });

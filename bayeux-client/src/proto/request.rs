@@ -28,6 +28,13 @@ impl<T> Request<T> {
         let size = payload(&message);
         Self { id, message, what, size }
     }
+
+    /// About how many bytes it has when it is sent.
+    pub(super) fn bulk(&self) -> usize {
+        let channels = self.message.subscription.as_ref().map(Subscription::channels);
+        let names = channels.into_iter().flatten().map(String::len);
+        self.size + ENVELOPE + names.sum::<usize>()
+    }
 }
 
 impl<T> Machine<T> {
@@ -218,8 +225,8 @@ impl<T> Machine<T> {
             })
             .collect();
         self.waiting.0 += requests.len();
-        if !requests.is_empty() {
-            self.queue.push_front(requests);
+        for portion in self.portion.split(requests).into_iter().rev() {
+            self.queue.push_front(portion);
         }
         self.flush(now);
     }
@@ -237,10 +244,10 @@ impl<T> Machine<T> {
                 return;
             }
             let mut requests = self.queue.pop_front().unwrap_or_default();
-            let mut size: usize = requests.iter().map(|request| request.size + ENVELOPE).sum();
+            let mut size: usize = requests.iter().map(Request::bulk).sum();
             while let Some(next) = self.queue.front() {
-                size += next.iter().map(|request| request.size + ENVELOPE).sum::<usize>();
-                if size > JOINED {
+                size += next.iter().map(Request::bulk).sum::<usize>();
+                if !self.portion.has_room(size) {
                     break;
                 }
                 requests.extend(self.queue.pop_front().into_iter().flatten());
@@ -342,8 +349,5 @@ fn own_reply(request: &Message) -> Message {
     reply
 }
 
-/// About how many bytes a message has beside its payload.
+/// About how many bytes a message has beside its payload and its subscription.
 const ENVELOPE: usize = 128;
-
-/// How large requests that were made one by one may become together, in bytes.
-const JOINED: usize = 16 * 1024;

@@ -105,6 +105,13 @@ impl<T> Subscriptions<T> {
         }
     }
 
+    /// If `request` fails, it is not made once more.
+    pub(crate) fn is_last(&mut self, channel: &str, request: u64) {
+        if let Some(entry) = self.0.get_mut(channel).filter(|entry| entry.is_asked_by(request)) {
+            entry.step = Step::Asked(request);
+        }
+    }
+
     /// Returns the channels to be asked for once more.
     pub(crate) fn all_lost(&self) -> Vec<String> {
         let lost = self.0.iter().filter(|(_, entry)| matches!(entry.step, Step::Lost));

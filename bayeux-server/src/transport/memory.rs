@@ -93,7 +93,7 @@ impl client::InProcess for InProcess {
 impl From<InProcessError> for TransportFailure {
     fn from(error: InProcessError) -> Self {
         let code = match &error {
-            InProcessError::Decode(DecodeError::TooLarge(_)) => 413,
+            InProcessError::Decode(DecodeError::TooLarge(_) | DecodeError::TooMany(_)) => 413,
             InProcessError::Decode(_) => 400,
             InProcessError::Overtaken | InProcessError::Failed => 500,
         };
@@ -118,6 +118,10 @@ mod tests {
         let failure = connection.send("no messages").await.unwrap_err();
         assert_eq!((failure.kind, failure.http_code), (FailureKind::Status, Some(400)));
         assert_eq!(failure.connection_type, ConnectionType::InProcess);
+        for error in [DecodeError::TooLarge(1), DecodeError::TooMany(1)] {
+            let failure = TransportFailure::from(InProcessError::Decode(error));
+            assert_eq!((failure.kind, failure.http_code), (FailureKind::Status, Some(413)));
+        }
         let failure = TransportFailure::from(InProcessError::Overtaken);
         assert_eq!((failure.kind, failure.http_code), (FailureKind::Status, Some(500)));
     }

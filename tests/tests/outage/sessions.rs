@@ -1,12 +1,15 @@
 //! Sessions that a server grants and ends at once: what was asked of one counts for no other.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use bayeux_client::{BayeuxClient, State, api::ConnectionType};
 use serde_json::{Value, json};
 use tests::{
     arrive, brisk_client, eventually, over_every_client_transport,
-    scripted::{Answer, Scripted, Upgrade, answer, ordinary, reply},
+    scripted::{Answer, Scripted, Upgrade, answer, body, ordinary, reply},
     within,
 };
 use tokio::sync::Notify;
@@ -20,6 +23,9 @@ over_every_client_transport!(
     who_knows_no_session_says_so_in_many_words,
     what_a_lost_session_never_answered_holds_up_nothing,
     an_unsubscribe_of_a_lost_session_ends_nothing_in_the_next,
+    many_subscriptions_are_made_again_in_portions,
+    portions_become_as_small_as_the_server_takes,
+    a_subscription_that_is_too_large_by_itself_is_given_up,
     a_call_that_was_not_sent_goes_to_the_next_session,
 );
 
@@ -254,6 +260,85 @@ async fn an_unsubscribe_of_a_lost_session_ends_nothing_in_the_next(transport: Co
     assert_eq!(server.on("/meta/unsubscribe").len(), 1);
     within("unsubscribe", again.unsubscribe()).await.unwrap();
     assert_eq!(server.on("/meta/unsubscribe").len(), 2);
+}
+
+/// How a server refuses what is larger than it takes.
+fn too_large(transport: ConnectionType) -> Answer {
+    if transport == ConnectionType::WebSocket { Answer::Close(1009) } else { body(413, "") }
+}
+
+/// Subscribes to that many channels with names of 28 characters in session 1, and sees that the next one has
+/// them all though its server takes no more than so many bytes and messages at once.
+async fn all_again(transport: ConnectionType, count: usize, bytes: usize, most: usize) {
+    let lost = Arc::<Notify>::default();
+    let losing = lost.clone();
+    let granted = Arc::<Mutex<BTreeSet<String>>>::default();
+    let granting = granted.clone();
+    let server = sessions(move |session, messages| match session {
+        1 if is_held(messages) => {
+            Some(Answer::After(losing.clone(), Box::new(over(messages, UNKNOWN))))
+        }
+        2 if messages.len() > most || json!(messages).to_string().len() > bytes => {
+            Some(too_large(transport))
+        }
+        2 => {
+            let names = messages.iter().filter_map(|one| one["subscription"].as_str());
+            granting.lock().unwrap().extend(names.map(str::to_owned));
+            None
+        }
+        _ => None,
+    })
+    .await;
+    let client = first_session(&server, transport).await;
+    let mut streams = Vec::new();
+    for number in 0..count {
+        let channel = client.channel(&format!("/some/where/channel/{number:08}")).unwrap();
+        streams.push(within("subscribe", channel.subscribe()).await.unwrap());
+    }
+    lost.notify_one();
+    eventually("all subscriptions", || granted.lock().unwrap().len() == count).await;
+    arrive(&client, State::Connected).await;
+    assert_eq!(server.on("/meta/handshake").len(), 2);
+    // Not one by one.
+    let requests = server.asked().into_iter().filter(|asked| {
+        has(&asked.messages, "/meta/subscribe") && asked.messages[0]["clientId"] == "2"
+    });
+    let requests = requests.count();
+    assert!(requests < count / 2 + 10, "{requests} requests for {count} subscriptions");
+}
+
+async fn many_subscriptions_are_made_again_in_portions(transport: ConnectionType) {
+    all_again(transport, 600, 65_536, 10_000).await;
+}
+
+async fn portions_become_as_small_as_the_server_takes(transport: ConnectionType) {
+    all_again(transport, 100, 2000, 10_000).await;
+    all_again(transport, 30, 65_536, 4).await;
+}
+
+async fn a_subscription_that_is_too_large_by_itself_is_given_up(transport: ConnectionType) {
+    let lost = Arc::<Notify>::default();
+    let losing = lost.clone();
+    let is_small =
+        move |message: &Value| message["subscription"].as_str().is_none_or(|name| name.len() < 100);
+    let server = sessions(move |session, messages| match session {
+        1 if is_held(messages) => {
+            Some(Answer::After(losing.clone(), Box::new(over(messages, UNKNOWN))))
+        }
+        2 if !messages.iter().all(is_small) => Some(too_large(transport)),
+        _ => None,
+    })
+    .await;
+    let client = first_session(&server, transport).await;
+    let long = format!("/{}", "x".repeat(200));
+    let mut large = within("it", client.channel(&long).unwrap().subscribe()).await.unwrap();
+    let _messages = within("it", client.channel("/a").unwrap().subscribe()).await.unwrap();
+    lost.notify_one();
+    assert!(within("the end of the stream", large.next()).await.is_none());
+    eventually("the subscription", || asked(&server, 2, "/a") > 0).await;
+    arrive(&client, State::Connected).await;
+    within("publish", client.channel("/b").unwrap().publish(json!(1))).await.unwrap();
+    assert_eq!(server.on("/meta/handshake").len(), 2);
 }
 
 async fn a_call_that_was_not_sent_goes_to_the_next_session(transport: ConnectionType) {

@@ -143,3 +143,78 @@ fn who_joins_in_a_batch_does_not_hold_back_what_is_made_again() {
     scene.input(|machine, now| machine.subscribe("/a", 2, 2, now));
     assert_eq!(scene.on_its_way(), [["/meta/connect"], ["/meta/subscribe"]]);
 }
+
+/// A client in a new session that makes 200 subscriptions again.
+fn renewing(change: impl FnOnce(&mut crate::Config)) -> Scene {
+    let mut scene = Scene::connected(LongPolling, change);
+    for number in 0..200 {
+        let channel = format!("/some/where/channel/{number:08}");
+        scene.input(|machine, now| machine.subscribe(&channel, number.into(), number, now));
+    }
+    scene.sent.rotate_left(1);
+    while scene.sent.len() > 1 {
+        assert!(!scene.sent[0].messages[0].is_connect());
+        scene.answer(good);
+        scene.sent.rotate_left(1);
+    }
+    scene.answer(unknown);
+    scene.answer(handshaken);
+    scene
+}
+
+/// Answers what makes subscriptions again unless it has more messages than `most`, and returns how many
+/// were in each request that was taken.
+fn take(scene: &mut Scene, most: usize, refuse: fn(&mut Scene)) -> Vec<usize> {
+    let mut taken = Vec::new();
+    for _ in 0..1000 {
+        let Some(at) = scene.sent.iter().position(|sent| !sent.messages[0].is_connect()) else {
+            return taken;
+        };
+        scene.sent.swap(0, at);
+        let count = scene.sent[0].messages.len();
+        if count > most {
+            refuse(scene);
+        } else {
+            taken.push(count);
+            scene.answer(good);
+        }
+    }
+    panic!("there is no end of it");
+}
+
+#[test]
+fn what_is_too_large_goes_in_halves() {
+    for refuse in [
+        |scene: &mut Scene| scene.fail(FailureKind::Status, Some(413)),
+        |scene: &mut Scene| scene.fail(FailureKind::TooLarge, None),
+    ] {
+        let mut scene = renewing(|_| {});
+        let taken = take(&mut scene, 20, refuse);
+        assert_eq!(taken.iter().sum::<usize>(), 200);
+        assert!(taken.len() <= 20, "{taken:?}");
+        assert!(scene.unsubscribed.is_empty());
+    }
+    let mut scene = renewing(|_| {});
+    let taken = take(&mut scene, 200, |_| panic!());
+    assert!(taken.len() <= 3, "{taken:?}");
+}
+
+#[test]
+fn what_is_too_large_by_itself_is_given_up_if_it_is_the_servers_limit() {
+    let mut scene = renewing(|_| {});
+    assert!(take(&mut scene, 0, |scene| scene.fail(FailureKind::Status, Some(413))).is_empty());
+    assert_eq!(scene.unsubscribed.len(), 200);
+
+    let mut scene = renewing(|_| {});
+    take(&mut scene, 0, |scene| scene.fail(FailureKind::TooLarge, None));
+    assert!(scene.unsubscribed.is_empty());
+}
+
+#[test]
+fn what_may_not_be_sent_is_not_tried_again() {
+    let mut scene = renewing(|_| {});
+    let sent = scene.sent[0].messages[0].clone();
+    let id = sent.id.clone().unwrap();
+    scene.input(|machine, now| machine.too_large(&id, 100, now));
+    assert_eq!(scene.unsubscribed, sent.subscription.unwrap().channels());
+}
