@@ -26,6 +26,7 @@ impl<T> Machine<T> {
             Duration::ZERO
         };
         self.ack.acknowledge(&mut message);
+        self.pace.sent(now);
         let request = Request::new(self.next_id(), message, What::Connect);
         self.send(vec![request], Kind::Connect, held, now);
     }
@@ -56,7 +57,7 @@ impl<T> Machine<T> {
         }
         let got = self.ack.got(&reply);
         self.outputs.extend(got.into_iter().map(Output::Notify));
-        let step = Step::Waiting(now + self.interval());
+        let step = self.connect_at(now + self.interval());
         self.enter(Phase::Live { progress: Progress::Connected, step });
         let error = RequestError::Refused(Box::new(reply.clone()));
         self.outputs.push(Output::Notify(reply));
@@ -91,9 +92,14 @@ impl<T> Machine<T> {
     }
 
     pub(super) fn retry_connect(&mut self, delay: Duration, now: Instant) {
-        let step = Step::Waiting(now + delay.min(LONGEST));
+        let step = self.connect_at(now + delay.min(LONGEST));
         self.enter(Phase::Live { progress: Progress::Unconnected, step });
         self.tick(now);
+    }
+
+    /// The next connect comes at this time, unless they follow each other without pause.
+    pub(super) fn connect_at(&self, at: Instant) -> Step {
+        Step::Waiting(self.pace.not_before(at))
     }
 
     /// The server asks for a new session. At once, as it says, also after an outage; but one that asks

@@ -141,7 +141,7 @@ impl<T> Machine<T> {
     }
 
     pub(super) fn start_connecting(&mut self, now: Instant) {
-        let step = Step::Waiting(now + self.interval());
+        let step = self.connect_at(now + self.interval());
         self.enter(Phase::Live { progress: Progress::Connecting, step });
         self.tick(now);
     }

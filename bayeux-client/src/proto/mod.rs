@@ -21,6 +21,7 @@ mod disconnect;
 mod failure;
 mod handshake;
 mod negotiation;
+mod pace;
 mod portion;
 mod random;
 mod reading;
@@ -40,7 +41,7 @@ use bayeux_api::{Advice, ConnectionType, Message, client::RequestError};
 use url::Url;
 
 use self::{
-    ack::Acknowledgement, negotiation::Negotiation, portion::Portion, random::Random,
+    ack::Acknowledgement, negotiation::Negotiation, pace::Pace, portion::Portion, random::Random,
     reading::Reading, request::Request, servers::Servers, subscriptions::Subscriptions,
 };
 use crate::{Config, FailureInfo, State};
@@ -94,6 +95,7 @@ pub(crate) struct Machine<T> {
     failures: Failures,
     ack: Acknowledgement,
     subscriptions: Subscriptions<T>,
+    pace: Pace,
     portion: Portion,
     /// Who waits for the answer to a call, and until when.
     calls: BTreeMap<u64, (Instant, T)>,
@@ -257,6 +259,7 @@ impl<T> Machine<T> {
             advice: Advice::default(),
             failures: Failures::default(),
             subscriptions: Subscriptions::default(),
+            pace: Pace::default(),
             portion: Portion::default(),
             calls: BTreeMap::new(),
             batch: 0,

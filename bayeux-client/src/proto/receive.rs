@@ -63,6 +63,7 @@ impl<T> Machine<T> {
 
     fn delivered(&mut self, message: Message, transport: ConnectionType, now: Instant) {
         let with_handshake = matches!(self.phase, Phase::Handshaken { .. });
+        self.pace.brought();
         let id = message.id.as_deref().and_then(|id| id.parse().ok());
         self.answered_with_data(id, &message);
         if let Some(waiter) = id

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bayeux_client::{BayeuxClient, State, api::ConnectionType};
@@ -27,6 +28,7 @@ over_every_client_transport!(
     portions_become_as_small_as_the_server_takes,
     a_subscription_that_is_too_large_by_itself_is_given_up,
     a_call_that_was_not_sent_goes_to_the_next_session,
+    connects_that_are_answered_at_once_are_no_flood,
 );
 
 /// What the script of a test says of the requests of the nth session, from 1; none for what a good server
@@ -370,4 +372,20 @@ async fn a_call_that_was_not_sent_goes_to_the_next_session(transport: Connection
     batch.end();
     assert_eq!(within("the call", call).await.unwrap().data.unwrap(), json!(3));
     assert_eq!(server.on("/service/sum").len(), 1);
+}
+
+async fn connects_that_are_answered_at_once_are_no_flood(transport: ConnectionType) {
+    let server = sessions(|_, messages| {
+        Some(answer(&tests::scripted::replies(messages)))
+            .filter(|_| !has(messages, "/meta/handshake"))
+    })
+    .await;
+    let client = first_session(&server, transport).await;
+    server.until("/meta/connect", 120).await;
+    let times = server.times("/meta/connect");
+    // Each is sent after the one before has been answered, so that a slow machine makes more of this.
+    let (first, last) = (times[0], times[119]);
+    assert!(last - first >= Duration::from_secs(1), "{:?}", last - first);
+    within("publish", client.channel("/b").unwrap().publish(json!(1))).await.unwrap();
+    client.abort();
 }

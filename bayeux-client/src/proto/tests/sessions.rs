@@ -131,6 +131,53 @@ fn a_call_that_waits_to_be_sent_outlives_the_session() {
 }
 
 #[test]
+fn connects_that_bring_nothing_keep_a_distance_and_others_do_not() {
+    for transport in [WebSocket, LongPolling] {
+        let mut scene = Scene::connected(transport, |_| {});
+        let answer_for_a_second = |scene: &mut Scene, brings: bool| {
+            let (end, mut count) = (scene.now + SECOND, 0);
+            while scene.now < end && count < 1000 {
+                while !scene.sent.is_empty() && count < 1000 {
+                    count += 1;
+                    if brings {
+                        scene.arrive(Message::with_data("/a", json!(count)));
+                    }
+                    scene.answer(good);
+                }
+                scene.pass(SECOND / 1000);
+            }
+            count
+        };
+        let count = answer_for_a_second(&mut scene, false);
+        assert!((90..=110).contains(&count), "{count} connects in a second");
+        assert_eq!(answer_for_a_second(&mut scene, true), 1000);
+    }
+}
+
+#[test]
+fn sessions_that_end_at_once_keep_a_distance() {
+    let mut scene = Scene::connected(LongPolling, |config| {
+        config.backoff = crate::Backoff::Constant(std::time::Duration::ZERO);
+    });
+    let (end, mut count) = (scene.now + SECOND, 0);
+    while scene.now < end {
+        while let Some(sent) = scene.sent.front() {
+            count += 1;
+            assert!(count < 1000, "there is no end of it");
+            let message = &sent.messages[0];
+            let is_first = message.advice.is_some();
+            match message.is_handshake() {
+                true => scene.answer(handshaken),
+                false if is_first => scene.answer(good),
+                false => scene.answer(unknown),
+            }
+        }
+        scene.pass(SECOND / 1000);
+    }
+    assert!((50..=200).contains(&count), "{count} requests in a second");
+}
+
+#[test]
 fn who_joins_in_a_batch_does_not_hold_back_what_is_made_again() {
     let mut scene = Scene::connected(LongPolling, |_| {});
     scene.input(|machine, now| machine.subscribe("/a", 1, 1, now));
