@@ -18,6 +18,7 @@
 mod ack;
 mod connect;
 mod disconnect;
+mod exchange;
 mod failure;
 mod handshake;
 mod negotiation;
@@ -27,6 +28,7 @@ mod random;
 mod reading;
 mod receive;
 mod request;
+mod retry;
 mod servers;
 mod subscriptions;
 #[cfg(test)]
@@ -41,8 +43,16 @@ use bayeux_api::{Advice, ConnectionType, Message, client::RequestError};
 use url::Url;
 
 use self::{
-    ack::Acknowledgement, negotiation::Negotiation, pace::Pace, portion::Portion, random::Random,
-    reading::Reading, request::Request, servers::Servers, subscriptions::Subscriptions,
+    ack::Acknowledgement,
+    exchange::{Exchange, Kind, Pending, Timer, What},
+    negotiation::Negotiation,
+    pace::Pace,
+    portion::Portion,
+    random::Random,
+    reading::Reading,
+    request::Request,
+    servers::Servers,
+    subscriptions::Subscriptions,
 };
 use crate::{Config, FailureInfo, State};
 
@@ -176,65 +186,6 @@ struct Failures {
     since: Option<Instant>,
     /// Whether the server has asked for another handshake among them.
     has_advised: bool,
-}
-
-#[derive(Debug)]
-struct Pending<T> {
-    exchange: u64,
-    size: usize,
-    channel: String,
-    subscription: Option<bayeux_api::Subscription>,
-    what: What<T>,
-}
-
-/// What a request is for.
-#[derive(Debug)]
-enum What<T> {
-    Handshake,
-    Connect,
-    Subscribe(String),
-    /// An unsubscribe, a publish or a disconnect: somebody waits for the reply, or nobody.
-    Plain(Option<T>),
-    Call,
-    Disconnect(T),
-}
-
-#[derive(Debug)]
-struct Exchange {
-    transport: ConnectionType,
-    /// The requests without a reply.
-    left: BTreeSet<u64>,
-    sent: Instant,
-    deadline: Instant,
-    /// About how many bytes were sent, and in how many messages.
-    size: usize,
-    count: usize,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Handshake,
-    Connect,
-    Plain,
-    /// As [`Plain`](Self::Plain), of a session that is over: it may still be answered, and holds up nothing.
-    Former,
-}
-
-impl Kind {
-    /// Whether it has what the application asked for, and not a handshake or connect.
-    fn is_request(self) -> bool {
-        match self {
-            Self::Plain | Self::Former => true,
-            Self::Handshake | Self::Connect => false,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Exchange(u64),
-    Call(u64),
 }
 
 impl<T> Machine<T> {
@@ -394,61 +345,6 @@ impl<T> Machine<T> {
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
-    }
-
-    /// Sends requests together, and expects their replies after `held` at the most, and the delay of
-    /// the network.
-    fn send(&mut self, requests: Vec<Request<T>>, kind: Kind, held: Duration, now: Instant) {
-        let exchange = self.next_id();
-        let transport = self.negotiation.current();
-        let deadline = now + held.min(LONGEST) + self.config.network_delay(transport).min(LONGEST);
-        let (size, count) = (requests.iter().map(Request::bulk).sum(), requests.len());
-        let mut left = BTreeSet::new();
-        let mut messages = Vec::with_capacity(requests.len());
-        for Request { id, mut message, what, size } in requests {
-            message.id = Some(id.to_string());
-            if kind != Kind::Handshake {
-                message.client_id.clone_from(&self.client_id);
-            }
-            let channel = message.channel().to_owned();
-            let subscription = message.subscription.clone();
-            self.pending.insert(id, Pending { exchange, size, channel, subscription, what });
-            left.insert(id);
-            messages.push(message);
-        }
-        if kind.is_request() || self.reading == Reading::GoesOn {
-            self.timers.insert((deadline, Timer::Exchange(exchange)));
-        }
-        let sent = Exchange { transport, left, sent: now, deadline, size, count, kind };
-        self.exchanges.insert(exchange, sent);
-        let url = self.servers.current().clone();
-        self.outputs.push(Output::Send { exchange, transport, url, messages });
-    }
-
-    /// Forgets a request, since it is answered or failed.
-    fn settle(&mut self, id: u64) -> Option<Pending<T>> {
-        let pending = self.pending.remove(&id)?;
-        if !matches!(pending.what, What::Handshake | What::Connect) {
-            self.waiting.0 -= 1;
-            self.waiting.1 -= pending.size;
-        }
-        if let Some(exchange) = self.exchanges.get_mut(&pending.exchange) {
-            exchange.left.remove(&id);
-            if exchange.left.is_empty() {
-                self.forget(pending.exchange);
-            }
-        }
-        Some(pending)
-    }
-
-    pub(crate) fn transport_of(&self, exchange: u64) -> Option<ConnectionType> {
-        self.exchanges.get(&exchange).map(|one| one.transport)
-    }
-
-    fn forget(&mut self, exchange: u64) -> Option<Exchange> {
-        let gone = self.exchanges.remove(&exchange)?;
-        self.timers.remove(&(gone.deadline, Timer::Exchange(exchange)));
-        Some(gone)
     }
 }
 
