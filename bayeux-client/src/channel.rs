@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     client::Owner,
-    members::{Members, Subscriber},
+    members::{Channels, Members, Subscriber},
     reply::Reply,
     shared::Shared,
 };
@@ -94,46 +94,53 @@ impl Channel {
 
     fn join(&self, listener: Arc<dyn MessageListener>) -> (Membership, Reply) {
         let (waiter, reply) = Reply::new();
-        let member = self.shared().next_member();
-        if self.is_released() {
-            let _ = waiter.send(Err(RequestError::Released));
-        } else {
-            let name = self.name();
-            self.shared().input(|machine, now| machine.subscribe(name, member, waiter, now));
-        }
-        // Only now, since one that the machine does not know may be taken for one that has gone.
-        let subscriber = Subscriber { member, listener };
-        let registration = self.members.subscribers.add(Arc::new(subscriber));
-        let shared = Arc::downgrade(self.shared());
-        let client = self.client.clone();
-        let channel = self.members.clone();
-        (
-            Membership {
-                _client: client,
-                shared,
-                channel,
-                member,
-                registration: Some(registration),
-            },
-            reply,
-        )
+        let shared = self.shared();
+        let member = shared.next_member();
+        let registration = {
+            // The channel is not released before the subscriber is one of it.
+            let channels = lock(&shared.channels);
+            if self.is_one_of(&channels) {
+                let name = self.name();
+                shared.input(|machine, now| machine.subscribe(name, member, waiter, now));
+            } else {
+                let _ = waiter.send(Err(RequestError::Released));
+            }
+            // Only now, since one that the machine does not know may be taken for one that has gone.
+            self.members.subscribers.add(Arc::new(Subscriber { member, listener }))
+        };
+        let membership = Membership {
+            _client: self.client.clone(),
+            shared: Arc::downgrade(shared),
+            channel: self.members.clone(),
+            member,
+            registration: Some(registration),
+        };
+        (membership, reply)
     }
 
     /// Removes all subscribers of this channel and unsubscribes from the server.
     pub fn unsubscribe(&self) -> Reply {
         let (waiter, reply) = Reply::new();
-        if self.is_released() {
-            let _ = waiter.send(Err(RequestError::Released));
-            return reply;
+        let (shared, name) = (self.shared(), self.name());
+        {
+            let channels = lock(&shared.channels);
+            if !self.is_one_of(&channels) {
+                let _ = waiter.send(Err(RequestError::Released));
+                return reply;
+            }
+            shared.input(|machine, now| machine.unsubscribe_all(name, waiter, now));
         }
-        let name = self.name();
-        self.shared().input(|machine, now| machine.unsubscribe_all(name, waiter, now));
-        self.shared().forget_subscribers(name);
+        shared.forget_subscribers(name);
         reply
     }
 
     fn is_released(&self) -> bool {
-        self.shared().members(self.name()).is_none_or(|own| !Arc::ptr_eq(&own, &self.members))
+        !self.is_one_of(&lock(&self.shared().channels))
+    }
+
+    /// Whether it is still the channel of its name.
+    fn is_one_of(&self, channels: &Channels) -> bool {
+        channels.get(self.name()).is_some_and(|own| Arc::ptr_eq(&own, &self.members))
     }
 }
 
@@ -170,7 +177,7 @@ impl ClientSessionChannel for Channel {
             return Err(ReleasedError);
         }
         // Another may have the name by now.
-        if channels.get(self.name()).is_some_and(|own| Arc::ptr_eq(&own, &self.members)) {
+        if self.is_one_of(&channels) {
             channels.remove(self.name());
         }
         Ok(())
@@ -313,3 +320,35 @@ impl MessageListener for Forward {
 
 /// How many messages a stream holds.
 const STREAM: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::BayeuxClient;
+
+    #[test]
+    fn who_joins_a_channel_that_is_released_meanwhile_is_told() {
+        let client = BayeuxClient::builder().url("http://127.0.0.1/").build().unwrap();
+        for round in 0..5000 {
+            let joined = client.channel("/a").unwrap();
+            let released = joined.clone();
+            let both = Barrier::new(2);
+            let (mut subscribing, is_released) = std::thread::scope(|scope| {
+                let joining = scope.spawn(|| {
+                    both.wait();
+                    joined.subscribe()
+                });
+                both.wait();
+                let is_released = released.release().is_ok();
+                (joining.join().unwrap(), is_released)
+            });
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            let Poll::Ready(Err(error)) = Pin::new(&mut subscribing).poll(&mut context) else {
+                panic!("there is no session");
+            };
+            assert_eq!(error == RequestError::Released, is_released, "round {round}: {error}");
+        }
+    }
+}
