@@ -72,6 +72,11 @@ impl<T> Machine<T> {
     }
 
     fn connect_refused(&mut self, reply: Message, now: Instant) {
+        // The last reply of a server that is about to end brings a batch, which nobody will send again.
+        if reply.ext_field("ack").is_some() {
+            let got = self.ack.got(&reply);
+            self.outputs.extend(got.into_iter().map(Output::Notify));
+        }
         self.ack.lost();
         let advised = reply.advice.as_ref().and_then(|advice| advice.reconnect);
         let needs_none = Some(Reconnect::Handshake).filter(|_| knows_no_session(&reply));

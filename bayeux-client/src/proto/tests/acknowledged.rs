@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bayeux_api::{
+    Advice,
     ConnectionType::{self, LongPolling, WebSocket},
     Message,
     client::FailureKind,
@@ -232,4 +233,22 @@ proptest! {
 /// Two thousand schedules each, or as many as `PROPTEST_CASES` says.
 pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2000)
+}
+
+#[test]
+fn what_the_last_reply_of_a_server_brings_is_heard() {
+    let mut scene = Scene::new(&[WebSocket], |config| config.acknowledgements = true);
+    scene.input(|machine, now| machine.handshake(Message::default(), 0, now));
+    scene.answer(|reply| {
+        handshaken(reply);
+        reply.ext_mut().insert("ack".to_owned(), Value::Bool(true));
+    });
+    scene.answer(good);
+    scene.arrive(Message::with_data("/n", json!(1)));
+    scene.answer(|reply| {
+        reply.successful = Some(false);
+        reply.ext_mut().insert("ack".to_owned(), json!(1));
+        reply.advice = Some(Advice::handshake());
+    });
+    assert_eq!(numbers(&scene), [1]);
 }
