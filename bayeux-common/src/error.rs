@@ -51,7 +51,12 @@ pub enum BayeuxError {
     Timeout,
     /// One address asked for too many handshakes.
     HandshakeLimited,
-    /// The message could not be passed on to the other servers of a cluster, and went nowhere.
+    /// The server is about to end, and takes no new sessions.
+    HandshakeUnavailable,
+    /// The server is about to end: the reply is the last one.
+    ConnectUnavailable,
+    /// The message could not be passed on to the other servers of a cluster, or the server is about to end;
+    /// it went nowhere.
     PublishUnavailable,
     /// The channel's messages on the other servers of a cluster would not come here.
     SubscribeUnavailable,
@@ -81,6 +86,8 @@ impl BayeuxError {
             Self::NoTransport { client, server } => (405, Lists(client, server), "no_transport"),
             Self::Timeout => (406, Empty, "timeout"),
             Self::HandshakeLimited => (429, Empty, "handshake_limited"),
+            Self::HandshakeUnavailable => (503, Empty, "handshake_unavailable"),
+            Self::ConnectUnavailable => (503, Empty, "connect_unavailable"),
             Self::PublishUnavailable => (503, Empty, "publish_unavailable"),
             Self::SubscribeUnavailable => (503, Empty, "subscribe_unavailable"),
         }
@@ -139,6 +146,8 @@ impl FromStr for BayeuxError {
             "no_transport" => no_transport(args).ok_or_else(unknown)?,
             "timeout" => Self::Timeout,
             "handshake_limited" => Self::HandshakeLimited,
+            "handshake_unavailable" => Self::HandshakeUnavailable,
+            "connect_unavailable" => Self::ConnectUnavailable,
             "publish_unavailable" => Self::PublishUnavailable,
             "subscribe_unavailable" => Self::SubscribeUnavailable,
             _ => return Err(unknown()),
@@ -185,6 +194,8 @@ mod tests {
             BayeuxError::NoTransport { client: "websocket".to_owned(), server: String::new() },
             BayeuxError::Timeout,
             BayeuxError::HandshakeLimited,
+            BayeuxError::HandshakeUnavailable,
+            BayeuxError::ConnectUnavailable,
             BayeuxError::PublishUnavailable,
             BayeuxError::SubscribeUnavailable,
         ] {

@@ -60,6 +60,11 @@ impl Ids {
         id.into()
     }
 
+    /// Draws a number.
+    pub(crate) fn number(&self) -> u64 {
+        u64::from_be_bytes(self.random())
+    }
+
     fn seal(&self, random: &[u8]) -> [u8; 4] {
         let mut hasher = match &self.0 {
             Source::System(secret) => secret.build_hasher(),

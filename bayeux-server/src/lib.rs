@@ -27,6 +27,8 @@ mod clock;
 mod cluster;
 mod config;
 mod counters;
+mod doors;
+mod drain;
 mod driver;
 mod exchange;
 mod fan_out;
@@ -48,8 +50,8 @@ pub use bayeux_api as api;
 pub use builder::Builder;
 pub use channel::Channel;
 pub use config::{
-    Config, ConfigOption, CookieConfig, HandshakeLimit, HttpConfig, JsonpConfig, OptionError,
-    SameSite, TransportConfig, WebSocketConfig,
+    Config, ConfigOption, CookieConfig, DrainConfig, HandshakeLimit, HttpConfig, JsonpConfig,
+    OptionError, SameSite, TransportConfig, WebSocketConfig,
 };
 pub use policy::DefaultSecurityPolicy;
 pub use server::Server;

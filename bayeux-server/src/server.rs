@@ -29,6 +29,7 @@ use crate::{
     cluster::Cluster,
     config::{self, Config, TransportConfig},
     counters::Counters,
+    doors::Doors,
     driver::{self, Driving, Timers},
     ids::Ids,
     proto::{
@@ -64,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) session_listeners: Listeners<dyn SessionListener>,
     pub(crate) subscription_listeners: Listeners<dyn SubscriptionListener>,
     pub(crate) counters: Counters,
+    pub(crate) doors: Doors,
     pub(crate) ids: Ids,
     pub(crate) timers: Timers,
     /// Whether the driver runs, as [`Driving`] notes.
@@ -118,6 +120,7 @@ impl Server {
             session_listeners: Listeners::default(),
             subscription_listeners: Listeners::default(),
             counters: Counters::default(),
+            doors: Doors::default(),
             ids: Ids::new(seed),
             timers: Timers::new(),
             is_driven: AtomicBool::new(false),
@@ -142,8 +145,8 @@ impl Server {
         &self.0.config
     }
 
-    /// Stops the server: held connects are answered, connections closed and nothing is accepted any
-    /// more. Sessions are not told that they are removed, as in CometD. Nothing comes from other servers any
+    /// Stops the server at once: held connects are answered, connections closed and nothing is accepted any
+    /// more; [`drain`](Self::drain) does so in good order. Sessions are not told that they are removed, as in CometD. Nothing comes from other servers any
     /// more, and their channels are left.
     pub fn stop(&self) {
         self.0.is_stopped.store(true, Relaxed);

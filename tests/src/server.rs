@@ -58,9 +58,20 @@ impl TestServer {
 
     /// Serves a router of axum, in which `server` is mounted.
     pub async fn serve_router(server: Server, router: Router) -> Self {
+        Self::serve_router_until(server, router, std::future::pending()).await
+    }
+
+    /// Serves a router of axum, in which `server` is mounted, until `end` is over.
+    pub async fn serve_router_until(
+        server: Server,
+        router: Router,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         let (listener, address) = listen().await;
         let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        serving.spawn(async move {
+            axum::serve(listener, router).with_graceful_shutdown(end).await.unwrap();
+        });
         Self { server, address, serving }
     }
 

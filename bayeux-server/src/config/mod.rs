@@ -60,6 +60,8 @@ pub struct Config {
     /// session that is behind, which has no heart-beat and does not expire. A million messages and 64 MiB
     /// by default, and the oldest make place, which is counted and logged. CometD has no limit.
     pub local_queue: QueueBounds,
+    /// How the server ends in good order.
+    pub drain: DrainConfig,
     /// The options under `long-polling.json.`.
     pub long_polling: TransportConfig,
     /// The options under `long-polling.jsonp.`.
@@ -96,6 +98,7 @@ impl Default for Config {
             max_depth: 1000,
             max_subscriptions: 10_000,
             local_queue: QueueBounds::new(1_000_000, 64 * 1024 * 1024, Overflow::DropOldest),
+            drain: DrainConfig::default(),
             long_polling: TransportConfig::default(),
             callback_polling,
             websocket: TransportConfig::default(),
@@ -149,6 +152,31 @@ impl HandshakeLimit {
     /// Makes a limit of so many handshakes in such a time.
     pub const fn new(count: u32, period: Duration) -> Self {
         Self { count, period }
+    }
+}
+
+/// How a server ends in good order, by [`Server::drain`](crate::Server::drain).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainConfig {
+    /// Over what time the clients are sent away, one after the other. 3 s by default; zero is all at once.
+    /// (`drainSpread`)
+    pub spread: Duration,
+    /// The longest of the random times that a client is told to stay away. 5 s by default; longer means fewer
+    /// handshakes at once for the next server, and clients that hear nothing for longer. (`drainInterval`)
+    pub interval: Duration,
+    /// How long all of it may take. 8 s by default; what is being answered then may take
+    /// [`ServeConfig::drain_timeout`](crate::ServeConfig::drain_timeout) on top. (`drainTimeout`)
+    pub timeout: Duration,
+}
+
+impl Default for DrainConfig {
+    fn default() -> Self {
+        Self {
+            spread: Duration::from_secs(3),
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(8),
+        }
     }
 }
 

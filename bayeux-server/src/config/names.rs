@@ -263,6 +263,17 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
         "how long until it may ask for as many again",
     ),
     server(
+        "drainSpread",
+        millis(0, |c| &mut c.drain.spread),
+        "over what time clients are sent away when the server ends",
+    ),
+    server(
+        "drainInterval",
+        millis(1, |c| &mut c.drain.interval),
+        "the longest of the random times for which they are told to stay away",
+    ),
+    server("drainTimeout", millis(0, |c| &mut c.drain.timeout), "how long all of that may take"),
+    server(
         "localMaxQueue",
         number("a number of messages", 1, MOST, |c| &mut c.local_queue.messages),
         "how many messages may wait for a local session",

@@ -55,6 +55,13 @@ impl Parcel {
     pub(crate) fn begins_session(&self) -> bool {
         self.greeting.as_ref().is_some_and(|reply| reply.is_successful())
     }
+
+    /// Whether the server is about to end, and sends the client away: its connection is of no more use.
+    pub(crate) fn sends_away(&self) -> bool {
+        let Receipt { server, session, .. } = &self.receipt;
+        let is_dismissed = |own: &Arc<Session>| own.is_dismissed() || !own.is_handshook();
+        server.is_draining() && session.as_ref().is_none_or(is_dismissed)
+    }
 }
 
 impl Answer {

@@ -37,6 +37,14 @@ impl Server {
         transport: ConnectionType,
         reply: &mut Message,
     ) {
+        if let Some(absence) = session.tell_dismissal().filter(|_| session.removal().is_none()) {
+            let mut advice = self.advise_handshake(Some(transport));
+            advice.interval = i64::try_from(absence.as_millis()).ok();
+            reply.advice = Some(advice);
+            // CometD's JavaScript library takes the advice of a handshake only from a connect that fails.
+            reply.fail(&BayeuxError::ConnectUnavailable);
+            return;
+        }
         if reply.advice.is_none() {
             reply.advice = session.take_advice(Some(transport));
         }

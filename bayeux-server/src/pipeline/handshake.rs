@@ -22,6 +22,7 @@ impl Server {
         session: &Arc<Session>,
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
+        self.refuse_if_draining(session, message)?;
         self.limit_handshakes(message)?;
         if let Some(policy) = self.policy() {
             let (hook, seen) =
@@ -66,6 +67,21 @@ impl Server {
         if session.is_acknowledged() {
             reply.ext_mut().insert("ack".to_owned(), json!(true));
         }
+    }
+
+    /// Has a client come back later, when its address leads to another server.
+    fn refuse_if_draining(
+        &self,
+        session: &Session,
+        message: &mut ServerMessage,
+    ) -> Result<(), Refusal> {
+        if !self.is_draining() || session.is_local_session() {
+            return Ok(());
+        }
+        let advice = message.reply_mut().advice_mut();
+        advice.reconnect = Some(Reconnect::Handshake);
+        advice.interval = i64::try_from(self.draw_absence().as_millis()).ok();
+        Err(BayeuxError::HandshakeUnavailable.into())
     }
 
     fn limit_handshakes(&self, message: &mut ServerMessage) -> Result<(), Refusal> {

@@ -57,6 +57,7 @@ impl Server {
         message: &mut ServerMessage,
     ) -> Option<Accepted> {
         self.drive();
+        let _inside = self.0.doors.enter();
         self.0.counters.messages_received.increment();
         tracing::trace!(channel = message.channel(), id = ?message.id, "message received");
         match self.receive(session, message).await {
@@ -133,7 +134,7 @@ impl Server {
 
     /// The advice of an unknown session: start again from a handshake, at once. CometD gives it to
     /// handshakes and connects only; with it in every reply a client need not guess.
-    fn advise_handshake(&self, transport: Option<ConnectionType>) -> Advice {
+    pub(super) fn advise_handshake(&self, transport: Option<ConnectionType>) -> Advice {
         let config = self.0.config.transport(transport.unwrap_or(ConnectionType::InProcess));
         let timeout = i64::try_from(config.timeout.as_millis()).ok();
         let mut advice = Advice::handshake();

@@ -26,6 +26,10 @@ impl Server {
         id: &ChannelId,
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
+        if id.is_broadcast() && self.is_draining() && !from.is_local_session() {
+            // Some of the subscribers may have had their last reply.
+            return Err(BayeuxError::PublishUnavailable.into());
+        }
         let (channel, channels) = self.find_all_or_create_for(from, id, message).await?;
         self.may_publish(from, &channel, &channels, id, message).await?;
         message.reply_mut().successful = Some(true);

@@ -5,6 +5,7 @@
 
 pub(crate) mod browsers;
 pub(crate) mod carriage;
+pub(crate) mod drain;
 pub(crate) mod limiter;
 pub(crate) mod membership;
 pub(crate) mod queue;

@@ -1,6 +1,9 @@
 //! How a session lives: from its handshake to its end.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bayeux_api::{Advice, ConnectionType, Frozen, implement::lock, server::Removal};
 
@@ -122,6 +125,31 @@ impl Session {
     /// Tells whether the client is not in this process.
     pub(crate) fn is_of_network(&self) -> bool {
         self.origin.transport.is_some_and(|transport| transport != ConnectionType::InProcess)
+    }
+
+    /// Sends the client away for so long, since the server ends.
+    pub(crate) fn dismiss(&self, absence: Duration) {
+        lock(&self.core).machine.dismiss(absence);
+        self.wake();
+    }
+
+    /// Returns for how long the client is sent away, which the reply to a connect is to tell it.
+    pub(crate) fn tell_dismissal(&self) -> Option<Duration> {
+        lock(&self.core).machine.tell_dismissal()
+    }
+
+    pub(crate) fn is_dismissed(&self) -> bool {
+        lock(&self.core).machine.is_dismissed()
+    }
+
+    /// Whether the client was told that it is sent away.
+    pub(crate) fn knows_dismissal(&self) -> bool {
+        lock(&self.core).machine.knows_dismissal()
+    }
+
+    /// Whether a server that ends has nothing more to do for this session.
+    pub(crate) fn is_settled(&self, now: Instant) -> bool {
+        lock(&self.core).machine.is_settled(now)
     }
 
     pub(crate) fn removal(&self) -> Option<Removal> {

@@ -11,7 +11,9 @@ use std::{
 
 use bayeux_api::{ConnectionType, Limits, Message, server::BayeuxContext};
 use bytes::Buf;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
+};
 use tower_service::Service;
 
 use crate::{
@@ -63,10 +65,10 @@ impl BayeuxService {
     where
         B: http_body::Body<Data: Buf + Send> + Send + 'static,
     {
-        let server = self.server.clone();
+        let (server, version) = (self.server.clone(), request.version());
         // Boxed by itself, so that a request that is held for long has no place for it.
         let received = Box::pin(receive(server.clone(), self.peer, request));
-        Box::pin(async move { Ok(respond(&server, received).await) })
+        Box::pin(async move { Ok(respond(&server, version, received).await) })
     }
 }
 
@@ -101,31 +103,50 @@ enum Received {
 
 async fn respond(
     server: &Server,
+    version: Version,
     received: impl Future<Output = Result<Received, Failure>>,
 ) -> Response<Body> {
-    match try_to_respond(server, received).await {
-        Ok(response) => response,
+    let (mut response, is_last) = match try_to_respond(server, received).await {
+        Ok(answered) => answered,
         Err(failure) => {
             if failure.is_malformed() {
                 server.0.counters.malformed.increment();
             }
             tracing::debug!(%failure, "request refused");
-            failure.response()
+            (failure.response(), false)
         }
+    };
+    if is_last || server.0.is_stopped() {
+        end_connection(version, &mut response);
+    }
+    response
+}
+
+/// Says that the connection is closed after this response. hyper says so of what it begins to write after it
+/// was told to end, and a client that was not told asks again on the connection while that is closed.
+fn end_connection(version: Version, response: &mut Response<Body>) {
+    let is_kept =
+        version >= Version::HTTP_2 || response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if !is_kept {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
+/// Returns the response, and whether it is the last one of its connection.
 async fn try_to_respond(
     server: &Server,
     received: impl Future<Output = Result<Received, Failure>>,
-) -> Result<Response<Body>, Failure> {
+) -> Result<(Response<Body>, bool), Failure> {
     let (form, visit, cookie, messages) = match received.await? {
-        Received::Answered(response) => return Ok(response),
+        Received::Answered(response) => return Ok((response, false)),
         Received::Messages { form, visit, cookie, messages } => (form, visit, cookie, messages),
     };
     let config = &server.0.config.http;
     match visit.respond(messages).await {
-        Outcome::Parcel(parcel) => Ok(form.response(*parcel, cookie, config.response_timeout)),
+        Outcome::Parcel(parcel) => {
+            let is_last = parcel.sends_away();
+            Ok((form.response(*parcel, cookie, config.response_timeout), is_last))
+        }
         Outcome::Overtaken => Err(Failure::Overtaken(config.duplicate_meta_connect_status)),
         Outcome::Failed => Err(Failure::Failed),
     }

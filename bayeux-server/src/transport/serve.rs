@@ -211,17 +211,21 @@ impl Protocols {
         if version == Version::HTTP_2 {
             // Boxed, since connections of HTTP/1.1 would have place for it, too.
             let mut connection = Box::pin(self.http2.serve_connection(io, service));
+            // In this order, so that what is answered because of the stop is known to be the last.
             tokio::select! {
-                served = &mut connection => return Ok(served?),
+                biased;
                 () = server.stopped() => connection.as_mut().graceful_shutdown(),
+                served = &mut connection => return Ok(served?),
             }
             connection.await?;
         } else {
             let connection = self.http1.serve_connection(io, service).with_upgrades();
             let mut connection = std::pin::pin!(connection);
+            // In this order, so that what is answered because of the stop is known to be the last.
             tokio::select! {
-                served = &mut connection => return Ok(served?),
+                biased;
                 () = server.stopped() => connection.as_mut().graceful_shutdown(),
+                served = &mut connection => return Ok(served?),
             }
             connection.await?;
         }

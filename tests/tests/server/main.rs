@@ -21,6 +21,7 @@ mod context;
 mod cookies;
 mod delivery;
 mod disconnect;
+mod drain;
 mod dump;
 mod expiry;
 mod extension;

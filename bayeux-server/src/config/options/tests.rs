@@ -41,8 +41,9 @@ fn every_name_is_there_once_and_takes_its_own_default() {
 }
 
 /// The fields that hold others, which have options.
-const GROUPS: [&str; 8] = [
+const GROUPS: [&str; 9] = [
     "handshake_limit",
+    "drain",
     "long_polling",
     "callback_polling",
     "websocket",

@@ -219,6 +219,9 @@ impl<C: Clone + PartialEq> Session<C> {
         if let Phase::Gone(_) = self.phase {
             return (messages.len(), Tell::Nobody);
         }
+        if !messages.is_empty() {
+            self.was_not_told();
+        }
         self.queue.put_back(messages);
         (self.queue.trim(self.bounds()), self.carriage.call())
     }

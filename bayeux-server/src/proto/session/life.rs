@@ -105,6 +105,9 @@ impl<C: Clone + PartialEq> Session<C> {
 
     /// For how long the newest connect may be held.
     fn time_to_hold(&self) -> Duration {
+        if self.is_dismissed() {
+            return Duration::ZERO;
+        }
         self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout())
     }
 
@@ -122,7 +125,7 @@ impl<C: Clone + PartialEq> Session<C> {
         }
         let Phase::Live(stage, Presence::Held(until)) = self.phase else { return Held::Resume };
         let pushes = self.pushes(means);
-        let is_due = !pushes && self.is_due(now);
+        let is_due = !pushes && self.is_due(now) || self.is_dismissed();
         if !is_due && now < until {
             let lazy = self.lazy_until.filter(|_| !pushes && self.batch == 0);
             return Held::Wait(lazy.map_or(until, |lazy| lazy.min(until)));

@@ -22,6 +22,7 @@
 //! with this one: that a connect is held and that its request carries the session is one step.
 
 mod delivery;
+mod dismissal;
 mod life;
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,10 @@ use bayeux_api::{Advice, ConnectionType, Reconnect};
 
 use crate::proto::{
     carriage::Tell,
-    session::{Delivery, Session},
+    session::{Delivery, Session, dismissal::Dismissal},
 };
 
-/// What application and client set, over the transport's rules.
+/// What application and client set, over the transport's rules, and the end of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Timing {
     pub(super) timeout: Option<Duration>,
@@ -18,6 +18,7 @@ pub(super) struct Timing {
     /// For the current connect only.
     pub(super) advised_timeout: Option<Duration>,
     pub(super) advised_interval: Option<Duration>,
+    pub(super) dismissal: Option<Dismissal>,
 }
 
 impl<C: Clone + PartialEq> Session<C> {

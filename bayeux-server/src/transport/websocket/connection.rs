@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     pub(super) pinging: Option<Box<Pinging>>,
     /// Nothing is pushed between the reply to a handshake and the client's next message.
     pub(super) is_quiet: bool,
+    /// Whether a handshake was refused since the server is about to end.
+    pub(super) is_turned_away: bool,
     /// Whether nothing more can be read or written.
     pub(super) is_gone: bool,
     /// When the peer was last heard of, or took something.
@@ -81,6 +83,7 @@ impl Connection {
             is_flushed: true,
             pinging,
             is_quiet: false,
+            is_turned_away: false,
             is_gone: false,
             alive: now,
             taken: now,
@@ -117,7 +120,7 @@ impl Connection {
                 Err(end) => return end,
             };
             let is_stopped = server.0.is_stopped();
-            if is_stopped && !self.is_at_work() {
+            if (is_stopped || self.is_sent_away()) && !self.is_at_work() {
                 return End::Close(Code::Away, "the server is stopping".to_owned());
             }
             if !self.give_turn() {
@@ -148,6 +151,11 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Whether the client knows that the server is about to end.
+    fn is_sent_away(&self) -> bool {
+        self.is_turned_away || self.session.as_ref().is_some_and(|own| own.knows_dismissal())
     }
 
     /// Reads, writes and waits for the application, all at the same time; ready when any of it went on.

@@ -181,6 +181,8 @@ impl Connection {
         if let Some(session) = answer.new_session() {
             self.rebind(session.clone());
             self.is_quiet = true;
+        } else if answer.is_greeting() {
+            self.is_turned_away = self.server.is_draining();
         }
         if answer.has_connect() {
             self.hold(&mut answer);

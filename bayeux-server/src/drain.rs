@@ -1,0 +1,243 @@
+//! The orderly end of a server: waits and sends away, as `proto/drain.rs` and the sessions' machines say.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{clock, proto::drain::Drain, server::Server, session::Session};
+
+impl Server {
+    /// Ends this server in good order, and returns when it is [stopped](Self::stop): in the time that
+    /// [`DrainConfig::timeout`] allows.
+    ///
+    /// From the first moment no session begins (`503::handshake_unavailable`), and no client publishes to
+    /// others (`503::publish_unavailable`), since not all of them would get it; both are told so. What was
+    /// taken before is worked on, and arrives. Then, one after the other over [`DrainConfig::spread`], the
+    /// clients get the reply to their connect, with all that waits for them. It fails with
+    /// `503::connect_unavailable`, and advises a handshake after a random while, no longer than
+    /// [`DrainConfig::interval`], so that they do not all come to the next server at once. Connections of
+    /// HTTP/1.1 are closed after it, WebSockets with the code 1001. At last the server is stopped.
+    ///
+    /// Connections have to be taken meanwhile, for the clients that are between two connects: who mounts
+    /// [`service`](Self::service) elsewhere stops accepting after this, and before
+    /// [`closed`](Self::closed). A balancer hears of it by a path of the application's own that asks
+    /// [`is_draining`](Self::is_draining).
+    ///
+    /// ```no_run
+    /// # async fn terminated() {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = bayeux_server::Server::new();
+    /// let app = axum::Router::new().nest_service("/cometd", server.service());
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    /// let draining = server.clone();
+    /// let drained = async move {
+    ///     terminated().await;
+    ///     draining.drain().await;
+    /// };
+    /// axum::serve(listener, app).with_graceful_shutdown(drained).await?;
+    /// // WebSockets are no business of axum's any more.
+    /// server.closed().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// A server stays as it is when this is dropped: it takes no sessions any more, and is not stopped.
+    /// Calling this again, also at the same time, goes on from there.
+    ///
+    /// [`DrainConfig::timeout`]: crate::DrainConfig::timeout
+    /// [`DrainConfig::spread`]: crate::DrainConfig::spread
+    /// [`DrainConfig::interval`]: crate::DrainConfig::interval
+    pub async fn drain(&self) {
+        let drain = Drain::new(self.0.config.drain, clock::now());
+        self.0.doors.close();
+        tracing::info!(sessions = self.0.sessions.len(), "draining");
+        tokio::select! {
+            () = self.send_everybody_away(&drain) => {}
+            () = tokio::time::sleep_until(drain.deadline().into()) => {
+                tracing::warn!("not all clients were sent away in time");
+            }
+            () = self.stopped() => {}
+        }
+        self.stop();
+    }
+
+    /// Whether this server ends or has ended, so that it takes no new sessions: a balancer is to send
+    /// clients elsewhere.
+    pub fn is_draining(&self) -> bool {
+        self.0.doors.are_closed() || self.0.is_stopped()
+    }
+
+    async fn send_everybody_away(&self, drain: &Drain) {
+        let work_until = drain.work_until().into();
+        if tokio::time::timeout_at(work_until, self.0.doors.empty()).await.is_err() {
+            tracing::warn!("the application still works on messages when clients are sent away");
+        }
+        let start = clock::now();
+        let mut sessions = self.0.sessions.all();
+        sessions.retain(|session| !session.is_local_session());
+        for (index, session) in sessions.iter().enumerate() {
+            let turn = drain.turn(start, index, sessions.len());
+            if turn > clock::now() {
+                tokio::time::sleep_until(turn.into()).await;
+            }
+            session.dismiss(self.draw_absence());
+        }
+        settled(sessions).await;
+    }
+
+    /// Draws for how long a client is to stay away.
+    pub(crate) fn draw_absence(&self) -> Duration {
+        Drain::absence(self.0.config.drain, self.0.ids.number())
+    }
+}
+
+/// Waits until there is nothing more to do for any of the sessions.
+async fn settled(mut sessions: Vec<Arc<Session>>) {
+    loop {
+        let now = clock::now();
+        sessions.retain(|session| !session.is_settled(now));
+        if sessions.is_empty() {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The pause between two looks for sessions that are not settled.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bayeux_api::Message;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Config, InProcess};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn server(spread: Duration, timeout: Duration) -> Server {
+        let mut config = Config::default();
+        (config.drain.spread, config.drain.timeout) = (spread, timeout);
+        config.long_polling.timeout = 1_000 * SECOND;
+        config.long_polling.max_interval = 1_000 * SECOND;
+        Server::builder().config(config).seed(1).build()
+    }
+
+    /// A client that has connected once.
+    struct Visitor {
+        client: InProcess,
+        id: String,
+    }
+
+    impl Visitor {
+        async fn come(server: &Server) -> Self {
+            let client = server.in_process();
+            let reply = client.send(r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();
+            let id = reply.split("\"clientId\":\"").nth(1).unwrap().split('"').next().unwrap();
+            let visitor = Self { client, id: id.to_owned() };
+            visitor.connect().await;
+            visitor
+        }
+
+        async fn connect(&self) -> String {
+            let connect = json!([{ "channel": "/meta/connect", "clientId": self.id }]);
+            self.client.send(&connect.to_string()).await.unwrap()
+        }
+    }
+
+    /// Has so many clients with a held connect, and tells when each got its last reply.
+    async fn ends(server: &Server, count: usize) -> Vec<Duration> {
+        let start = clock::now();
+        let mut held = Vec::new();
+        for _ in 0..count {
+            let visitor = Visitor::come(server).await;
+            held.push(tokio::spawn(async move {
+                let reply = visitor.connect().await;
+                assert!(reply.contains("503::connect_unavailable"), "{reply}");
+                clock::now() - start
+            }));
+        }
+        while server.statistics().held_connects < count as u64 {
+            tokio::task::yield_now().await;
+        }
+        server.drain().await;
+        let mut ends = Vec::new();
+        for one in held {
+            ends.push(one.await.unwrap());
+        }
+        ends.sort();
+        ends
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_are_sent_away_one_after_the_other() {
+        let server = server(40 * SECOND, 100 * SECOND);
+        let ends = ends(&server, 4).await;
+        for (end, expected) in ends.iter().zip([0, 10, 20, 30]) {
+            // The runtime's clock has milliseconds.
+            assert!(end.abs_diff(expected * SECOND) < SECOND, "{ends:?}");
+        }
+        assert!(server.is_draining() && server.0.is_stopped());
+    }
+
+    async fn time_of_drain(server: &Server) -> Duration {
+        let start = clock::now();
+        server.drain().await;
+        clock::now() - start
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_client_that_does_not_come_and_misses_nothing() {
+        let server = server(SECOND, 100 * SECOND);
+        let _away = Visitor::come(&server).await;
+        let time = time_of_drain(&server).await;
+        assert!(time < 2 * SECOND, "{time:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_for_whom_something_waits_is_waited_for_until_the_deadline() {
+        let server = server(SECOND, 100 * SECOND);
+        let away = Visitor::come(&server).await;
+        let session = server.session(&away.id).unwrap();
+        assert!(session.deliver(Message::with_data("/a", json!(1))).await);
+        let time = time_of_drain(&server).await;
+        assert!(time.abs_diff(100 * SECOND) < SECOND, "{time:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_servers_own_sessions_hold_nothing_up_and_publish() {
+        let server = server(SECOND, 100 * SECOND);
+        let local = server.new_local_session("local");
+        local.handshake(Message::default()).await.unwrap();
+        server.0.doors.close();
+        let published =
+            local.channel("/a").unwrap().publish(Message::with_data("/a", json!(1))).await;
+        assert!(published.is_ok(), "{published:?}");
+        let late = server.new_local_session("late");
+        late.handshake(Message::default()).await.unwrap();
+        assert!(time_of_drain(&server).await < SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_that_was_dropped_goes_on_with_the_next() {
+        let server = server(Duration::ZERO, 100 * SECOND);
+        let away = Visitor::come(&server).await;
+        let session = server.session(&away.id).unwrap();
+        assert!(session.deliver(Message::with_data("/a", json!(1))).await);
+        tokio::time::timeout(SECOND, server.drain()).await.unwrap_err();
+        assert!(server.is_draining() && !server.0.is_stopped());
+        let both = async { tokio::join!(server.drain(), server.drain()) };
+        let told = async {
+            tokio::time::sleep(SECOND).await;
+            away.connect().await
+        };
+        let start: Instant = clock::now();
+        let (_, told) = tokio::join!(both, told);
+        assert!(told.contains("503::connect_unavailable") && told.contains("/a"), "{told}");
+        assert!(clock::now() - start < 2 * SECOND);
+    }
+}
