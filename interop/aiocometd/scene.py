@@ -22,7 +22,8 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 class Scene(unittest.IsolatedAsyncioTestCase):
     """Starts the demo before each test; `connect` makes open clients of one transport."""
 
-    options = {"maxSessionsPerBrowser": -1}
+    # A demo that is stopped has no more time than this for clients that have gone without a word.
+    options = {"maxSessionsPerBrowser": -1, "drainSpread": 0, "drainTimeout": 1000}
 
     def setUp(self):
         arguments = [PROGRAM, "--listen", "127.0.0.1:0"]

@@ -46,6 +46,7 @@ export async function startDemo({options = {}, port = 0} = {}) {
     port: Number(new URL(origin).port),
     bayeux: `${origin}/cometd`,
     output,
+    signal: (signal) => child.kill(signal),
     /** Asks the demo to stop, and fails if it does not; how it ended is in its output. */
     async stop(signal = 'SIGTERM') {
       if (!running.has(child)) return;

@@ -7,7 +7,7 @@ mod stats;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
-use axum::Router;
+use axum::{Router, http::StatusCode, routing::get};
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
 use tokio::net::TcpListener;
@@ -19,7 +19,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A Bayeux server with a page to try it.
 ///
-/// The page is at /, Bayeux at /cometd. For scripts there are: /service/echo, the remote call
+/// The page is at /, Bayeux at /cometd, and /health says 503 instead of 200 once it is about to end. That begins
+/// with SIGINT (Ctrl-C) or SIGTERM, which send the clients away in good order (drainSpread, drainInterval,
+/// drainTimeout); a second one ends it at once. For scripts there are: /service/echo, the remote call
 /// rpc/echo, /demo/lazy (1 s late), /demo/denied (nobody may create it), /demo/readonly (nobody may
 /// publish), /demo/noecho (publishers do not hear themselves), /demo/stats (once a second).
 #[derive(Parser)]
@@ -82,11 +84,22 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
     announce(listener.local_addr()?);
-    tokio::spawn(stop_on_signal(server.clone()));
     let bayeux = Router::new().nest_service("/cometd", server.service()).layer(server.cors());
-    let app = page::routes().merge(bayeux);
-    serve(&server, listener, app, ServeConfig::default()).await?;
-    Ok(())
+    let asked = server.clone();
+    let health = get(move || std::future::ready(health(&asked)));
+    let app = page::routes().merge(bayeux).route("/health", health);
+    tokio::select! {
+        served = serve(&server, listener, app, ServeConfig::default()) => Ok(served?),
+        () = told_twice_to_end(&server) => Err("ended at once, by a second signal".into()),
+    }
+}
+
+/// Tells a balancer whether clients may come: no more once the server is about to end.
+fn health(server: &Server) -> StatusCode {
+    match server.is_draining() {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::OK,
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
@@ -94,7 +107,16 @@ fn announce(address: SocketAddr) {
     println!("Bayeux demo on http://{address}/ (Bayeux at /cometd; stop with Ctrl-C)");
 }
 
-async fn stop_on_signal(server: Server) {
+/// Ends the server in good order when a signal comes, and waits for the next.
+async fn told_twice_to_end(server: &Server) {
+    told_to_end().await;
+    let draining = server.clone();
+    tokio::spawn(async move { draining.drain().await });
+    told_to_end().await;
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_end() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
@@ -109,5 +131,4 @@ async fn stop_on_signal(server: Server) {
     }
     #[cfg(not(unix))]
     drop(interrupt.await);
-    server.stop();
 }
