@@ -1,6 +1,6 @@
 //! Stands for an answer on its way, and says what happens if it does not arrive.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bayeux_api::Frozen;
 
@@ -27,6 +27,13 @@ impl Receipt {
     /// Whether the session waits to hear that the answer has gone out.
     pub(crate) fn is_awaited(&self) -> bool {
         self.cycle.is_some()
+    }
+
+    /// Returns the session that is answered, and how long its reply may take to be written.
+    pub(crate) fn session(&self) -> Option<(&Arc<Session>, Duration)> {
+        let session = self.session.as_ref()?;
+        let config = self.server.0.config.transport(session.origin.transport?);
+        Some((session, config.max_processing))
     }
 
     /// The messages were handed over to the connection.

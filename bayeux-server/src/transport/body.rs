@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::task::AbortHandle;
 
-use crate::exchange::Receipt;
+use crate::{exchange::Receipt, transport::line::Line};
 
 /// The body of a [`BayeuxService`](crate::BayeuxService)'s response. It is handed over in parts, so
 /// that one that is dropped half-way, because the connection broke, is known not to have arrived.
@@ -45,11 +45,11 @@ struct Content {
     receipt: Option<Receipt>,
 }
 
-/// How much is handed over at once.
-const PART: usize = 64 * 1024;
+/// How much is handed over at once: a peer that takes so much in the time it has is not stuck.
+const PART: usize = 16 * 1024;
 
 /// What is not worth watching.
-const SMALL: usize = 16 * 1024;
+pub(crate) const SMALL: usize = 16 * 1024;
 
 impl Body {
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
@@ -57,11 +57,21 @@ impl Body {
     }
 
     /// A large body is given up when the peer takes nothing of it for `patience`: HTTP/2 would wait
-    /// for its window for as long as the connection lives.
-    pub(crate) fn messages(parts: Vec<Bytes>, receipt: Receipt, patience: Duration) -> Self {
+    /// for its window for as long as the connection lives. What was handed over of it goes on to be taken from
+    /// `line`, if it is written to one.
+    pub(crate) fn messages(
+        parts: Vec<Bytes>,
+        receipt: Receipt,
+        patience: Duration,
+        line: Option<&Line>,
+    ) -> Self {
         let content = Content::new(parts, Some(receipt));
         if content.left <= SMALL {
             return Self(Form::Small(content));
+        }
+        let answered = content.receipt.as_ref().and_then(Receipt::session);
+        if let (Some(line), Some((session, time))) = (line, answered) {
+            line.begin(session, time);
         }
         let content = Arc::new(Mutex::new(Some(content)));
         let watchman = tokio::spawn(give_up_when_stuck(content.clone(), patience)).abort_handle();
@@ -180,7 +190,7 @@ mod tests {
 
     fn large() -> Body {
         let receipt = Receipt::new(Server::builder().build(), None);
-        Body::messages(vec![vec![b' '; 4 * PART].into()], receipt, PATIENCE)
+        Body::messages(vec![vec![b' '; 4 * PART].into()], receipt, PATIENCE, None)
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,7 @@ use crate::{
         Body, Peer,
         cookies::{browser_id, set_cookie},
         json, jsonp,
+        line::Line,
         request::{self, context, is_allowed_origin},
         status::Failure,
         websocket,
@@ -41,18 +42,20 @@ pub struct BayeuxService {
     server: Server,
     /// The ends of the one connection that it serves, if it serves one.
     peer: Option<Peer>,
+    /// That connection, if it is one of HTTP/1.1.
+    line: Option<Arc<Line>>,
 }
 
 impl Server {
     /// Returns the HTTP face of this server.
     pub fn service(&self) -> BayeuxService {
-        BayeuxService { server: self.clone(), peer: None }
+        BayeuxService { server: self.clone(), peer: None, line: None }
     }
 
     /// Returns the HTTP face for one connection, which tells requests from where they come without
     /// putting that into each.
-    pub(crate) fn service_for(&self, peer: Peer) -> BayeuxService {
-        BayeuxService { server: self.clone(), peer: Some(peer) }
+    pub(crate) fn service_for(&self, peer: Peer, line: Arc<Line>) -> BayeuxService {
+        BayeuxService { server: self.clone(), peer: Some(peer), line: Some(line) }
     }
 }
 
@@ -66,9 +69,15 @@ impl BayeuxService {
         B: http_body::Body<Data: Buf + Send> + Send + 'static,
     {
         let (server, version) = (self.server.clone(), request.version());
+        // Over HTTP/2 it is many clients' at once.
+        let line = self.line.as_ref().or_else(|| request.extensions().get::<Arc<Line>>());
+        let line = line.filter(|_| version < Version::HTTP_2).cloned();
+        if let Some(line) = &line {
+            line.end();
+        }
         // Boxed by itself, so that a request that is held for long has no place for it.
         let received = Box::pin(receive(server.clone(), self.peer, request));
-        Box::pin(async move { Ok(respond(&server, version, received).await) })
+        Box::pin(async move { Ok(respond(&server, version, line.as_deref(), received).await) })
     }
 }
 
@@ -104,9 +113,10 @@ enum Received {
 async fn respond(
     server: &Server,
     version: Version,
+    line: Option<&Line>,
     received: impl Future<Output = Result<Received, Failure>>,
 ) -> Response<Body> {
-    let (mut response, is_last) = match try_to_respond(server, received).await {
+    let (mut response, is_last) = match try_to_respond(server, line, received).await {
         Ok(answered) => answered,
         Err(failure) => {
             if failure.is_malformed() {
@@ -135,6 +145,7 @@ fn end_connection(version: Version, response: &mut Response<Body>) {
 /// Returns the response, and whether it is the last one of its connection.
 async fn try_to_respond(
     server: &Server,
+    line: Option<&Line>,
     received: impl Future<Output = Result<Received, Failure>>,
 ) -> Result<(Response<Body>, bool), Failure> {
     let (form, visit, cookie, messages) = match received.await? {
@@ -145,7 +156,7 @@ async fn try_to_respond(
     match visit.respond(messages).await {
         Outcome::Parcel(parcel) => {
             let is_last = parcel.sends_away();
-            Ok((form.response(*parcel, cookie, config.response_timeout), is_last))
+            Ok((form.response(*parcel, cookie, config.response_timeout, line), is_last))
         }
         Outcome::Overtaken => Err(Failure::Overtaken(config.duplicate_meta_connect_status)),
         Outcome::Failed => Err(Failure::Failed),
@@ -291,6 +302,7 @@ impl Form {
         parcel: Parcel,
         cookie: Option<HeaderValue>,
         patience: Duration,
+        line: Option<&Line>,
     ) -> Response<Body> {
         let cookie = cookie.filter(|_| parcel.begins_session());
         let (array, receipt) = parcel.encode();
@@ -298,7 +310,7 @@ impl Form {
             Self::Json => ("application/json", array),
             Self::Callback(name) => ("text/javascript;charset=UTF-8", jsonp::wrap(name, array)),
         };
-        let mut response = Response::new(Body::messages(parts, receipt, patience));
+        let mut response = Response::new(Body::messages(parts, receipt, patience, line));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));

@@ -6,6 +6,7 @@ mod cors;
 mod http;
 mod json;
 mod jsonp;
+mod line;
 mod memory;
 mod parcel;
 mod patience;

@@ -4,6 +4,7 @@ use std::{
     future::Future as _,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,14 +12,41 @@ use std::{
 use http::Version;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::{Sleep, sleep},
 };
+
+use crate::transport::{body::SMALL, line::Line};
+
+/// A stream of which can be set how much it takes before its peer does.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// Has it take little more than its peer takes.
+    fn take_little(&self);
+}
+
+impl Stream for TcpStream {
+    /// The kernel would take some megabytes, and not tell when the peer has them. What it has sent and is not
+    /// acknowledged does not count, so that a peer that is far away gets no less at once.
+    fn take_little(&self) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Err(error) = socket2::SockRef::from(self).set_tcp_notsent_lowat(UNSENT) {
+            tracing::debug!(%error, "a slow reader may be taken for a silent one");
+        }
+    }
+}
+
+/// How much of what is written waits in the kernel before it is sent, in bytes.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 32 * 1024;
 
 /// Fails when the peer takes nothing of what is written for too long, and tells the version of HTTP
 /// from what arrives first.
 #[derive(Debug)]
 pub(crate) struct Patience<S> {
     stream: S,
+    line: Arc<Line>,
+    /// Whether much was written to it before.
+    is_large: bool,
     write_time: Duration,
     writing: Option<Pin<Box<Sleep>>>,
     /// What was read to tell the version, and how much of it was read again.
@@ -31,9 +59,11 @@ pub(crate) struct Patience<S> {
 const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl<S> Patience<S> {
-    pub(crate) fn new(stream: S, write_time: Duration) -> Self {
+    pub(crate) fn new(stream: S, write_time: Duration, line: Arc<Line>) -> Self {
         Self {
             stream,
+            line,
+            is_large: false,
             write_time,
             writing: None,
             beginning: [0; PREFACE.len()],
@@ -54,7 +84,9 @@ impl<S> Patience<S> {
         polled: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
-            self.writing = None;
+            if self.writing.take().is_some() && matches!(polled, Poll::Ready(Ok(_))) {
+                self.line.taken();
+            }
             return polled;
         }
         let time = self.write_time;
@@ -103,12 +135,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+impl<S: Stream> Patience<S> {
+    fn begin_to_write(&mut self, length: usize) {
+        if length > SMALL && !std::mem::replace(&mut self.is_large, true) {
+            self.stream.take_little();
+        }
+    }
+}
+
+impl<S: Stream> AsyncWrite for Patience<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.begin_to_write(bytes.len());
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(context, polled)
     }
@@ -118,6 +159,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.begin_to_write(slices.iter().map(|slice| slice.len()).sum());
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.watch(context, polled)
     }
@@ -139,16 +181,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
 
     const TIME: Duration = Duration::from_secs(10);
 
+    impl Stream for DuplexStream {
+        fn take_little(&self) {}
+    }
+
+    fn patience(near: DuplexStream) -> Patience<DuplexStream> {
+        Patience::new(near, TIME, Arc::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up() {
         let (near, _far) = duplex(64);
-        let mut near = Patience::new(near, TIME);
+        let mut near = patience(near);
         let error = near.write_all(&[0; 65]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
@@ -163,7 +213,7 @@ mod tests {
             for part in [1, 7, 100] {
                 // The pipe takes only so many bytes at once.
                 let (near, mut far) = duplex(part);
-                let mut near = Patience::new(near, TIME);
+                let mut near = patience(near);
                 let write = async {
                     far.write_all(text.as_bytes()).await.unwrap();
                     drop(far);
@@ -182,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn the_beginning_is_read_together_with_what_follows() {
         let (near, mut far) = duplex(100);
-        let mut near = Patience::new(near, TIME);
+        let mut near = patience(near);
         far.write_all(&[b'x'; 60]).await.unwrap();
         near.version().await.unwrap();
         assert_eq!(near.read(&mut [0; 100]).await.unwrap(), 60);
@@ -191,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_ends_before_has_no_version() {
         let (near, mut far) = duplex(100);
-        let mut near = Patience::new(near, TIME);
+        let mut near = patience(near);
         far.write_all(b"PRI *").await.unwrap();
         drop(far);
         assert_eq!(near.version().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);

@@ -1,6 +1,6 @@
 //! From an HTTP request to what Bayeux needs of it.
 
-use std::{net::SocketAddr, task::Poll, time::Duration};
+use std::{net::SocketAddr, sync::Arc, task::Poll, time::Duration};
 
 use bayeux_api::{DecodeError, server::BayeuxContext};
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
@@ -8,7 +8,7 @@ use futures_util::poll;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use http_body_util::BodyExt as _;
 
-use crate::transport::status::Failure;
+use crate::transport::{line::Line, status::Failure};
 
 /// The ends of the connection. Whoever accepts connections puts it into the extensions of each
 /// request, so that the server knows from where it comes; [`serve`](crate::serve) does.
@@ -61,6 +61,7 @@ pub(crate) fn detached(mut context: BayeuxContext) -> BayeuxContext {
     context.headers = copied;
     context.uri = context.uri.to_string().parse().unwrap_or_default();
     context.extensions.remove::<Peer>();
+    context.extensions.remove::<Arc<Line>>();
     if context.extensions.is_empty() {
         context.extensions = Extensions::new();
     }

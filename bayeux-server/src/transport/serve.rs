@@ -27,7 +27,7 @@ use tower_service::Service;
 use crate::{
     proto::LONGEST,
     server::Server,
-    transport::{BayeuxService, Body, Peer, http::Responding, patience::Patience},
+    transport::{BayeuxService, Body, Peer, http::Responding, line::Line, patience::Patience},
 };
 
 /// How connections are treated.
@@ -67,7 +67,7 @@ impl Server {
     ///
     /// When `listener` has no address.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        let service = |peer| Alone(self.service_for(peer));
+        let service = |peer, line| Alone(self.service_for(peer, line));
         accept(self, listener, service, ServeConfig::default()).await
     }
 }
@@ -92,14 +92,15 @@ where
     B: http_body::Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>>,
     B: Send + 'static,
 {
-    accept(server, listener, |peer| WithPeer { service: service.clone(), peer }, config).await
+    let service = |peer, line| WithPeer { service: service.clone(), peer, line };
+    accept(server, listener, service, config).await
 }
 
 /// Accepts connections, each of which has its own service.
 async fn accept<H, B>(
     server: &Server,
     listener: TcpListener,
-    service: impl Fn(Peer) -> H,
+    service: impl Fn(Peer, Arc<Line>) -> H,
     config: ServeConfig,
 ) -> io::Result<()>
 where
@@ -118,8 +119,9 @@ where
             accepted = next(&listener) => accepted,
             () = &mut stopping => break,
         };
-        let stream = Patience::new(stream, config.write_timeout);
-        let service = service(Peer::new(remote, local));
+        let line = Arc::<Line>::default();
+        let stream = Patience::new(stream, config.write_timeout, line.clone());
+        let service = service(Peer::new(remote, local), line);
         let (server, protocols) = (server.clone(), protocols.clone());
         connections.spawn(async move {
             if let Err(error) = protocols.serve(&server, stream, service).await {
@@ -251,6 +253,7 @@ impl HyperService<Request<Incoming>> for Alone {
 struct WithPeer<S> {
     service: S,
     peer: Peer,
+    line: Arc<Line>,
 }
 
 impl<S, B> HyperService<Request<Incoming>> for WithPeer<S>
@@ -265,6 +268,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.line.clone());
         let mut service = self.service.clone();
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Box::pin(service.call(request)),

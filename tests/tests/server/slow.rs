@@ -213,6 +213,39 @@ async fn a_client_that_does_not_read_its_reply_expires(transport: Transport) {
     assert_eq!(reply["advice"]["reconnect"], "handshake");
 }
 
+over_transports!([long_polling: LongPolling, callback_polling: CallbackPolling]
+    a_session_lives_while_its_client_takes_a_response
+);
+
+async fn a_session_lives_while_its_client_takes_a_response(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| t.max_interval = Duration::from_secs(4));
+    })
+    .await;
+    let mut client = server.connected(transport).await;
+    let session = server.session(&client);
+    for _ in 0..9 {
+        assert!(session.deliver(Message::with_data("/a", json!("x".repeat(100_000)))).await);
+    }
+    let connect = json!([client.message("/meta/connect", &json!({}))]).to_string();
+    let cookie = format!("cookie: {}\r\n", client.browser.header().unwrap());
+    let mut raw = Raw::narrow(server.address).await;
+    if transport == Transport::LongPolling {
+        raw.post(&cookie, connect).await;
+    } else {
+        let message = form_urlencoded::byte_serialize(connect.as_bytes()).collect::<String>();
+        let target = format!("/?jsonp=c&message={message}");
+        raw.write(format!("GET {target} HTTP/1.1\r\nhost: x\r\n{cookie}\r\n")).await;
+    }
+    // Ten seconds in all.
+    for _ in 0..100 {
+        assert_eq!(raw.take(9_000).await.map(|part| part.len()), Some(9_000));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    raw.read_until("/meta/connect").await;
+    client.connect_at_once().await;
+}
+
 over_transports!([websocket: WebSocket]
     a_connection_that_takes_nothing_is_given_up,
     one_that_takes_nothing_is_given_up_with_acknowledgements_too
