@@ -49,6 +49,8 @@ enum Input {
     SetMaxInterval(Option<u64>),
     StartBatch,
     EndBatch,
+    /// The server is about to end.
+    Dismiss,
     End(Removal),
     Wait(u64),
 }
@@ -171,6 +173,10 @@ impl World {
             Input::EndBatch => {
                 let (_, tell) = self.session.end_batch();
                 self.tell(&tell);
+            }
+            Input::Dismiss => {
+                self.session.dismiss(SECOND);
+                self.wake_everybody();
             }
             Input::End(removal) => self.end(removal),
             Input::Wait(millis) => {
@@ -309,6 +315,10 @@ impl World {
 
     fn end(&mut self, removal: Removal) {
         self.session.end(removal, None, self.now);
+        self.wake_everybody();
+    }
+
+    fn wake_everybody(&mut self) {
         for carrier in self.session.everybody() {
             self.of(carrier).is_woken = true;
         }
@@ -339,6 +349,7 @@ impl World {
             let pushes = own.is_bound && session.goes_alone() && session.is_carried_by(&by);
             prop_assert!(own.held.is_none_or(|held| held == session.cycle), "{by} is overtaken");
             prop_assert!(session.is_handshook() || own.held.is_none() && !own.is_bound, "{by}");
+            prop_assert!(!session.is_dismissed() || own.held.is_none(), "{by} is to be answered");
             prop_assert!(!is_due || !pushes && own.held.is_none(), "{by} does not know");
             let knows = lazy.is_none_or(|lazy| own.until.is_some_and(|until| until <= lazy));
             prop_assert!(knows || !pushes && own.held.is_none(), "{by} comes too late");
@@ -382,6 +393,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => proptest::option::of(10..90_u64).prop_map(Input::SetMaxInterval),
         1 => Just(Input::StartBatch),
         2 => Just(Input::EndBatch),
+        1 => Just(Input::Dismiss),
         1 => prop_oneof![Just(Removal::Removed), Just(Removal::Overflowed)].prop_map(Input::End),
         4 => prop_oneof![3 => 0..3_000_u64, 1 => 0..40_000_u64].prop_map(Input::Wait),
     ]
