@@ -13,7 +13,10 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::task::AbortHandle;
 
-use crate::{exchange::Receipt, transport::line::Line};
+use crate::{
+    exchange::Receipt,
+    transport::line::{Line, Writing},
+};
 
 /// The body of a [`BayeuxService`](crate::BayeuxService)'s response. It is handed over in parts, so
 /// that one that is dropped half-way, because the connection broke, is known not to have arrived.
@@ -43,6 +46,8 @@ struct Content {
     parts: VecDeque<Bytes>,
     left: usize,
     receipt: Option<Receipt>,
+    /// Of a large one.
+    writing: Option<Writing>,
 }
 
 /// How much is handed over at once: a peer that takes so much in the time it has is not stuck.
@@ -65,13 +70,14 @@ impl Body {
         patience: Duration,
         line: Option<&Line>,
     ) -> Self {
-        let content = Content::new(parts, Some(receipt));
+        let mut content = Content::new(parts, Some(receipt));
         if content.left <= SMALL {
             return Self(Form::Small(content));
         }
         let answered = content.receipt.as_ref().and_then(Receipt::session);
-        if let (Some(line), Some((session, time))) = (line, answered) {
-            line.begin(session, time);
+        content.writing = answered.map(|(session, time)| Writing::new(session, time));
+        if let (Some(line), Some(writing)) = (line, &content.writing) {
+            line.begin(writing.clone());
         }
         let content = Arc::new(Mutex::new(Some(content)));
         let watchman = tokio::spawn(give_up_when_stuck(content.clone(), patience)).abort_handle();
@@ -104,7 +110,7 @@ impl Content {
     /// No part may be empty, unless it is the only one.
     fn new(parts: Vec<Bytes>, receipt: Option<Receipt>) -> Self {
         let left = parts.iter().map(Bytes::len).sum();
-        Self { parts: parts.into(), left, receipt }
+        Self { parts: parts.into(), left, receipt, writing: None }
     }
 
     fn next_part(&mut self) -> Option<Bytes> {
@@ -117,6 +123,7 @@ impl Content {
             self.parts.push_front(next);
         }
         self.left -= part.len();
+        self.writing.iter().for_each(Writing::taken);
         if self.left == 0
             && let Some(mut receipt) = self.receipt.take()
         {
@@ -200,6 +207,23 @@ mod tests {
         tokio::time::sleep(3 * PATIENCE).await;
         assert_eq!(body.frame().await.unwrap().unwrap_err(), ResponseNotTaken);
         assert!(!http_body::Body::is_end_stream(&body));
+    }
+
+    /// Also one that answers no connect, while which is written a session is not away.
+    #[tokio::test(start_paused = true)]
+    async fn a_session_lives_while_parts_are_taken() {
+        let server = Server::new();
+        server.in_process().send(r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();
+        let session = server.sessions()[0].clone();
+        let receipt = Receipt::new(server.clone(), Some(session.clone()));
+        let mut body = Body::messages(vec![vec![b' '; 4 * PART].into()], receipt, PATIENCE, None);
+        for _ in 0..4 {
+            tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+            body.frame().await.unwrap().unwrap();
+            assert!(session.is_handshook());
+        }
+        tokio::time::sleep(2 * PATIENCE).await;
+        assert!(!session.is_handshook());
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,18 +24,32 @@ pub(crate) struct Line {
     writing: Mutex<Option<Writing>>,
 }
 
-#[derive(Debug)]
-struct Writing {
+/// A large response that is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Writing {
     session: Weak<Session>,
     /// A peer that takes a byte now and then has no more time than this.
     until: Instant,
 }
 
+impl Writing {
+    /// Makes the writing of what is answered to `session`, which may take so long.
+    pub(crate) fn new(session: &Arc<Session>, time: Duration) -> Self {
+        Self { session: Arc::downgrade(session), until: after(clock::now(), time) }
+    }
+
+    /// The peer has taken some.
+    pub(crate) fn taken(&self) {
+        if let Some(session) = self.session.upgrade().filter(|_| clock::now() < self.until) {
+            session.touch();
+        }
+    }
+}
+
 impl Line {
-    /// A large response of this session is written next, which may take so long.
-    pub(crate) fn begin(&self, session: &Arc<Session>, time: Duration) {
-        let until = after(clock::now(), time);
-        *lock(&self.writing) = Some(Writing { session: Arc::downgrade(session), until });
+    /// This is written next.
+    pub(crate) fn begin(&self, writing: Writing) {
+        *lock(&self.writing) = Some(writing);
         self.is_used.store(true, Relaxed);
     }
 
@@ -48,15 +62,9 @@ impl Line {
 
     /// The peer, which had not taken all there was, has taken some.
     pub(crate) fn taken(&self) {
-        if !self.is_used.load(Relaxed) {
-            return;
-        }
-        let now = clock::now();
-        let writing = lock(&self.writing);
-        let session = writing.as_ref().filter(|own| now < own.until).map(|own| own.session.clone());
-        drop(writing);
-        if let Some(session) = session.and_then(|own| own.upgrade()) {
-            session.touch();
+        if self.is_used.load(Relaxed) {
+            let writing = lock(&self.writing).clone();
+            writing.iter().for_each(Writing::taken);
         }
     }
 }
