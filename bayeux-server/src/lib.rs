@@ -51,7 +51,7 @@ pub use builder::Builder;
 pub use channel::Channel;
 pub use config::{
     Config, ConfigOption, CookieConfig, DrainConfig, HandshakeLimit, HttpConfig, JsonpConfig,
-    OptionError, SameSite, TransportConfig, WebSocketConfig,
+    Network, NetworkError, OptionError, ProxyConfig, SameSite, TransportConfig, WebSocketConfig,
 };
 pub use policy::DefaultSecurityPolicy;
 pub use server::Server;

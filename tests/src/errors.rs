@@ -1,18 +1,18 @@
-//! What is logged as an error, for tests that ask whether it is.
+//! What is logged, for tests that ask whether it is.
 
 use std::{
     fmt::{self, Write as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::DefaultGuard,
+    subscriber::{DefaultGuard, NoSubscriber},
 };
 
-/// The errors that this thread has logged, which is the whole runtime of a test that has no other
+/// What this thread has logged, which is the whole runtime of a test that has no other
 /// threads, for as long as this lives.
 #[derive(Debug)]
 pub struct Errors {
@@ -21,11 +21,25 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Starts to listen.
+    /// Starts to listen to errors.
     #[must_use]
     pub fn watch() -> Self {
+        Self::of(Level::ERROR)
+    }
+
+    /// Starts to listen to errors, and to all that is told of decisions.
+    #[must_use]
+    pub fn and_decisions() -> Self {
+        Self::of(Level::DEBUG)
+    }
+
+    fn of(least: Level) -> Self {
+        // As long as there is one, tracing asks the listener of whichever thread comes to a line first, which
+        // may have none, whether anybody ever wants to hear it.
+        static OTHER: OnceLock<Dispatch> = OnceLock::new();
+        OTHER.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let lines = Arc::<Mutex<Vec<String>>>::default();
-        let guard = tracing::subscriber::set_default(Listener(lines.clone()));
+        let guard = tracing::subscriber::set_default(Listener(lines.clone(), least));
         Self { lines, _guard: guard }
     }
 
@@ -35,11 +49,11 @@ impl Errors {
     }
 }
 
-struct Listener(Arc<Mutex<Vec<String>>>);
+struct Listener(Arc<Mutex<Vec<String>>>, Level);
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
+        *metadata.level() <= self.1
     }
 
     fn new_span(&self, _span: &span::Attributes<'_>) -> span::Id {

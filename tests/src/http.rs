@@ -13,32 +13,41 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, task::JoinSet};
 
-/// What the tabs of one browser share: its cookies.
+/// What the tabs of one browser share: its cookies, and what a proxy adds to its requests.
 #[derive(Debug, Default)]
-pub struct Browser(Mutex<BTreeMap<String, String>>);
+pub struct Browser {
+    cookies: Mutex<BTreeMap<String, String>>,
+    /// Headers of every request, as a proxy adds them.
+    pub headers: Vec<(&'static str, String)>,
+}
 
 impl Browser {
     /// Returns the cookie of this name.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Sets a cookie, as if the server had.
     pub fn set_cookie(&self, name: &str, value: &str) {
-        let mut cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
         cookies.insert(name.to_owned(), value.to_owned());
     }
 
     /// Forgets all cookies.
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Returns the value of the `Cookie` header, if there are any.
     pub fn header(&self) -> Option<String> {
-        let cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
         let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    /// Returns what a proxy has added, for a list of headers.
+    pub(crate) fn added(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
     /// Takes over the cookies of a response.

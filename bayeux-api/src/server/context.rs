@@ -8,7 +8,8 @@ use http::{Extensions, HeaderMap, Uri, Version};
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct BayeuxContext {
-    /// The peer's address, if the listener told it.
+    /// The client's address, if the listener told it: that of the peer or, if the peer is a proxy that the
+    /// server trusts, what it says. The port is zero if it says none.
     #[doc(alias = "getRemoteAddress")]
     pub remote_address: Option<SocketAddr>,
     /// This end's address, if the listener told it.
@@ -25,7 +26,7 @@ pub struct BayeuxContext {
     /// What the layers before the server put there, such as a [`Principal`].
     #[doc(alias = "getRequestAttribute")]
     pub extensions: Extensions,
-    /// Whether the request came over TLS.
+    /// Whether the client's request came over TLS, to the server or to a proxy that is believed.
     pub is_secure: bool,
 }
 

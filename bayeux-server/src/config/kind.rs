@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bayeux_api::{ConnectionType, server::Overflow};
 
-use crate::config::SameSite;
+use crate::config::{Network, SameSite};
 
 /// Finds the field of an option.
 pub(super) type At<C, T> = fn(&mut C) -> &mut T;
@@ -16,6 +16,7 @@ pub(super) enum Kind<C: 'static> {
     Number(Number, At<C, dyn Amount>),
     Text(Text, At<C, dyn Word>),
     List(At<C, dyn List>),
+    Networks(At<C, Vec<Network>>),
     Transports(At<C, Vec<ConnectionType>>),
     SameSite(At<C, Option<SameSite>>),
     Overflow(At<C, Overflow>),
@@ -60,6 +61,9 @@ impl<C> Kind<C> {
             Self::Number(number, _) => number.takes(),
             Self::Text(text, _) => text.what.to_owned(),
             Self::List(_) => "words, joined by commas".to_owned(),
+            Self::Networks(_) => {
+                "addresses and networks such as 10.0.0.0/8, joined by commas".to_owned()
+            }
             Self::Transports(_) => {
                 "names out of websocket, long-polling, callback-polling, joined by commas"
                     .to_owned()
@@ -74,7 +78,7 @@ impl<C> Kind<C> {
         match self {
             Self::Number(number, _) => Some((number.least, number.most)),
             Self::Flag(_) | Self::Text(..) | Self::List(_) => None,
-            Self::Transports(_) | Self::SameSite(_) | Self::Overflow(_) => None,
+            Self::Networks(_) | Self::Transports(_) | Self::SameSite(_) | Self::Overflow(_) => None,
         }
     }
 
@@ -95,6 +99,10 @@ impl<C> Kind<C> {
                 at(config).set(good)?;
             }
             Self::List(at) => at(config).set(words(text).map(str::to_owned).collect()),
+            Self::Networks(at) => {
+                let networks: Result<Vec<_>, _> = words(text).map(str::parse).collect();
+                *at(config) = networks.map_err(|_| Refused)?;
+            }
             Self::Transports(at) => {
                 let names: Result<Vec<_>, _> = words(text).map(str::parse).collect();
                 let names = names.ok().filter(|names| are_offered(names));
@@ -113,6 +121,10 @@ impl<C> Kind<C> {
             Self::Number(_, at) => at(config).get().map_or_else(none, |number| number.to_string()),
             Self::Text(_, at) => at(config).get().map_or_else(none, str::to_owned),
             Self::List(at) => at(config).get().map_or_else(none, |words| words.join(",")),
+            Self::Networks(at) => {
+                let networks: Vec<_> = at(config).iter().map(Network::to_string).collect();
+                if networks.is_empty() { none() } else { networks.join(",") }
+            }
             Self::Transports(at) => {
                 let names: Vec<_> = at(config).iter().map(|name| name.as_str()).collect();
                 names.join(",")
@@ -138,7 +150,7 @@ impl<C> Kind<C> {
             Self::Transports(at) if !are_offered(at(config)) => {
                 *at(config) = std::mem::take(at(default));
             }
-            Self::Flag(_) | Self::List(_) | Self::Transports(_) => return None,
+            Self::Flag(_) | Self::List(_) | Self::Networks(_) | Self::Transports(_) => return None,
             Self::SameSite(_) | Self::Overflow(_) => return None,
         }
         Some(was)

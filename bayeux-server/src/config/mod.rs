@@ -2,15 +2,17 @@
 
 mod kind;
 mod names;
+mod network;
 mod options;
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use bayeux_api::{
     ConnectionType,
     server::{Overflow, QueueBounds},
 };
 
+pub use network::{Network, NetworkError};
 pub use options::{ConfigOption, OptionError};
 
 /// The configuration of a [`Server`](crate::Server). [`set_options`](Self::set_options) takes
@@ -38,6 +40,8 @@ pub struct Config {
     /// `handshakesPerAddress` and `handshakesPerAddressPeriod`: how many handshakes one address may
     /// ask for; of IPv6, one network of 64 bits. No limit by default: many users may share an address.
     pub handshake_limit: HandshakeLimit,
+    /// What is believed of proxies in front of the server.
+    pub proxies: ProxyConfig,
     /// `allowedOrigins`: the origins whose pages may talk to this server, beside the server's own.
     /// None, the default, lets any origin through, WebSocket upgrades included.
     pub allowed_origins: Option<Vec<String>>,
@@ -92,6 +96,7 @@ impl Default for Config {
             sweep_period: Duration::from_millis(997),
             acknowledgements: false,
             handshake_limit: HandshakeLimit::new(0, Duration::from_secs(10)),
+            proxies: ProxyConfig::default(),
             allowed_origins: None,
             preflight_max_age: 1_800,
             max_messages: 10_000,
@@ -177,6 +182,35 @@ impl Default for DrainConfig {
             interval: Duration::from_secs(5),
             timeout: Duration::from_secs(8),
         }
+    }
+}
+
+/// What is believed of proxies in front of the server, and of which. How to set up the server behind
+/// nginx and HAProxy is in `docs/deploying.md`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProxyConfig {
+    /// `trustedProxies`: the addresses and networks of proxies that are believed when they say by
+    /// `X-Forwarded-For`, or by `Forwarded`, for whom they ask: then that address is the one of
+    /// [`BayeuxContext::remote_address`](crate::api::server::BayeuxContext), of `handshakesPerAddress` and
+    /// of the log. None by default: the header is anybody's to send.
+    ///
+    /// That a client came over TLS to a proxy (`X-Forwarded-Proto`, or `proto` in `Forwarded`) is believed
+    /// of these alone, too, if there are any; of anybody if there are none.
+    pub trusted: Vec<Network>,
+    /// `forwardedOnly`: whether only `Forwarded` is read, as is right for proxies that set it and pass
+    /// `X-Forwarded-` headers on as they came. False by default: then `X-Forwarded-For`, which most
+    /// proxies set, counts where it is there, and `Forwarded` where it is not.
+    pub forwarded_only: bool,
+    /// `proxyProtocol`: whether connections that [`serve`](crate::serve) accepts begin with a header of the
+    /// PROXY protocol, of version 1 or 2, by which a proxy that passes bytes on tells the client's
+    /// address. False by default. A connection without it, or from none of `trustedProxies`, is closed.
+    pub protocol: bool,
+}
+
+impl ProxyConfig {
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
     }
 }
 

@@ -274,6 +274,21 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
     ),
     server("drainTimeout", millis(0, |c| &mut c.drain.timeout), "how long all of that may take"),
     server(
+        "trustedProxies",
+        Kind::Networks(|c| &mut c.proxies.trusted),
+        "the proxies that are believed when they say for whom they ask",
+    ),
+    server(
+        "forwardedOnly",
+        Kind::Flag(|c| &mut c.proxies.forwarded_only),
+        "whether they say it by Forwarded alone, and not by X-Forwarded-For",
+    ),
+    server(
+        "proxyProtocol",
+        Kind::Flag(|c| &mut c.proxies.protocol),
+        "whether connections begin with a PROXY header of these proxies",
+    ),
+    server(
         "localMaxQueue",
         number("a number of messages", 1, MOST, |c| &mut c.local_queue.messages),
         "how many messages may wait for a local session",

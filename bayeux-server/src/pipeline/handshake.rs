@@ -8,10 +8,11 @@ use bayeux_api::{
     server::ServerMessage,
 };
 use serde_json::json;
+use tracing::field::display;
 
 use crate::{
     clock,
-    pipeline::Refusal,
+    pipeline::{Refusal, address_of},
     server::Server,
     session::{Event, Noted, Session},
 };
@@ -45,7 +46,8 @@ impl Server {
             false => session.note(Event::Added(message.clone())),
         };
         self.0.sessions.insert(session.clone());
-        tracing::debug!(session = session.id(), "session added");
+        let address = address_of(message).map(display);
+        tracing::debug!(session = session.id(), address, "session added");
         self.tell(session, noted, Some(message)).await;
         self.0.counters.handshakes.increment();
         self.complete_handshake(session, message);
@@ -89,8 +91,7 @@ impl Server {
         if limit.count == 0 {
             return Ok(());
         }
-        let address = message.context().and_then(|context| context.remote_address);
-        let Some(address) = address else { return Ok(()) };
+        let Some(address) = address_of(message) else { return Ok(()) };
         let taken = lock(&self.0.limiter).take(address.ip(), limit, clock::now());
         taken.map_err(|wait| {
             self.0.counters.handshakes_limited.increment();

@@ -18,9 +18,10 @@ mod tell;
 mod unsubscribe;
 mod validate;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use bayeux_api::{Advice, BayeuxError, ConnectionType, Message, meta, server::ServerMessage};
+use tracing::field::display;
 
 use crate::{
     pipeline::{
@@ -120,7 +121,8 @@ impl Server {
             Refusal::Answered => {}
             Refusal::Deleted => message.delete(),
             Refusal::Error(error) => {
-                tracing::debug!(channel = message.channel(), %error, "message refused");
+                let (channel, address) = (message.channel(), address_of(message).map(display));
+                tracing::debug!(channel, address, %error, "message refused");
                 if error == BayeuxError::SessionUnknown {
                     message.reply_mut().advice = Some(self.advise_handshake(message.transport()));
                 }
@@ -158,4 +160,9 @@ impl Server {
 /// Whether `message` says that it is of `session`; a handshake has not been told yet whose it is.
 fn is_from(session: &Session, message: &Message) -> bool {
     message.is_handshake() || message.client_id.as_deref() == Some(session.id())
+}
+
+/// From where a message comes, if whoever accepted the connection told it.
+fn address_of(message: &ServerMessage) -> Option<SocketAddr> {
+    message.context()?.remote_address
 }

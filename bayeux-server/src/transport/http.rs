@@ -15,6 +15,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
 use tower_service::Service;
+use tracing::{Level, field::display};
 
 use crate::{
     exchange::{Outcome, Parcel, Tab, Visit, is_greeting},
@@ -23,6 +24,7 @@ use crate::{
     transport::{
         Body, Peer,
         cookies::{browser_id, set_cookie},
+        forwarded::Client,
         json, jsonp,
         line::Line,
         request::{self, context, is_allowed_origin},
@@ -122,7 +124,6 @@ async fn respond(
             if failure.is_malformed() {
                 server.0.counters.malformed.increment();
             }
-            tracing::debug!(%failure, "request refused");
             (failure.response(), false)
         }
     };
@@ -158,12 +159,15 @@ async fn try_to_respond(
             let is_last = parcel.sends_away();
             Ok((form.response(*parcel, cookie, config.response_timeout, line), is_last))
         }
-        Outcome::Overtaken => Err(Failure::Overtaken(config.duplicate_meta_connect_status)),
+        Outcome::Overtaken => {
+            tracing::debug!("a connect was overtaken");
+            Err(Failure::Overtaken(config.duplicate_meta_connect_status))
+        }
         Outcome::Failed => Err(Failure::Failed),
     }
 }
 
-/// Reads a request, up to its messages.
+/// Reads a request, up to its messages; logs who sent one that is refused.
 async fn receive<B>(
     server: Server,
     peer: Option<Peer>,
@@ -172,19 +176,38 @@ async fn receive<B>(
 where
     B: http_body::Body<Data: Buf + Send> + Send + 'static,
 {
-    let is_served = peer.or_else(|| request.extensions().get::<Peer>().copied()).is_some();
-    admit(&server, &request, is_served)?;
+    let peer = request.extensions().get().copied().or(peer);
+    let is_logged = tracing::enabled!(Level::DEBUG);
+    let proxies = &server.0.config.proxies;
+    let client = is_logged.then(|| Client::of(request.headers(), peer, proxies));
+    let received = read(&server, peer, request).await;
+    if let Err(failure) = &received {
+        let address = client.and_then(|client| client.address).map(display);
+        tracing::debug!(%failure, address, "request refused");
+    }
+    received
+}
+
+async fn read<B>(
+    server: &Server,
+    peer: Option<Peer>,
+    request: Request<B>,
+) -> Result<Received, Failure>
+where
+    B: http_body::Body<Data: Buf + Send> + Send + 'static,
+{
+    admit(server, &request, peer.is_some())?;
     if websocket::is_upgrade(&request) {
-        return websocket::upgrade(&server, peer, request).map(Received::Answered);
+        return websocket::upgrade(server, peer, request).map(Received::Answered);
     }
     let (parts, body) = request.into_parts();
     if parts.method == Method::OPTIONS {
         // Empty, so that a layer in front can answer preflights.
         return Ok(Received::Answered(Response::new(Body::default())));
     }
-    let (form, messages) = read(&server, &parts, body).await?;
-    let context = Arc::new(context(parts, peer));
-    let (visit, cookie) = visit(&server, &form, context, &messages);
+    let (form, messages) = read_messages(server, &parts, body).await?;
+    let context = Arc::new(context(parts, peer, &server.0.config.proxies));
+    let (visit, cookie) = visit(server, &form, context, &messages);
     Ok(Received::Messages { form, visit, cookie, messages })
 }
 
@@ -245,7 +268,11 @@ enum Form {
 }
 
 /// Reads the messages by the first transport that takes the request.
-async fn read<B>(server: &Server, parts: &Parts, body: B) -> Result<(Form, Vec<Message>), Failure>
+async fn read_messages<B>(
+    server: &Server,
+    parts: &Parts,
+    body: B,
+) -> Result<(Form, Vec<Message>), Failure>
 where
     B: http_body::Body<Data: Buf>,
 {

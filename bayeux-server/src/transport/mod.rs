@@ -3,6 +3,7 @@
 mod body;
 mod cookies;
 mod cors;
+mod forwarded;
 mod http;
 mod json;
 mod jsonp;
@@ -10,6 +11,7 @@ mod line;
 mod memory;
 mod parcel;
 mod patience;
+mod proxy_protocol;
 mod request;
 mod serve;
 mod status;

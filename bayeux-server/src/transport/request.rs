@@ -8,10 +8,18 @@ use futures_util::poll;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use http_body_util::BodyExt as _;
 
-use crate::transport::{line::Line, status::Failure};
+use crate::{
+    config::ProxyConfig,
+    transport::{
+        forwarded::{Client, canonical},
+        line::Line,
+        status::Failure,
+    },
+};
 
-/// The ends of the connection. Whoever accepts connections puts it into the extensions of each
-/// request, so that the server knows from where it comes; [`serve`](crate::serve) does.
+/// The ends of the connection, be the other one the client or a proxy. Whoever accepts connections puts it
+/// into the extensions of each request, so that the server knows from where it comes;
+/// [`serve`](crate::serve) does.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Peer {
@@ -30,14 +38,13 @@ impl Peer {
     }
 }
 
-/// Takes from a request what the application may ask for; `peer` is known of the connection, unless the
-/// request says it.
-pub(crate) fn context(parts: Parts, peer: Option<Peer>) -> BayeuxContext {
-    let peer = parts.extensions.get::<Peer>().copied().or(peer);
+/// Takes from a request what the application may ask for.
+pub(crate) fn context(parts: Parts, peer: Option<Peer>, proxies: &ProxyConfig) -> BayeuxContext {
+    let client = Client::of(&parts.headers, peer, proxies);
     let mut context = BayeuxContext::default();
-    context.is_secure = is_secure(&parts, peer);
-    context.remote_address = peer.map(|peer| peer.remote);
-    context.local_address = peer.map(|peer| peer.local);
+    context.is_secure = client.is_secure || parts.uri.scheme_str() == Some("https");
+    context.remote_address = client.address;
+    context.local_address = peer.map(|peer| canonical(peer.local));
     context.uri = parts.uri;
     context.version = parts.version;
     context.headers = parts.headers;
@@ -76,25 +83,6 @@ const SPENT: [HeaderName; 5] = [
     header::SEC_WEBSOCKET_VERSION,
     header::SEC_WEBSOCKET_EXTENSIONS,
 ];
-
-fn is_secure(parts: &Parts, peer: Option<Peer>) -> bool {
-    let is_encrypted = peer.is_some_and(|peer| peer.is_secure);
-    is_encrypted || parts.uri.scheme_str() == Some("https") || is_forwarded_secure(&parts.headers)
-}
-
-/// Whether a proxy says that its client came over TLS: the first of several, which is the one that the
-/// client talks to (RFC 7239, section 4, and its forerunner).
-fn is_forwarded_secure(headers: &HeaderMap) -> bool {
-    let first = |name: &str| headers.get(name)?.to_str().ok()?.split(',').next();
-    let is_secure = |scheme: &str| scheme.trim().eq_ignore_ascii_case("https");
-    first("x-forwarded-proto").is_some_and(is_secure)
-        || first("forwarded").is_some_and(|hop| {
-            hop.split(';').filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
-                name.trim().eq_ignore_ascii_case("proto")
-                    && is_secure(value.trim().trim_matches('"'))
-            })
-        })
-}
 
 /// Whether a page of the request's origin may talk to this server: one that is listed, or one that
 /// the server itself serves. Requests without `Origin` are not a page's.
@@ -154,26 +142,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_proxy_says_that_a_request_is_secure_in_many_ways() {
-        for (name, value, expected) in [
-            ("x-forwarded-proto", "https", true),
-            ("x-forwarded-proto", "HTTPS", true),
-            ("x-forwarded-proto", "https,http", true),
-            ("x-forwarded-proto", " https , http", true),
-            ("x-forwarded-proto", "http,https", false),
-            ("x-forwarded-proto", "", false),
-            ("forwarded", "for=192.0.2.1;proto=https;by=203.0.113.4", true),
-            ("forwarded", "Proto=\"HTTPS\", for=x;proto=http", true),
-            ("forwarded", "proto=http, proto=https", false),
-            ("forwarded", "for=\"proto=https\"", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            assert_eq!(is_forwarded_secure(&headers), expected, "{name}: {value}");
-        }
-    }
 
     #[test]
     fn listed_and_own_origins_are_allowed() {

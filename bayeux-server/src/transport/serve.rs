@@ -27,14 +27,18 @@ use tower_service::Service;
 use crate::{
     proto::LONGEST,
     server::Server,
-    transport::{BayeuxService, Body, Peer, http::Responding, line::Line, patience::Patience},
+    transport::{
+        BayeuxService, Body, Peer, forwarded::canonical, http::Responding, line::Line,
+        patience::Patience, proxy_protocol,
+    },
 };
 
 /// How connections are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServeConfig {
-    /// How long the head of a request may take to arrive. 30 s by default.
+    /// How long the head of a request may take to arrive, and before it the PROXY header of a connection
+    /// if it has to have one. 30 s by default.
     pub header_timeout: Duration,
     /// How long a peer may take nothing of what is written. 30 s by default.
     pub write_timeout: Duration,
@@ -65,9 +69,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When `listener` has no address.
+    /// When `listener` has no address, or when all connections have to begin with a PROXY header and
+    /// nobody is trusted to send one.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        let service = |peer, line| Alone(self.service_for(peer, line));
+        let server = self.clone();
+        let service = move |peer, line| Alone(server.service_for(peer, line));
         accept(self, listener, service, ServeConfig::default()).await
     }
 }
@@ -78,7 +84,8 @@ impl Server {
 ///
 /// # Errors
 ///
-/// When `listener` has no address.
+/// When `listener` has no address, or when all connections have to begin with a PROXY header
+/// ([`ProxyConfig::protocol`](crate::ProxyConfig::protocol)) and nobody is trusted to send one.
 pub async fn serve<S, B>(
     server: &Server,
     listener: TcpListener,
@@ -92,7 +99,7 @@ where
     B: http_body::Body<Data: Buf + Send, Error: Into<Box<dyn Error + Send + Sync>>>,
     B: Send + 'static,
 {
-    let service = |peer, line| WithPeer { service: service.clone(), peer, line };
+    let service = move |peer, line| WithPeer { service: service.clone(), peer, line };
     accept(server, listener, service, config).await
 }
 
@@ -100,7 +107,7 @@ where
 async fn accept<H, B>(
     server: &Server,
     listener: TcpListener,
-    service: impl Fn(Peer, Arc<Line>) -> H,
+    service: impl Fn(Peer, Arc<Line>) -> H + Clone + Send + 'static,
     config: ServeConfig,
 ) -> io::Result<()>
 where
@@ -111,6 +118,11 @@ where
     B: Send + 'static,
 {
     let local = listener.local_addr()?;
+    let proxies = &server.0.config.proxies;
+    if proxies.protocol && proxies.trusted.is_empty() {
+        let reason = "with proxyProtocol, but without trustedProxies, nobody could connect";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
     let protocols = Arc::new(Protocols::new(&config));
     let connections = TaskTracker::new();
     let mut stopping = std::pin::pin!(server.stopped());
@@ -119,15 +131,28 @@ where
             accepted = next(&listener) => accepted,
             () = &mut stopping => break,
         };
-        let line = Arc::<Line>::default();
-        let stream = Patience::new(stream, config.write_timeout, line.clone());
-        let service = service(Peer::new(remote, local), line);
+        let peer = Peer::new(canonical(remote), canonical(local));
         let (server, protocols) = (server.clone(), protocols.clone());
-        connections.spawn(async move {
-            if let Err(error) = protocols.serve(&server, stream, service).await {
-                tracing::debug!(error, %remote, "connection ended");
-            }
-        });
+        let line = Arc::<Line>::default();
+        if !proxies.protocol {
+            let stream = Patience::new(stream, config.write_timeout, line.clone());
+            let service = service(peer, line);
+            connections.spawn(async move {
+                tell(protocols.serve(&server, stream, service).await, remote);
+            });
+        } else if proxies.trusts(remote.ip()) {
+            let service = service.clone();
+            connections.spawn(async move {
+                let Some((stream, peer)) = protocols.introduced(&server, stream, peer).await else {
+                    return;
+                };
+                let stream = Patience::new(stream, config.write_timeout, line.clone());
+                let service = service(peer, line);
+                tell(protocols.serve(&server, stream, service).await, peer.remote);
+            });
+        } else {
+            tracing::debug!(%remote, "no proxy that is trusted, and closed");
+        }
     }
     drop(listener);
     connections.close();
@@ -136,6 +161,13 @@ where
         tracing::warn!("not all was answered when the server stopped");
     }
     Ok(())
+}
+
+/// Tells how a connection ended.
+fn tell(served: Result<(), Box<dyn Error + Send + Sync>>, remote: SocketAddr) {
+    if let Err(error) = served {
+        tracing::debug!(error, %remote, "connection ended");
+    }
 }
 
 /// Waits for the next connection.
@@ -187,6 +219,32 @@ impl Protocols {
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20));
         Self { header_timeout, http1, http2 }
+    }
+
+    /// Waits for a proxy to tell whose connection it is; none when it does not.
+    async fn introduced(
+        &self,
+        server: &Server,
+        mut stream: TcpStream,
+        mut peer: Peer,
+    ) -> Option<(TcpStream, Peer)> {
+        let read = tokio::time::timeout(self.header_timeout, proxy_protocol::read(&mut stream));
+        let read = tokio::select! {
+            read = Box::pin(read) => read,
+            () = server.stopped() => return None,
+        };
+        match read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(ends) => {
+                if let Some((remote, local)) = ends {
+                    (peer.remote, peer.local) = (canonical(remote), canonical(local));
+                }
+                Some((stream, peer))
+            }
+            Err(error) => {
+                tracing::debug!(%error, remote = %peer.remote, "a proxy does not say for whom");
+                None
+            }
+        }
     }
 
     /// Serves one connection until it ends, or the server is stopped and what is being answered is

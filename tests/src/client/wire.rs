@@ -45,6 +45,9 @@ impl Wire {
                 if let Some(cookies) = browser.header() {
                     request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
                 }
+                for (name, value) in browser.added() {
+                    request.headers_mut().append(name, value.parse().unwrap());
+                }
                 let opened = within("the WebSocket to open", open_websocket(address, request));
                 let (socket, _) = opened.await.expect("the server accepts WebSockets");
                 let (sender, outgoing) = mpsc::unbounded_channel();
@@ -87,13 +90,14 @@ impl Carrier {
                 let mut headers = vec![("content-type", "application/json;charset=UTF-8")];
                 let cookies = browser.header();
                 headers.extend(cookies.iter().map(|cookies| ("cookie", cookies.as_str())));
+                headers.extend(browser.added());
                 let sent = http.post("/cometd", &headers, text).await;
                 arrived(&browser, sent, |body| body)
             }
             Self::Callback(http, browser) => {
                 let cookies = browser.header();
-                let headers: Vec<_> =
-                    cookies.iter().map(|cookies| ("cookie", cookies.as_str())).collect();
+                let cookies = cookies.iter().map(|cookies| ("cookie", cookies.as_str()));
+                let headers: Vec<_> = cookies.chain(browser.added()).collect();
                 let path = format!("/cometd?jsonp={CALLBACK}&message={}", escaped(&text));
                 arrived(&browser, http.get(&path, &headers).await, unwrapped)
             }

@@ -46,6 +46,7 @@ mod order;
 mod ordered;
 mod overflow;
 mod policy;
+mod proxied;
 mod publish;
 mod queue;
 mod reach;

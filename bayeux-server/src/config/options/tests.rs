@@ -41,9 +41,10 @@ fn every_name_is_there_once_and_takes_its_own_default() {
 }
 
 /// The fields that hold others, which have options.
-const GROUPS: [&str; 9] = [
+const GROUPS: [&str; 10] = [
     "handshake_limit",
     "drain",
+    "proxies",
     "long_polling",
     "callback_polling",
     "websocket",
@@ -139,6 +140,20 @@ fn what_is_of_all_http_transports_is_not_set_for_one() {
     set(&[("long-polling.jsonp.trustClientSession", "true")]).unwrap_err();
     set(&[("long-polling.trustClientSession", "true")]).unwrap();
     set(&[("long-polling.jsonp.callbackParameter", "call")]).unwrap();
+}
+
+#[test]
+fn a_proxy_is_an_address_or_a_network() {
+    let config = set(&[("trustedProxies", " 10.0.0.0/8,::1 , ::ffff:192.0.2.1")]).unwrap();
+    let trusts = |address: &str| config.proxies.trusts(address.parse().unwrap());
+    for address in ["10.1.2.3", "::1", "192.0.2.1", "::ffff:10.0.0.1"] {
+        assert!(trusts(address), "{address}");
+    }
+    assert!(!trusts("192.0.2.2") && !trusts("::2"));
+    for wrong in ["10.0.0.0/33", "proxy.example", "10.0.0.1:80", "10.0.0.1,*"] {
+        let error = set(&[("trustedProxies", wrong)]).unwrap_err().to_string();
+        assert!(error.contains("10.0.0.0/8") && error.contains(wrong), "{error}");
+    }
 }
 
 #[test]

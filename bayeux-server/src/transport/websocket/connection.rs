@@ -18,6 +18,8 @@ use bayeux_api::{
     server::{BayeuxContext, Removal},
 };
 
+use tracing::field::display;
+
 use crate::{
     carrier::Carrier,
     clock,
@@ -96,12 +98,13 @@ impl Connection {
     }
 
     async fn end(&mut self, end: End) {
+        let address = self.context.remote_address.map(display);
+        tracing::debug!(?end, address, "websocket ends");
         self.take_turn();
         let is_writable = !matches!(end, End::Gone) && self.write_rest().await;
         self.unbind();
         match end {
             End::Close(code, reason) if is_writable => {
-                tracing::debug!(?code, reason, "websocket closed");
                 self.socket.close(code, &reason).await;
             }
             End::Closed(code) if is_writable => self.socket.answer_close(code).await,

@@ -47,7 +47,8 @@ pub(crate) fn upgrade<B>(
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(Failure::Upgrade("this connection is served without upgrades"))?;
-    let (server, context) = (server.clone(), Arc::new(detached(context(parts, peer))));
+    let context = Arc::new(detached(context(parts, peer, &config.proxies)));
+    let server = server.clone();
     let websockets = server.0.websockets.clone();
     websockets.spawn(async move {
         match upgraded.await {
