@@ -45,7 +45,7 @@ pub enum DecodeError {
     /// Not JSON, or JSON that is not messages.
     #[error("not a JSON array of messages")]
     Json(#[from] serde_json::Error),
-    /// No message at all, which the protocol does not allow.
+    /// No message at all: an empty array, or nothing but white space.
     #[error("no message")]
     Empty,
 }
@@ -62,6 +62,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
     }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|e| DecodeError::Charset(e.valid_up_to()))?;
+    if is_blank(bytes) {
+        return Err(DecodeError::Empty);
+    }
     if is_deeper(bytes, limits.depth) {
         return Err(DecodeError::TooDeep(limits.depth));
     }
@@ -77,6 +80,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<Message>, DecodeError
         Ok(Batch::Messages(messages)) if messages.is_empty() => Err(DecodeError::Empty),
         Ok(Batch::Messages(messages)) => Ok(messages),
     }
+}
+
+/// Whether there is only what JSON takes for white space.
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 /// U+FEFF in UTF-8.
@@ -172,8 +180,9 @@ mod tests {
 
     #[test]
     fn nothing_is_an_error() {
-        assert!(matches!(read("[]"), Err(DecodeError::Empty)));
-        assert!(matches!(read(""), Err(DecodeError::Json(_))));
+        for text in ["[]", " [ ]\n", "", " \t\r\n", "\u{feff}", "\u{feff}[]"] {
+            assert!(matches!(read(text), Err(DecodeError::Empty)), "{text:?}");
+        }
     }
 
     #[test]

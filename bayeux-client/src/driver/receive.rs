@@ -39,7 +39,7 @@ impl Driver {
         let mut failure = answers.failure;
         let mut messages = Vec::new();
         for body in &answers.bodies {
-            match self.read(body, transport) {
+            match read(body).map_err(|error| unreadable(&error, body, transport)) {
                 Ok(read) if messages.is_empty() => messages = read,
                 Ok(read) => messages.extend(read),
                 Err(unreadable) => failure = failure.or(Some(unreadable)),
@@ -76,7 +76,8 @@ impl Driver {
 
     pub(super) fn framed(&mut self, result: Result<Bytes, TransportFailure>) {
         let transport = ConnectionType::WebSocket;
-        match result.and_then(|bytes| self.read(&bytes, transport)) {
+        match result.and_then(|bytes| read_frame(&bytes)) {
+            Ok(messages) if messages.is_empty() => {}
             Ok(messages) => self.receive(messages, transport, None),
             Err(failure) => {
                 match failure.websocket_code {
@@ -109,18 +110,6 @@ impl Driver {
         self.shared.input(|machine, now| machine.probed(transport, works, now));
     }
 
-    fn read(
-        &self,
-        bytes: &Bytes,
-        transport: ConnectionType,
-    ) -> Result<Vec<Message>, TransportFailure> {
-        let mut limits = Limits::default();
-        // The size was looked at while it arrived, and what is deep costs nothing more: how deep is the
-        // server's to say.
-        (limits.size, limits.messages, limits.depth) = (usize::MAX, MOST_MESSAGES, usize::MAX);
-        decode(bytes, &limits).map_err(|error| unreadable(&error, bytes, transport))
-    }
-
     fn receive(&mut self, messages: Vec<Message>, transport: ConnectionType, ended: Option<Ended>) {
         let hook = Hook("TransportListener::messages", transport.as_str());
         for listener in self.shared.transport_listeners.members().iter() {
@@ -148,6 +137,22 @@ impl Driver {
         if let Some(ended) = ended {
             self.end(ended);
         }
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Message>, DecodeError> {
+    let mut limits = Limits::default();
+    // The size was looked at while it arrived, and what is deep costs nothing more: how deep is the
+    // server's to say.
+    (limits.size, limits.messages, limits.depth) = (usize::MAX, MOST_MESSAGES, usize::MAX);
+    decode(bytes, &limits)
+}
+
+/// Reads a frame, which may have no message: so a server may say that it is there.
+fn read_frame(bytes: &[u8]) -> Result<Vec<Message>, TransportFailure> {
+    match read(bytes) {
+        Err(DecodeError::Empty) => Ok(Vec::new()),
+        read => read.map_err(|error| unreadable(&error, bytes, ConnectionType::WebSocket)),
     }
 }
 

@@ -44,12 +44,10 @@ impl Failure {
             Self::Decode(DecodeError::TooLarge(_) | DecodeError::TooMany(_)) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            // CometD's status for requests that are JSON but break the protocol.
-            Self::Decode(DecodeError::Empty) | Self::NoMessage | Self::Failed => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Decode(_)
             | Self::Broken
+            | Self::NoMessage
             | Self::Host
             | Self::UnknownTransport
             | Self::Upgrade(_) => StatusCode::BAD_REQUEST,

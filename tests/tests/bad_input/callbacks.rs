@@ -42,9 +42,9 @@ async fn a_callback_that_is_no_name_is_refused_and_not_repeated() {
 async fn a_query_without_messages_is_refused() {
     let mut scene = Scene::new().await;
     for (query, expected) in [
-        ("jsonp=a", 500),
+        ("jsonp=a", 400),
         ("jsonp=a&message=", 400),
-        ("jsonp=a&message=%5B%5D", 500),
+        ("jsonp=a&message=%5B%5D", 400),
         ("jsonp=a&message=hello", 400),
         ("jsonp=a&message=%5B%7B%22channel", 400),
         ("jsonp=a&message=%ff", 400),

@@ -96,7 +96,7 @@ impl Stuck {
                 reply["x-messages"] = json!(3);
                 answer(&[reply])
             }
-            (Self::Unconnected, "/meta/connect") => body(200, "[]"),
+            (Self::Unconnected, "/meta/connect") => body(200, "[1]"),
             _ => ordinary(messages),
         }
     }

@@ -56,6 +56,32 @@ async fn a_websocket_that_is_closed_is_opened_again_for_the_same_session() {
 }
 
 #[tokio::test]
+async fn a_frame_without_messages_ends_nothing() {
+    for nothing in ["[]", "", " \r\n"] {
+        let server = Scripted::start_with_websocket(
+            |_| Upgrade::Accept,
+            move |_, messages| match has(&messages, "/nothing") {
+                true => body(200, nothing),
+                false => ordinary(&messages),
+            },
+        )
+        .await;
+        let client = BayeuxClient::builder().url(&server.url()).config(brisk_client());
+        let client = client.build().unwrap();
+        within("the handshake", client.handshake()).await.unwrap();
+        arrive(&client, State::Connected).await;
+        let channel = client.channel("/nothing").unwrap();
+        let unanswered = tokio::spawn(async move { channel.publish(json!(1)).await });
+        eventually("the publish to arrive", || server.on("/nothing").len() == 1).await;
+        within("another", client.channel("/b").unwrap().publish(json!(2))).await.unwrap();
+        assert_eq!((client.transport(), server.upgrades()), (WebSocket, 1), "{nothing:?}");
+        assert_eq!(client.state(), State::Connected);
+        client.abort();
+        unanswered.await.unwrap().unwrap_err();
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_that_is_closed_at_the_handshake_gives_way_to_long_polling() {
     for code in CODES {
         let is_first = AtomicBool::new(true);
@@ -166,7 +192,7 @@ async fn a_websocket_that_says_nothing_gives_way_to_long_polling() {
 
 #[tokio::test]
 async fn frames_that_are_not_bayeux_end_the_websocket_and_not_the_client() {
-    for frame in ["", "hello", "[1]", "{\"channel\":", "<html>"] {
+    for frame in ["[[]]", "hello", "[1]", "{\"channel\":", "<html>"] {
         let server = Scripted::start_with_websocket(
             |_| Upgrade::Accept,
             move |_, messages| match has(&messages, "/a") {

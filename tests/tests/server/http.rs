@@ -79,7 +79,7 @@ async fn the_callback_parameter_is_configured() {
 async fn without_messages_a_callback_fails() {
     let server = TestServer::start(|_| {}).await;
     let response = Http::new(server.address).get("/?jsonp=f", &[]).await.unwrap();
-    assert_eq!(response.status(), 500);
+    assert_eq!(response.status(), 400);
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn bad_requests_get_cometds_statuses() {
         (&b"[{\"channel\":"[..], 400),
         (b"not json", 400),
         (b"", 400),
-        (b"[]", 500),
+        (b"[]", 400),
         (b"[[]]", 400),
         (b"7", 400),
     ] {

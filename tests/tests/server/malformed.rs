@@ -1,13 +1,25 @@
 //! What is not Bayeux messages, and fields that are not what they should be.
 
+use bayeux_server::api::Message;
 use serde_json::{Value, json};
-use tests::{Arrival, TestServer, Transport, over_every_transport};
+use tests::{
+    Arrival, Http, TestServer, Transport, over_every_transport, over_transports, over_websocket,
+};
 
 over_every_transport!(
     text_that_breaks_off_is_refused_and_the_session_stays,
-    an_empty_array_is_refused,
     illegal_names_are_refused_in_the_reply,
 );
+over_websocket!(nothing_is_a_sign_of_life);
+over_transports!([
+    long_polling: LongPolling,
+    long_polling_over_http2: LongPollingOverHttp2,
+    callback_polling: CallbackPolling,
+    in_process: InProcess,
+] nothing_is_no_request);
+
+/// What Faye's clients before 1.3 say now and then, and what else says nothing.
+const NOTHING: [&str; 6] = ["[]", "", " [ ]\r\n", " \t\r\n", "\u{feff}[]", "\u{feff}"];
 
 /// Sends `text` as a client of its own, and tells how that is refused: by a status, or by the code
 /// that closes the WebSocket.
@@ -31,16 +43,45 @@ async fn text_that_breaks_off_is_refused_and_the_session_stays(transport: Transp
     }
 }
 
-async fn an_empty_array_is_refused(transport: Transport) {
+/// Before the handshake as well as while a connect is held, which goes on.
+async fn nothing_is_a_sign_of_life(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let expected = match transport {
-        Transport::WebSocket | Transport::WebSocketOverHttp2 => 1011,
-        Transport::InProcess => 400,
-        Transport::LongPolling | Transport::LongPollingOverHttp2 | Transport::CallbackPolling => {
-            500
-        }
-    };
-    assert_eq!(refused(&server, transport, "[]").await, expected);
+    for nothing in NOTHING {
+        let mut client = server.client(transport).await;
+        client.send_text(nothing);
+        client.handshake().await;
+        client.connect().await;
+        let connect = client.hold().await;
+        client.send_text(nothing);
+        client.publish("/a", json!(1)).await;
+        client.send_text(nothing);
+        let session = server.session(&client);
+        session.deliver(Message::with_data("/b", json!(2))).await;
+        assert_eq!(client.message_on("/b").await["data"], 2, "{nothing:?}");
+        assert_eq!(client.hold().await, connect);
+        assert!(client.received().is_empty(), "nothing is not answered");
+    }
+    assert_eq!(server.server.statistics().malformed, 0);
+}
+
+async fn nothing_is_no_request(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    for nothing in NOTHING {
+        assert_eq!(refused(&server, transport, nothing).await, 400, "{nothing:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_or_query_without_messages_is_no_request() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for body in ["", "x=1", "message=", "message=[]", "message=%20", "message=[]&message=[]"] {
+        assert_eq!(http.post("/", &form, body).await.unwrap().status(), 400, "{body}");
+        let path = format!("/?jsonp=f&{body}");
+        assert_eq!(http.get(&path, &[]).await.unwrap().status(), 400, "{body}");
+    }
+    assert_eq!(server.server.statistics().malformed, 12);
 }
 
 async fn illegal_names_are_refused_in_the_reply(transport: Transport) {

@@ -117,7 +117,7 @@ async fn what_is_not_messages_closes_the_connection(transport: Transport) {
     let server = TestServer::start(|config| config.websocket.max_message_size = 1000).await;
     for (frame, expected) in [
         (Frame::text("not json"), 1011),
-        (Frame::text("[]"), 1011),
+        (Frame::text("[[]]"), 1011),
         (Frame::text("[{\"channel\":"), 1011),
         (Frame::text(format!("[{{\"channel\":\"/{}\"}}]", "a".repeat(1000))), 1009),
         (Frame::binary(&b"[]"[..]), 1003),
