@@ -13,6 +13,10 @@ impl Server {
     /// around the [service](Self::service). Requests of other origins are refused by the service
     /// itself, WebSocket upgrades included, which browsers send without asking first.
     ///
+    /// So a page can read every answer, whatever its status, but those to what never becomes a request: a
+    /// head that is no HTTP (400), or that is larger than [`buffer_size`](crate::ServeConfig::buffer_size) or has
+    /// more than a hundred headers (414, 431). hyper answers these by itself, before it knows an origin.
+    ///
     /// Browsers send the cookie across sites only if it is `SameSite=None` and `Secure`; see
     /// [`CookieConfig`](crate::CookieConfig).
     pub fn cors(&self) -> CorsLayer {

@@ -19,6 +19,7 @@ mod connect;
 mod connection_lost;
 mod context;
 mod cookies;
+mod cors;
 mod delivery;
 mod disconnect;
 mod drain;
