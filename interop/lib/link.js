@@ -3,15 +3,18 @@
 import {once} from 'node:events';
 import net from 'node:net';
 
-/** Opens a link to `port` of this machine; clients use its `origin` in place of the server's. */
-export async function openLink(port) {
+import {within} from './wait.js';
+
+/** Opens a link to `server`, which is as `net.connect` wants it; clients use its `origin` in place of the server's. */
+export async function openLink(server) {
   const pairs = new Set();
   let open = true;
   let lossy = false;
+  let awaited = {text: '', passed() {}};
 
-  const server = net.createServer((client) => {
+  const listener = net.createServer((client) => {
     if (!open) return client.destroy();
-    const upstream = net.connect(port, '127.0.0.1');
+    const upstream = net.connect(server);
     const pair = {client, upstream};
     pairs.add(pair);
     const end = () => {
@@ -19,12 +22,15 @@ export async function openLink(port) {
       client.destroy();
       upstream.destroy();
     };
-    client.on('data', (bytes) => upstream.write(bytes));
+    client.on('data', (bytes) => {
+      upstream.write(bytes);
+      if (bytes.includes(awaited.text)) awaited.passed();
+    });
     upstream.on('data', (bytes) => (lossy ? loseAndCut() : client.write(bytes)));
     for (const socket of [client, upstream]) socket.on('close', end).on('error', end);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
 
   const cut = () => pairs.forEach(({client}) => client.destroy());
   let lost = () => {};
@@ -35,13 +41,18 @@ export async function openLink(port) {
   };
 
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
+    port: listener.address().port,
+    origin: `http://127.0.0.1:${listener.address().port}`,
     /** Ends every connection; new ones are welcome. */
     cut,
     /** Ends every connection the moment the server next sends something, which is lost. */
     loseNext() {
       lossy = true;
       return new Promise((resolve) => (lost = resolve));
+    },
+    /** Waits until a client has sent `text`. */
+    passes(text) {
+      return within(new Promise((passed) => (awaited = {text, passed})), `${text} on the link`);
     },
     /** Refuses connections until `restore`. */
     interrupt() {
@@ -53,8 +64,8 @@ export async function openLink(port) {
     },
     async close() {
       cut();
-      server.close();
-      await once(server, 'close');
+      listener.close();
+      await once(listener, 'close');
     },
   };
 }

@@ -24,7 +24,7 @@ export function scenario(name, body, {options = {}, timeout = 60_000} = {}) {
       demos.push(await startDemo({options, port}));
     };
     const link = async () => {
-      const opened = await openLink(demos[0].port);
+      const opened = await openLink({port: demos[0].port, host: '127.0.0.1'});
       atEnd(() => opened.close());
       return opened;
     };
