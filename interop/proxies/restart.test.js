@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 
 import {extension} from '../lib/cometd.js';
-import {startDemo} from '../lib/demo.js';
 import {behindEveryProxy} from '../lib/proxy.js';
 
 const ROUND = 20;

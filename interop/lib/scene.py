@@ -1,4 +1,4 @@
-"""A test case with a demo of its own, run once per transport."""
+"""A test case in Python with a demo of its own."""
 
 import asyncio
 import logging
@@ -26,20 +26,28 @@ class Scene(unittest.IsolatedAsyncioTestCase):
     options = {"maxSessionsPerBrowser": -1, "drainSpread": 0, "drainTimeout": 1000}
 
     def setUp(self):
-        arguments = [PROGRAM, "--listen", "127.0.0.1:0"]
+        self.start(0)
+        self.addCleanup(self.stop)
+        # By name, since the HTTP library keeps no cookies of bare addresses.
+        self.origin = f"http://localhost:{self.port}"
+        self.url = f"{self.origin}/cometd"
+
+    def start(self, port):
+        arguments = [PROGRAM, "--listen", f"127.0.0.1:{port}"]
         for name, value in self.options.items():
             arguments += ["-o", f"{name}={value}"]
         self.demo = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.stop)
         line = self.demo.stdout.readline()
-        # By name, since the HTTP library keeps no cookies of bare addresses.
-        port = re.search(r"http://[^\s/]+:(\d+)", line).group(1)
-        self.url = f"http://localhost:{port}/cometd"
+        self.port = re.search(r"http://[^\s/]+:(\d+)", line).group(1)
 
     def stop(self):
         self.demo.terminate()
         self.demo.wait(PATIENCE)
         self.demo.stdout.close()
+
+    def restart(self):
+        self.stop()
+        self.start(self.port)
 
     async def connect(self, transport, **settings):
         client = Client(self.url, transport, **settings)
