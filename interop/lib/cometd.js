@@ -1,18 +1,23 @@
-// The npm package `cometd`, in the version that the environment variable COMETD names, with promises around it.
+// The npm package `cometd`, in the version that the environment variable COMETD names, with promises around it;
+// `isomorphic` is the package that brings version 9 and its adapter by itself.
 
 import {scenario} from './scenario.js';
 import {Inbox, within} from './wait.js';
 
-export const VERSION = Number(process.env.COMETD ?? 9);
+const ISOMORPHIC = process.env.COMETD === 'isomorphic';
+export const VERSION = ISOMORPHIC ? 9 : Number(process.env.COMETD ?? 9);
 
 const load = async (name) => {
   const module = await import(name);
   return module.default ?? module;
 };
-// Version 9 is an ES module and wants version 2 of the adapter; the older ones go with version 1.
-const adapter = await load(VERSION >= 9 ? 'cometd-nodejs-client-2' : 'cometd-nodejs-client-1');
-adapter.adapt();
-const library = await load(`cometd-${VERSION}`);
+async function loadWithAdapter() {
+  // Version 9 is an ES module and wants version 2 of the adapter; the older ones go with version 1.
+  const adapter = await load(VERSION >= 9 ? 'cometd-nodejs-client-2' : 'cometd-nodejs-client-1');
+  adapter.adapt();
+  return load(`cometd-${VERSION}`);
+}
+const library = ISOMORPHIC ? (await load('isomorphic-cometd')).default : await loadWithAdapter();
 
 /** A new extension of the library, by its class name, such as `AckExtension`. */
 export async function extension(name) {
