@@ -7,47 +7,26 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 
-import jakarta.websocket.ContainerProvider;
-import jakarta.websocket.WebSocketContainer;
 import org.cometd.bayeux.Channel;
 import org.cometd.bayeux.Message;
 import org.cometd.bayeux.client.ClientSession;
 import org.cometd.bayeux.client.ClientSessionChannel;
 import org.cometd.client.BayeuxClient;
-import org.cometd.client.http.jetty.JettyHttpClientTransport;
 import org.cometd.client.transport.ClientTransport;
-import org.cometd.client.websocket.jakarta.WebSocketTransport;
-import org.eclipse.jetty.client.HttpClient;
 
 /** CometD's client, held to one transport, with replies and messages that can be waited for. */
 final class Client implements AutoCloseable {
-    // Both can be shared: each client has its own cookies and connections of its own sessions.
-    private static final HttpClient HTTP = Wait.unchecked(() -> {
-        var client = new HttpClient();
-        client.start();
-        return client;
-    });
-    private static final WebSocketContainer WEBSOCKET = ContainerProvider.getWebSocketContainer();
-
     final BayeuxClient bayeux;
     /** The handshake replies, those of later handshakes, too. */
     final BlockingQueue<Message> handshakes = new LinkedBlockingQueue<>();
     private Message handshake;
 
     Client(String url, String transport) {
-        bayeux = new BayeuxClient(url, transport(transport));
-        bayeux.setOption(BayeuxClient.BACKOFF_INCREMENT_OPTION, 100);
-        listen(Channel.META_HANDSHAKE, handshakes);
-    }
-
-    private static ClientTransport transport(String name) {
         var options = new HashMap<String, Object>();
         options.put(ClientTransport.MAX_NETWORK_DELAY_OPTION, 5_000L);
-        return switch (name) {
-            case "websocket" -> new WebSocketTransport(options, null, WEBSOCKET);
-            case "long-polling" -> new JettyHttpClientTransport(options, HTTP);
-            default -> throw new IllegalArgumentException(name);
-        };
+        bayeux = new BayeuxClient(url, Transports.named(transport, options));
+        bayeux.setOption(BayeuxClient.BACKOFF_INCREMENT_OPTION, 100);
+        listen(Channel.META_HANDSHAKE, handshakes);
     }
 
     /** Handshakes and waits for the first answered connect. */
@@ -89,7 +68,9 @@ final class Client implements AutoCloseable {
     /** Subscribes; the reply comes. */
     CompletableFuture<Message> subscribing(String channel, BlockingQueue<Message> inbox) {
         var reply = new CompletableFuture<Message>();
-        bayeux.getChannel(channel).subscribe((from, message) -> inbox.add(message), reply::complete);
+        // Version 4 has two kinds of callbacks here.
+        ClientSession.MessageListener callback = reply::complete;
+        bayeux.getChannel(channel).subscribe((from, message) -> inbox.add(message), callback);
         return reply;
     }
 
