@@ -12,6 +12,7 @@ import org.cometd.bayeux.server.ServerSession;
 import org.cometd.server.BayeuxServerImpl;
 import org.cometd.server.ext.AcknowledgedMessagesExtension;
 import org.cometd.server.http.JSONHttpTransport;
+import org.cometd.server.http.JSONPHttpTransport;
 import org.cometd.server.http.jakarta.CometDServlet;
 import org.cometd.server.websocket.jetty.JettyWebSocketTransport;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
@@ -25,26 +26,35 @@ import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
 public final class JavaServer {
     public static void main(String[] args) throws Exception {
         var options = new Options(args);
+        var bayeux = new BayeuxServerImpl();
+        bayeux.setOption("timeout", options.number("timeout", 2_000));
+        bayeux.setOption("maxInterval", options.number("max-interval", 5_000));
+        // All clients of one test program may share a cookie jar, and so look like the tabs of one browser.
+        bayeux.setOption("maxSessionsPerBrowser", -1);
+        offer(bayeux);
+        var jetty = serve(bayeux, options.number("port", 0));
+
+        System.out.println("LISTENING " + port(jetty));
+        endWithStdin();
+    }
+
+    /** Serves {@code bayeux} at {@code /cometd}. */
+    static Server serve(BayeuxServerImpl bayeux, int port) throws Exception {
         var jetty = new Server();
         var connector = new ServerConnector(jetty, 1, 1);
         connector.setHost("127.0.0.1");
-        connector.setPort(options.number("port", 0));
+        connector.setPort(port);
         jetty.addConnector(connector);
 
         var context = new ServletContextHandler("/");
         jetty.setHandler(context);
         context.insertHandler(WebSocketUpgradeHandler.from(jetty, context));
 
-        var bayeux = new BayeuxServerImpl();
-        bayeux.setOption("timeout", options.number("timeout", 2_000));
-        bayeux.setOption("maxInterval", options.number("max-interval", 5_000));
-        // All clients of one test program may share a cookie jar, and so look like the tabs of one browser.
-        bayeux.setOption("maxSessionsPerBrowser", -1);
         bayeux.setOption(Context.class.getName(), context.getContext());
-        bayeux.setOption("ws.cometdURLMapping", "/cometd");
-        bayeux.setTransports(new JettyWebSocketTransport(bayeux), new JSONHttpTransport(bayeux));
+        bayeux.setOption("ws.cometdURLMapping", "/cometd/*");
+        bayeux.setTransports(
+                new JettyWebSocketTransport(bayeux), new JSONHttpTransport(bayeux), new JSONPHttpTransport(bayeux));
         bayeux.addExtension(new AcknowledgedMessagesExtension());
-        offer(bayeux);
 
         // The servlet takes the server that it finds, and does not start it. The WebSocket transport wants a
         // context that is being started, and no request may come before it has one.
@@ -55,9 +65,11 @@ public final class JavaServer {
         context.addServlet(servlet, "/cometd/*");
         context.addBean(bayeux);
         jetty.start();
+        return jetty;
+    }
 
-        System.out.println("LISTENING " + connector.getLocalPort());
-        endWithStdin();
+    static int port(Server jetty) {
+        return ((ServerConnector) jetty.getConnectors()[0]).getLocalPort();
     }
 
     private static void offer(BayeuxServer bayeux) {
