@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use tokio::sync::Notify;
 
-/// Counts the messages that are worked on, until it is closed.
+/// Counts the messages that are worked on, until it is closed. All threads count here, and nothing else is in
+/// the memory that they hand to each other for that.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Doors {
     is_closed: AtomicBool,
     inside: AtomicUsize,

@@ -34,8 +34,8 @@ impl Errors {
     }
 
     fn of(least: Level) -> Self {
-        // As long as there is one, tracing asks the listener of whichever thread comes to a line first, which
-        // may have none, whether anybody ever wants to hear it.
+        // While a process has one listener, tracing decides once for each line whether it is ever wanted, by
+        // asking the thread that comes to it first, and that may be one without. A second makes it ask each.
         static OTHER: OnceLock<Dispatch> = OnceLock::new();
         OTHER.get_or_init(|| Dispatch::new(NoSubscriber::new()));
         let lines = Arc::<Mutex<Vec<String>>>::default();

@@ -30,7 +30,7 @@ impl Receipt {
     }
 
     /// Returns the session that is answered, and how long its reply may take to be written.
-    pub(crate) fn session(&self) -> Option<(&Arc<Session>, Duration)> {
+    pub(crate) fn answered(&self) -> Option<(&Arc<Session>, Duration)> {
         let session = self.session.as_ref()?;
         let config = self.server.0.config.transport(session.origin.transport?);
         Some((session, config.max_processing))

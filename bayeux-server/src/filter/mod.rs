@@ -81,14 +81,14 @@ impl ServerChannelListener for DataFilters {
         message: &mut ServerMessage,
     ) -> Flow {
         let Some(data) = &message.data else { return Flow::Stop };
-        let (before, is_cut) = (data.value(), data.is_cut());
+        let before = data.value();
         let hook = Hook("DataFilter::filter_text", channel.id().as_str());
         let filtered = hook.ask(|| self.filter(before.clone())).flatten();
         let Some(after) = filtered.filter(|value| !value.is_null()) else {
             return Flow::Stop;
         };
         // What no filter has seen goes no further either.
-        if after != before || is_cut {
+        if after != before || data.is_cut() {
             message.data = Some(after.into());
         }
         Flow::Continue

@@ -74,7 +74,7 @@ impl Body {
         if content.left <= SMALL {
             return Self(Form::Small(content));
         }
-        let answered = content.receipt.as_ref().and_then(Receipt::session);
+        let answered = content.receipt.as_ref().and_then(Receipt::answered);
         content.writing = answered.map(|(session, time)| Writing::new(session, time));
         if let (Some(line), Some(writing)) = (line, &content.writing) {
             line.begin(writing.clone());

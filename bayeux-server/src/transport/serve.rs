@@ -325,6 +325,8 @@ where
     type Future = futures_util::future::BoxFuture<'static, Result<Response<B>, Infallible>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        // Whoever answers it: what was answered before is taken.
+        self.line.end();
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(self.line.clone());
         let mut service = self.service.clone();

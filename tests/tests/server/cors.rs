@@ -14,13 +14,17 @@ const HANDSHAKE: &str = r#"[{"channel":"/meta/handshake"}]"#;
 
 /// A server that lets pages of one origin in, as applications do.
 async fn start() -> TestServer {
+    start_with(|_| {}).await
+}
+
+async fn start_with(configure: fn(&mut Config)) -> TestServer {
     let mut config = Config::default();
     config.allowed_origins = Some(vec![FRIEND.to_owned()]);
     config.url_mapping = vec!["/cometd/*".to_owned()];
     config.http.trust_client_session = true;
-    config.http.request_timeout = Duration::from_millis(300);
     config.long_polling.max_message_size = 1_000;
     config.long_polling.timeout = Duration::from_secs(600);
+    configure(&mut config);
     let server = Server::builder().config(config).build();
     let app = Router::new().fallback_service(server.service()).layer(server.cors());
     TestServer::serve_router(server, app).await
@@ -109,7 +113,10 @@ async fn every_status_has_the_headers_over_http2() {
 
 #[tokio::test]
 async fn so_has_the_answer_to_a_request_that_never_arrives() {
-    let server = start().await;
+    let request_timeout = |config: &mut Config| {
+        config.http.request_timeout = Duration::from_millis(300);
+    };
+    let server = start_with(request_timeout).await;
     let mut raw = Raw::connect(server.address).await;
     let head = format!(
         "POST /cometd HTTP/1.1\r\nhost: x\r\norigin: {FRIEND}\r\ncontent-length: 9\r\n\r\n["

@@ -158,7 +158,9 @@ impl Connection {
 
     /// Whether the client knows that the server is about to end.
     fn is_sent_away(&self) -> bool {
-        self.is_turned_away || self.session.as_ref().is_some_and(|own| own.knows_dismissal())
+        self.server.is_draining()
+            && (self.is_turned_away
+                || self.session.as_ref().is_some_and(|own| own.knows_dismissal()))
     }
 
     /// Reads, writes and waits for the application, all at the same time; ready when any of it went on.
