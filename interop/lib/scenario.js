@@ -5,16 +5,12 @@ import {test} from 'node:test';
 import {startDemo} from './demo.js';
 import {openLink} from './link.js';
 
-/** A demo that is stopped has no more time than this for clients that have gone without a word. */
-const QUICK = {drainSpread: 0, drainInterval: 200, drainTimeout: 1_000};
-
 /**
  * Declares a test. Its body gets the demo, started with CometD's `options`, and the means to restart it,
  * to reach it over a link that can be cut, and to have something closed at the end.
  */
 export function scenario(name, body, {options = {}, timeout = 60_000} = {}) {
   test(name, {timeout}, async (t) => {
-    options = {...QUICK, ...options};
     const demos = [await startDemo({options})];
     const closings = [];
     const atEnd = (close) => closings.push(close);

@@ -15,6 +15,10 @@ PROGRAM = os.environ.get(
 )
 PATIENCE = 10
 
+# A demo that is stopped has no more time than this for clients that have gone without a word; and the client
+# would stay away for as many seconds as it is told milliseconds.
+QUICK = {"drainSpread": 0, "drainInterval": 1, "drainTimeout": 1000}
+
 # The client cancels its own tasks when it closes, which asyncio's debug mode reports at length.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -22,8 +26,7 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 class Scene(unittest.IsolatedAsyncioTestCase):
     """Starts the demo before each test; `connect` makes open clients of one transport."""
 
-    # A demo that is stopped has no more time than this for clients that have gone without a word.
-    options = {"maxSessionsPerBrowser": -1, "drainSpread": 0, "drainTimeout": 1000}
+    options = {"maxSessionsPerBrowser": -1}
 
     def setUp(self):
         self.start(0)
@@ -34,7 +37,7 @@ class Scene(unittest.IsolatedAsyncioTestCase):
 
     def start(self, port):
         arguments = [PROGRAM, "--listen", f"127.0.0.1:{port}"]
-        for name, value in self.options.items():
+        for name, value in {**QUICK, **self.options}.items():
             arguments += ["-o", f"{name}={value}"]
         self.demo = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         line = self.demo.stdout.readline()
