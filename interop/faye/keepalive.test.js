@@ -1,4 +1,5 @@
-// A client that says now and then that it is there, by frames without a message before version 1.3, keeps its connection.
+// A client that says now and then that it is there keeps its connection; before version 1.3 it does so by frames
+// without a message.
 
 import assert from 'node:assert/strict';
 

@@ -21,7 +21,7 @@ function behindEveryProxy(name, body, options, settings) {
         scene.atEnd(() => witness.abandon());
         await witness.connect();
         const client = await new Raw(way(proxy)).open();
-        
+
         const pollAndAbort = async () => {
           const asked = wire.passes('/meta/connect');
           const poll = client.poll();
