@@ -164,14 +164,14 @@ impl HandshakeLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainConfig {
-    /// Over what time the clients are sent away, one after the other. 3 s by default; zero is all at once.
-    /// (`drainSpread`)
+    /// `drainSpread`: over what time the clients are sent away, one after the other. 3 s by default; zero is
+    /// all at once.
     pub spread: Duration,
-    /// The longest of the random times that a client is told to stay away. 5 s by default; longer means fewer
-    /// handshakes at once for the next server, and clients that hear nothing for longer. (`drainInterval`)
+    /// `drainInterval`: the longest of the random times that a client is told to stay away. 5 s by default;
+    /// longer means fewer handshakes at once for the next server, and clients that hear nothing for longer.
     pub interval: Duration,
-    /// How long all of it may take. 8 s by default; what is being answered then may take
-    /// [`ServeConfig::drain_timeout`](crate::ServeConfig::drain_timeout) on top. (`drainTimeout`)
+    /// `drainTimeout`: how long all of it may take. 8 s by default; what is being answered then may take
+    /// [`ServeConfig::drain_timeout`](crate::ServeConfig::drain_timeout) on top.
     pub timeout: Duration,
 }
 
@@ -228,7 +228,8 @@ pub struct TransportConfig {
     /// interval, before its session ends. 10 s by default; longer keeps the dead for longer.
     pub max_interval: Duration,
     /// `maxProcessing`: how long processing a connect and writing its reply may take before the
-    /// session ends. 10 min by default, where CometD has no limit.
+    /// session ends; over HTTP also for how long a session lives because its client takes a response of
+    /// more than 16 KiB, whatever that answers. 10 min by default, where CometD has no limit.
     pub max_processing: Duration,
     /// `maxLazyTimeout`: how long a lazy message waits if its channel does not say. 5 s by default;
     /// zero is not at all.
@@ -297,10 +298,10 @@ pub struct HttpConfig {
     /// `duplicateMetaConnectHttpResponseCode`: the status of a held connect that is overtaken by
     /// another one of its session. 500 by default; at least 400.
     pub duplicate_meta_connect_status: u16,
-    /// How long a request may take to arrive whole. 30 s by default. (`requestTimeout`)
+    /// `requestTimeout`: how long a request may take to arrive whole. 30 s by default.
     pub request_timeout: Duration,
-    /// How long the peer may take nothing of a response before it is given up. 30 s by default.
-    /// (`responseTimeout`)
+    /// `responseTimeout`: how long the peer may take nothing of a response before it is given up. 30 s by
+    /// default.
     pub response_timeout: Duration,
     /// The cookie that tells browsers apart.
     pub cookie: CookieConfig,

@@ -24,7 +24,7 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
     each(
         "maxProcessing",
         less(Less::Default, millis(1, |c| &mut c.max_processing)),
-        "how long processing a connect and writing its reply may take",
+        "how long processing a connect, or writing its reply or another large response, may take",
     ),
     each(
         "maxLazyTimeout",
