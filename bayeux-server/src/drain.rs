@@ -19,8 +19,9 @@ impl Server {
     /// Connections have to be taken meanwhile, for the clients that are between two connects: who mounts
     /// [`service`](Self::service) elsewhere stops accepting after this, and before
     /// [`closed`](Self::closed): axum's graceful shutdown does, as below, and so does a loop of hyper's that
-    /// accepts until this returns and ends its connections by `hyper_util`'s `GracefulShutdown`. A balancer hears of it by a path of the application's own that asks
-    /// [`is_draining`](Self::is_draining).
+    /// accepts until this returns and ends its connections by `hyper_util`'s `GracefulShutdown`. A balancer
+    /// hears of it by a path of the application's own that asks [`is_draining`](Self::is_draining);
+    /// `docs/deploying.md` says how.
     ///
     /// ```no_run
     /// # async fn terminated() {}

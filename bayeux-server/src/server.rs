@@ -146,8 +146,8 @@ impl Server {
     }
 
     /// Stops the server at once: held connects are answered, connections closed and nothing is accepted any
-    /// more; [`drain`](Self::drain) does so in good order. Sessions are not told that they are removed, as in CometD. Nothing comes from other servers any
-    /// more, and their channels are left.
+    /// more; [`drain`](Self::drain) does so in good order. Sessions are not told that they are removed, as in
+    /// CometD. Nothing comes from other servers any more, and their channels are left.
     pub fn stop(&self) {
         self.0.is_stopped.store(true, Relaxed);
         self.0.stopping.notify_waiters();
@@ -175,7 +175,8 @@ impl Server {
 
     /// Waits until this server was [stopped](Self::stop), has closed its WebSockets, of which a
     /// graceful shutdown in another server, such as axum's, knows nothing, and has left the channels of its
-    /// [`Backplane`]. Peers that take nothing hold it up for the time that writing may take ([`WebSocketConfig::write_timeout`]).
+    /// [`Backplane`]. Peers that take nothing hold it up for the time that writing may take
+    /// ([`WebSocketConfig::write_timeout`]).
     ///
     /// [`WebSocketConfig::write_timeout`]: crate::WebSocketConfig::write_timeout
     pub async fn closed(&self) {

@@ -239,7 +239,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_hops_or_none(bytes in proptest::collection::vec(any::<u8>().prop_filter("a header", |byte| *byte >= 32 && *byte != 127), 0..64)) {
+    fn any_bytes_are_hops_or_none(
+        bytes in proptest::collection::vec(
+            any::<u8>().prop_filter("a header", |byte| *byte >= 32 && *byte != 127),
+            0..64,
+        ),
+    ) {
         let value = HeaderValue::from_bytes(&bytes).unwrap();
         let _ = read(&value);
         let _ = address(&bytes);
