@@ -28,7 +28,7 @@ impl<T> Machine<T> {
     /// Starts a new session in place of the one that the server does not know any more.
     pub(super) fn handshake_after(&mut self, delay: Duration, now: Instant) {
         self.lose_session();
-        let step = Step::Waiting(now + delay.min(LONGEST));
+        let step = Step::Waiting(self.pace_of_sessions.not_before(now + delay.min(LONGEST)));
         self.enter(Phase::Handshaking { again: true, step });
         self.tick(now);
     }
@@ -81,6 +81,7 @@ impl<T> Machine<T> {
         message.version = Some("1.0".to_owned());
         message.supported_connection_types = Some(self.negotiation.acceptable(now));
         self.ack.offer(&mut message);
+        self.pace_of_sessions.sent(now);
         let request = Request::new(self.next_id(), message, What::Handshake);
         self.send(vec![request], Kind::Handshake, Duration::ZERO, now);
     }

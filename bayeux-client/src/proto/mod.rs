@@ -106,6 +106,8 @@ pub(crate) struct Machine<T> {
     ack: Acknowledgement,
     subscriptions: Subscriptions<T>,
     pace: Pace,
+    /// Of handshakes, which messages do not speed up.
+    pace_of_sessions: Pace,
     portion: Portion,
     /// Who waits for the answer to a call, and until when.
     calls: BTreeMap<u64, (Instant, T)>,
@@ -211,6 +213,7 @@ impl<T> Machine<T> {
             failures: Failures::default(),
             subscriptions: Subscriptions::default(),
             pace: Pace::default(),
+            pace_of_sessions: Pace::default(),
             portion: Portion::default(),
             calls: BTreeMap::new(),
             batch: 0,

@@ -1,9 +1,10 @@
-//! How quickly connects follow each other, whatever the server advises: one that answers them at once and
-//! has nothing to say would otherwise be asked without pause, for ever.
+//! How quickly connects follow each other, and sessions, whatever the server advises: one that answers
+//! connects at once and has nothing to say would otherwise be asked without pause, for ever; and so would one
+//! that ends its sessions, whatever it has to say in each.
 
 use std::time::{Duration, Instant};
 
-/// The connects that brought nothing.
+/// The connects that brought nothing, or the handshakes.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     /// When all of these would be paid for. None before the first.
@@ -11,7 +12,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A connect is sent.
+    /// A connect or handshake is sent.
     pub(super) fn sent(&mut self, now: Instant) {
         self.even = Some(self.even.map_or(now, |even| even.max(now)) + EACH);
     }
@@ -21,15 +22,15 @@ impl Pace {
         self.even = None;
     }
 
-    /// Returns when the connect that is due `at` may be sent.
+    /// Returns when the one that is due `at` may be sent.
     pub(super) fn not_before(&self, at: Instant) -> Instant {
         let ahead = self.even.map_or(Duration::ZERO, |even| even.saturating_duration_since(at));
         at + ahead.saturating_sub(AT_ONCE)
     }
 }
 
-/// The distance between two connects, on average.
+/// The distance between two, on average.
 const EACH: Duration = Duration::from_millis(10);
 
-/// How many connects may come at once: ten, in time.
+/// How many may come at once: ten, in time.
 const AT_ONCE: Duration = Duration::from_millis(100);

@@ -265,3 +265,31 @@ fn what_may_not_be_sent_is_not_tried_again() {
     scene.input(|machine, now| machine.too_large(&id, 100, now));
     assert_eq!(scene.unsubscribed, sent.subscription.unwrap().channels());
 }
+
+#[test]
+fn sessions_that_bring_something_and_end_at_once_keep_a_distance_too() {
+    for transport in [WebSocket, LongPolling] {
+        let mut scene = Scene::connected(transport, |config| {
+            config.backoff = crate::Backoff::Constant(std::time::Duration::ZERO);
+        });
+        let (end, mut count) = (scene.now + SECOND, 0);
+        while scene.now < end {
+            while let Some(sent) = scene.sent.front() {
+                count += 1;
+                assert!(count < 1000, "there is no end of it");
+                let message = &sent.messages[0];
+                let is_first = message.advice.is_some();
+                match message.is_handshake() {
+                    true => scene.answer(handshaken),
+                    false if is_first => {
+                        scene.arrive(Message::with_data("/a", json!("welcome")));
+                        scene.answer(good);
+                    }
+                    false => scene.answer(unknown),
+                }
+            }
+            scene.pass(SECOND / 1000);
+        }
+        assert!((50..=400).contains(&count), "{count} requests in a second");
+    }
+}
