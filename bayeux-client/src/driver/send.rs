@@ -117,6 +117,7 @@ impl Driver {
         transport: ConnectionType,
         answers: impl Future<Output = Answers> + Send + 'static,
     ) {
+        self.give_up_owed();
         let (cancel, cancelled) = tokio::sync::oneshot::channel();
         self.cancels.push((exchange, cancel));
         self.answers.push(Box::pin(async move {
@@ -126,6 +127,19 @@ impl Driver {
                 answers = answers => Some((exchange, transport, answers)),
             }
         }));
+    }
+
+    /// Gives up the oldest answers of which everything has come in others. There may be more in them, but
+    /// nobody waits for that, or looks at the time.
+    fn give_up_owed(&mut self) {
+        let mut owed = Vec::new();
+        for (exchange, _) in &self.cancels {
+            if self.shared.look(|machine| machine.transport_of(*exchange)).is_none() {
+                owed.push(*exchange);
+            }
+        }
+        owed.truncate(owed.len().saturating_sub(MOST_OWED));
+        self.cancels.retain(|(exchange, _)| !owed.contains(exchange));
     }
 
     fn send_frame(&mut self, url: &Url, frame: String) {
@@ -245,6 +259,9 @@ fn extended(mut url: Url, messages: &[Message]) -> Url {
     }
     url
 }
+
+/// How many answers may be owed of which everything has come in others.
+const MOST_OWED: usize = 4;
 
 /// The close code of an orderly end (RFC 6455, section 7.4.1).
 pub(super) const NORMAL: u16 = 1000;

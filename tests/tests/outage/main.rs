@@ -9,6 +9,7 @@ mod endless;
 mod hooks;
 mod limits;
 mod link;
+mod owed;
 mod reading;
 mod servers;
 mod sessions;
