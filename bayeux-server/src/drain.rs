@@ -11,7 +11,8 @@ impl Server {
     /// From the first moment no session begins (`503::handshake_unavailable`), and no client publishes to
     /// others (`503::publish_unavailable`), since not all of them would get it; both are told so. What was
     /// taken before is worked on, and arrives. Then, one after the other over [`DrainConfig::spread`], the
-    /// clients get the reply to their connect, with all that waits for them. It fails with
+    /// clients get the reply to their connect, with all that waits for them, the answers to what is still
+    /// worked on for them included. It fails with
     /// `503::connect_unavailable`, and advises a handshake after a random while, no longer than
     /// [`DrainConfig::interval`], so that they do not all come to the next server at once. Connections of
     /// HTTP/1.1 are closed after it, WebSockets with the code 1001. At last the server is stopped.
@@ -113,8 +114,15 @@ const LOOK: Duration = Duration::from_millis(20);
 mod tests {
     use std::time::Instant;
 
-    use bayeux_api::Message;
-    use serde_json::json;
+    use async_trait::async_trait;
+    use bayeux_api::{
+        Message,
+        server::{BayeuxServer, SecurityPolicy, ServerMessage, ServerSession},
+    };
+    use http::Request;
+    use http_body_util::Full;
+    use serde_json::{Value, json};
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::{Config, InProcess};
@@ -137,17 +145,33 @@ mod tests {
 
     impl Visitor {
         async fn come(server: &Server) -> Self {
+            Self::come_with(server, &json!({})).await
+        }
+
+        async fn come_with(server: &Server, ext: &Value) -> Self {
             let client = server.in_process();
-            let reply = client.send(r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();
+            let handshake = json!([{ "channel": "/meta/handshake", "ext": ext }]);
+            let reply = client.send(&handshake.to_string()).await.unwrap();
             let id = reply.split("\"clientId\":\"").nth(1).unwrap().split('"').next().unwrap();
             let visitor = Self { client, id: id.to_owned() };
             visitor.connect().await;
             visitor
         }
 
+        fn connecting(&self) -> String {
+            json!([{ "channel": "/meta/connect", "clientId": self.id }]).to_string()
+        }
+
         async fn connect(&self) -> String {
-            let connect = json!([{ "channel": "/meta/connect", "clientId": self.id }]);
-            self.client.send(&connect.to_string()).await.unwrap()
+            self.client.send(&self.connecting()).await.unwrap()
+        }
+
+        /// Connects over a connection that breaks before the response is there.
+        async fn connect_in_vain(&self, server: &Server) {
+            let body = Full::new(bytes::Bytes::from(self.connecting()));
+            let request = Request::post("/").header("host", "x").body(body).unwrap();
+            let response = server.service().respond(request).await.unwrap();
+            assert!(response.status().is_success(), "{response:?}");
         }
     }
 
@@ -241,5 +265,111 @@ mod tests {
         let (_, told) = tokio::join!(both, told);
         assert!(told.contains("503::connect_unavailable") && told.contains("/a"), "{told}");
         assert!(clock::now() - start < 2 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_whose_last_reply_was_lost_with_messages_is_waited_for() {
+        for ext in [json!({}), json!({ "ack": true })] {
+            let mut config = Config::default();
+            (config.drain.spread, config.drain.timeout) = (Duration::ZERO, 100 * SECOND);
+            config.long_polling.max_interval = 1_000 * SECOND;
+            config.acknowledgements = true;
+            // As by the cookie, which only the transport of the handshake knows.
+            config.http.trust_client_session = true;
+            let server = Server::builder().config(config).seed(1).build();
+            let away = Visitor::come_with(&server, &ext).await;
+            let session = server.session(&away.id).unwrap();
+            assert!(session.deliver(Message::with_data("/a", json!(1))).await);
+            let draining = tokio::spawn({
+                let server = server.clone();
+                async move { server.drain().await }
+            });
+            while !session.is_dismissed() {
+                tokio::task::yield_now().await;
+            }
+            away.connect_in_vain(&server).await;
+            tokio::time::sleep(50 * SECOND).await;
+            assert!(!draining.is_finished(), "{ext}");
+            let told = away.connect().await;
+            assert!(told.contains("503::connect_unavailable") && told.contains("/a"), "{told}");
+            draining.await.unwrap();
+        }
+    }
+
+    /// With acknowledgements it can come with the reply to a connect only.
+    #[tokio::test(start_paused = true)]
+    async fn the_answer_to_what_comes_before_a_client_has_its_turn_comes_with_its_last_reply() {
+        let mut config = Config::default();
+        (config.drain.spread, config.drain.timeout) = (Duration::ZERO, 100 * SECOND);
+        (config.acknowledgements, config.long_polling.timeout) = (true, 1_000 * SECOND);
+        let server = Server::builder().config(config).seed(1).build();
+        let mut service = server.new_service("service").await.unwrap();
+        let answer = async |_: crate::Request| {
+            tokio::time::sleep(10 * SECOND).await;
+            Some(json!("answer").into())
+        };
+        service.on_message("/service/a", answer).unwrap();
+        let visitor = Arc::new(Visitor::come_with(&server, &json!({ "ack": true })).await);
+        let before = server.0.doors.enter();
+        let draining = server.clone();
+        let draining = tokio::spawn(async move { draining.drain().await });
+        let connecting = visitor.clone();
+        let held = tokio::spawn(async move { connecting.connect().await });
+        let asking = visitor.clone();
+        let asked = tokio::spawn(async move {
+            let message = json!([{ "channel": "/service/a", "clientId": asking.id, "data": 1 }]);
+            asking.client.send(&message.to_string()).await.unwrap()
+        });
+        tokio::time::sleep(SECOND).await;
+        drop(before);
+        let told = held.await.unwrap();
+        assert!(told.contains("503::connect_unavailable") && told.contains("answer"), "{told}");
+        assert!(asked.await.unwrap().contains("\"successful\":true"));
+        draining.await.unwrap();
+    }
+
+    /// Lets nobody in before it is told to.
+    #[derive(Debug, Default)]
+    struct Porter {
+        is_asked: Notify,
+        opens: Notify,
+    }
+
+    #[async_trait]
+    impl SecurityPolicy for Porter {
+        async fn can_handshake(
+            &self,
+            _server: &dyn BayeuxServer,
+            _session: &Arc<dyn ServerSession>,
+            _message: &mut ServerMessage,
+        ) -> bool {
+            self.is_asked.notify_one();
+            self.opens.notified().await;
+            true
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_session_begins_of_which_a_policy_was_asked_before() {
+        for wait in [SECOND, 60 * SECOND] {
+            let server = server(Duration::ZERO, 100 * SECOND);
+            let porter = Arc::new(Porter::default());
+            server.set_security_policy(Some(porter.clone()));
+            let client = server.in_process();
+            let handshaking = tokio::spawn(async move {
+                client.send(r#"[{"channel":"/meta/handshake"}]"#).await.unwrap()
+            });
+            porter.is_asked.notified().await;
+            let open = async {
+                tokio::time::sleep(wait).await;
+                porter.opens.notify_one();
+                handshaking.await.unwrap()
+            };
+            let draining = server.clone();
+            let draining = tokio::spawn(async move { draining.drain().await });
+            let reply = open.await;
+            assert!(reply.contains("503::handshake_unavailable"), "{reply}");
+            draining.await.unwrap();
+        }
     }
 }

@@ -37,7 +37,8 @@ impl Server {
         transport: ConnectionType,
         reply: &mut Message,
     ) {
-        if let Some(absence) = session.tell_dismissal().filter(|_| session.removal().is_none()) {
+        let absence = session.tell_dismissal(self.0.is_stopped());
+        if let Some(absence) = absence.filter(|_| session.removal().is_none()) {
             let mut advice = self.advise_handshake(Some(transport));
             advice.interval = i64::try_from(absence.as_millis()).ok();
             reply.advice = Some(advice);

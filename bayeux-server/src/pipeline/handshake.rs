@@ -34,6 +34,8 @@ impl Server {
                 return Err(BayeuxError::HandshakeDenied.into());
             }
         }
+        // The policy may have taken its time.
+        self.refuse_if_draining(session, message)?;
         if self.0.is_stopped() || !session.handshaken() {
             return Err(BayeuxError::HandshakeFailed.into());
         }

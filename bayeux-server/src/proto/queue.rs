@@ -107,6 +107,11 @@ impl Queue {
         self.waiting > 0
     }
 
+    /// Whether there is nothing, also nothing that was sent and is not acknowledged.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.batch.is_some()
     }

@@ -124,6 +124,7 @@ impl Session {
         let count = messages.len();
         let mut core = lock(&self.core);
         if core.machine.is_acknowledged() {
+            core.machine.was_not_told();
             return;
         }
         let (dropped, tell) = core.machine.put_back(messages);

@@ -36,7 +36,13 @@ impl AtWork {
 impl Drop for AtWork {
     fn drop(&mut self) {
         let now = clock::now();
-        self.0.with_timer(|core| core.machine.end_work(now));
+        let is_dismissed = self.0.with_timer(|core| {
+            core.machine.end_work(now);
+            core.machine.is_dismissed()
+        });
+        if is_dismissed {
+            self.0.wake();
+        }
     }
 }
 
@@ -133,9 +139,10 @@ impl Session {
         self.wake();
     }
 
-    /// Returns for how long the client is sent away, which the reply to a connect is to tell it.
-    pub(crate) fn tell_dismissal(&self) -> Option<Duration> {
-        lock(&self.core).machine.tell_dismissal()
+    /// Returns for how long the client is sent away, which the reply to a connect is to tell it; it may wait
+    /// for another reply if this is not the last.
+    pub(crate) fn tell_dismissal(&self, is_last: bool) -> Option<Duration> {
+        lock(&self.core).machine.tell_dismissal(is_last)
     }
 
     pub(crate) fn is_dismissed(&self) -> bool {

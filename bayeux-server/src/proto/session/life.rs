@@ -39,7 +39,8 @@ impl<C: Clone + PartialEq> Session<C> {
         self.works_until = Some(after(now, self.rules.max_processing));
     }
 
-    /// That is done, and the client has time for its connect.
+    /// That is done, and the client has time for its connect. If it is sent away, [everybody](Self::everybody)
+    /// has to see it.
     pub(crate) fn end_work(&mut self, now: Instant) {
         self.works = self.works.saturating_sub(1);
         if self.works == 0 {
@@ -105,7 +106,7 @@ impl<C: Clone + PartialEq> Session<C> {
 
     /// For how long the newest connect may be held.
     fn time_to_hold(&self) -> Duration {
-        if self.is_dismissed() {
+        if self.is_leaving() {
             return Duration::ZERO;
         }
         self.timing(|timing| timing.advised_timeout).unwrap_or_else(|| self.timeout())
@@ -125,7 +126,7 @@ impl<C: Clone + PartialEq> Session<C> {
         }
         let Phase::Live(stage, Presence::Held(until)) = self.phase else { return Held::Resume };
         let pushes = self.pushes(means);
-        let is_due = !pushes && self.is_due(now) || self.is_dismissed();
+        let is_due = !pushes && self.is_due(now) || self.is_leaving();
         if !is_due && now < until {
             let lazy = self.lazy_until.filter(|_| !pushes && self.batch == 0);
             return Held::Wait(lazy.map_or(until, |lazy| lazy.min(until)));

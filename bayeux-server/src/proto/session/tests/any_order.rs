@@ -145,7 +145,12 @@ impl World {
             Input::Write(wrote) => self.write(wrote),
             Input::Replied(cycle) => self.session.replied(Cycle(cycle), now),
             Input::Work(true) => self.session.begin_work(now),
-            Input::Work(false) => self.session.end_work(now),
+            Input::Work(false) => {
+                self.session.end_work(now);
+                if self.session.is_dismissed() {
+                    self.wake_everybody();
+                }
+            }
             Input::Deliver { lazy: is_lazy } => {
                 let message = if is_lazy { lazy() } else { message(0) };
                 let overflow = Some(Overflow::DropOldest);
@@ -349,7 +354,7 @@ impl World {
             let pushes = own.is_bound && session.goes_alone() && session.is_carried_by(&by);
             prop_assert!(own.held.is_none_or(|held| held == session.cycle), "{by} is overtaken");
             prop_assert!(session.is_handshook() || own.held.is_none() && !own.is_bound, "{by}");
-            prop_assert!(!session.is_dismissed() || own.held.is_none(), "{by} is to be answered");
+            prop_assert!(!session.is_leaving() || own.held.is_none(), "{by} is to be answered");
             prop_assert!(!is_due || !pushes && own.held.is_none(), "{by} does not know");
             let knows = lazy.is_none_or(|lazy| own.until.is_some_and(|until| until <= lazy));
             prop_assert!(knows || !pushes && own.held.is_none(), "{by} comes too late");
