@@ -17,6 +17,9 @@ impl Server {
     /// [`DrainConfig::interval`], so that they do not all come to the next server at once. Connections of
     /// HTTP/1.1 are closed after it, WebSockets with the code 1001. At last the server is stopped.
     ///
+    /// What other nodes of a cluster bring is taken, and reaches those who are still here; so it is with what a
+    /// backplane has to send [back](crate::api::server::Passage::Back).
+    ///
     /// Connections have to be taken meanwhile, for the clients that are between two connects: who mounts
     /// [`service`](Self::service) elsewhere stops accepting after this, and before
     /// [`closed`](Self::closed): axum's graceful shutdown does, as below, and so does a loop of hyper's that
@@ -79,6 +82,8 @@ impl Server {
         let start = clock::now();
         let mut sessions = self.0.sessions.all();
         sessions.retain(|session| !session.is_local_session());
+        // They bring what others may get as long as they are here.
+        sessions.sort_by_key(|session| session.is_node());
         for (index, session) in sessions.iter().enumerate() {
             let turn = drain.turn(start, index, sessions.len());
             if turn > clock::now() {
@@ -208,6 +213,21 @@ mod tests {
             assert!(end.abs_diff(expected * SECOND) < SECOND, "{ends:?}");
         }
         assert!(server.is_draining() && server.0.is_stopped());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_nodes_are_sent_away_last() {
+        let server = server(80 * SECOND, 200 * SECOND);
+        let node = Visitor::come(&server).await;
+        server.session(&node.id).unwrap().set_node();
+        let start = clock::now();
+        let told = tokio::spawn(async move {
+            node.connect().await;
+            clock::now() - start
+        });
+        let clients = ends(&server, 15).await;
+        let told = told.await.unwrap();
+        assert!(clients.iter().all(|client| *client < told), "{clients:?} {told:?}");
     }
 
     async fn time_of_drain(server: &Server) -> Duration {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bayeux_api::{
     BayeuxError, ChannelId, Flow, Message,
     implement::Hook,
-    server::{Passage, PublishError, Published, ServerMessage},
+    server::{Passage, PublishError, Published, ServerMessage, SessionKind},
 };
 
 use crate::{
@@ -26,8 +26,8 @@ impl Server {
         id: &ChannelId,
         message: &mut ServerMessage,
     ) -> Result<(), Refusal> {
-        if id.is_broadcast() && self.is_draining() && !from.is_local_session() {
-            // Some of the subscribers may have had their last reply.
+        if id.is_broadcast() && self.is_draining() && from.kind() == SessionKind::Client {
+            // Some of the subscribers may have had their last reply. What another node brings was taken there.
             return Err(BayeuxError::PublishUnavailable.into());
         }
         let (channel, channels) = self.find_all_or_create_for(from, id, message).await?;

@@ -17,6 +17,7 @@ over_every_transport!(
     a_client_gets_what_waits_for_it_and_is_told_to_begin_anew_elsewhere,
     what_was_taken_arrives_and_what_may_not_arrive_is_refused,
     a_client_between_two_connects_is_told_when_it_comes,
+    what_another_node_brings_is_taken_as_long_as_somebody_may_get_it,
 );
 
 /// Starts a server that sends all its clients away at once, and waits for what it has to wait for.
@@ -115,6 +116,30 @@ async fn a_client_between_two_connects_is_told_when_it_comes(transport: Transpor
     absence_of(&client.try_connect(json!({})).await);
     assert_eq!(client.received_on("/a")[0]["data"], 1);
     is_closed(&mut client).await;
+    within("the drain to end", draining).await.unwrap();
+}
+
+async fn what_another_node_brings_is_taken_as_long_as_somebody_may_get_it(transport: Transport) {
+    let server = at_once().await;
+    let channel = server.server.create_channel_if_absent("/slow").unwrap().channel();
+    let gate = Arc::new(Gate::default());
+    channel.add_listener(gate.clone()).keep();
+    let mut node = server.connected(transport).await;
+    server.session(&node).set_node();
+    let mut subscriber = server.connected(transport).await;
+    subscriber.subscribe("/a").await;
+    let mut publisher = server.connected(transport).await;
+    let publish = publisher.message("/slow", &json!({ "data": 1 }));
+    publisher.send(&[publish]);
+    within("the message to come", gate.reached.notified()).await;
+
+    let draining = begin_to_drain(&server);
+    eventually("the drain to begin", || server.server.is_draining()).await;
+    node.publish("/a", json!(1)).await;
+    assert_eq!(subscriber.message_on("/a").await["data"], 1);
+    gate.open.notify_one();
+    drop((node, subscriber, publisher));
+    server.server.stop();
     within("the drain to end", draining).await.unwrap();
 }
 
