@@ -196,7 +196,8 @@ pub struct ProxyConfig {
     /// of the log. None by default: the header is anybody's to send.
     ///
     /// That a client came over TLS to a proxy (`X-Forwarded-Proto`, or `proto` in `Forwarded`) is believed
-    /// of these alone, too, if there are any; of anybody if there are none.
+    /// of these alone, too, if there are any; of anybody if there are none. So is the scheme that a request
+    /// itself names, but only if there are none: proxies may pass it on as it came.
     pub trusted: Vec<Network>,
     /// `forwardedOnly`: whether only `Forwarded` is read, as is right for proxies that set it and pass
     /// `X-Forwarded-` headers on as they came. False by default: then `X-Forwarded-For`, which most

@@ -42,7 +42,9 @@ impl Peer {
 pub(crate) fn context(parts: Parts, peer: Option<Peer>, proxies: &ProxyConfig) -> BayeuxContext {
     let client = Client::of(&parts.headers, peer, proxies);
     let mut context = BayeuxContext::default();
-    context.is_secure = client.is_secure || parts.uri.scheme_str() == Some("https");
+    // The scheme is only what the client says, and what a proxy may pass on.
+    let is_said = || proxies.trusted.is_empty() && parts.uri.scheme_str() == Some("https");
+    context.is_secure = client.is_secure || is_said();
     context.remote_address = client.address;
     context.local_address = peer.map(|peer| canonical(peer.local));
     context.uri = parts.uri;

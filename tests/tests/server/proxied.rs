@@ -11,9 +11,11 @@ use bayeux_server::{
     api::{Flow, server::BayeuxContext},
     serve,
 };
+use http::Method;
 use serde_json::json;
 use tests::{
-    Browser, Errors, TestServer, Transport, hooks::incoming, over_transports, raw::Raw, within,
+    Browser, Errors, Http, TestServer, Transport, hooks::incoming, over_transports, raw::Raw,
+    within,
 };
 use tokio::{
     io::{AsyncWriteExt as _, copy_bidirectional},
@@ -153,6 +155,29 @@ async fn who_is_not_trusted_says_nothing(transport: Transport) {
         let context = seen.lock().unwrap().pop().unwrap();
         assert_eq!(context.remote_address.unwrap().ip(), server.address.ip(), "{trusted}");
         assert_eq!(context.is_secure, is_secure, "{trusted}");
+    }
+}
+
+/// A client that is not trusted, or whose proxy passes that on as it came, names what scheme it likes.
+#[tokio::test]
+async fn the_scheme_of_a_request_says_nothing_where_proxies_are_trusted() {
+    let handshake =
+        r#"[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":[]}]"#;
+    for (trusted, is_secure) in [("", true), ("10.0.0.0/8", false), ("127.0.0.0/8", false)] {
+        let server = with(&[("trustedProxies", trusted)]).await;
+        let seen = watch(&server.server);
+        let mut raw = Raw::connect(server.address).await;
+        let length = handshake.len();
+        let head =
+            format!("POST https://x/ HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+        raw.write(head + handshake).await;
+        raw.read_until("}]").await;
+        let http2 = Http::http2(server.address).await;
+        let request = http2.request(Method::POST, "/").uri("https://x/");
+        http2.send(request.body(handshake.into()).unwrap()).await.unwrap();
+        let seen: Vec<_> =
+            seen.lock().unwrap().drain(..).map(|context| context.is_secure).collect();
+        assert_eq!(seen, [is_secure; 2], "{trusted}");
     }
 }
 
