@@ -109,11 +109,12 @@ fn parse_line(line: &[u8]) -> Parsed {
 
 /// Parses what stands behind the signature, of which `addresses` has no more than the longest ones.
 fn parse_binary(command: u8, family: u8, addresses: &[u8]) -> Parsed {
-    let is_local = match command {
-        0x20 => true,
-        0x21 => false,
+    match command {
+        // The proxy talks for itself, as when it looks whether the server lives: what follows means nothing.
+        0x20 => return Ok(None),
+        0x21 => {}
         _ => return Err(NoHeader),
-    };
+    }
     let ends = match family {
         0x11 => ends(addresses, |bytes: [u8; 4]| Ipv4Addr::from(bytes).into())?,
         0x21 => ends(addresses, |bytes: [u8; 16]| Ipv6Addr::from(bytes).into())?,
@@ -121,8 +122,7 @@ fn parse_binary(command: u8, family: u8, addresses: &[u8]) -> Parsed {
         0x00..=0x02 | 0x10 | 0x12 | 0x20 | 0x22 | 0x30..=0x32 => return Ok(None),
         _ => return Err(NoHeader),
     };
-    // Then the proxy talks for itself, as when it looks whether the server lives.
-    Ok(Some(ends).filter(|_| !is_local))
+    Ok(Some(ends))
 }
 
 /// Reads two addresses and their ports.
@@ -184,7 +184,10 @@ mod tests {
         let four = [192, 0, 2, 1, 192, 0, 2, 2, 0, 80, 1, 187];
         let expected = ends_of("192.0.2.1:80", "192.0.2.2:443");
         assert_eq!(parse_binary(0x21, 0x11, &four), expected);
-        assert_eq!(parse_binary(0x20, 0x11, &four), Ok(None));
+        // A proxy that talks for itself says nothing else.
+        for (family, addresses) in [(0x11, &four[..]), (0x11, &[]), (0x21, &four), (0xff, &[])] {
+            assert_eq!(parse_binary(0x20, family, addresses), Ok(None), "{family}");
+        }
         assert_eq!(parse_binary(0x21, 0x11, &four[..11]), Err(NoHeader));
         assert_eq!(parse_binary(0x21, 0x21, &four), Err(NoHeader));
         let six = [&[0; 15][..], &[1], &[0; 15], &[2], &[0, 80, 1, 187]].concat();

@@ -259,7 +259,15 @@ async fn a_proxy_tells_the_client_before_the_first_request(transport: Transport)
 async fn a_header_that_says_no_address_leaves_that_of_the_proxy() {
     let mut local = version_2(0x11, &[192, 0, 2, 1, 192, 0, 2, 2, 0, 80, 1, 187], 0);
     local[12] = 0x20;
+    // Of a proxy that talks for itself the family means nothing, and neither does what follows.
+    let [short, unknown] = [(0x11, 0), (0xff, 300)].map(|(family, more)| {
+        let mut header = version_2(family, &[], more);
+        header[12] = 0x20;
+        header
+    });
     for header in [
+        short,
+        unknown,
         b"PROXY UNKNOWN\r\n".to_vec(),
         b"PROXY UNKNOWN 192.0.2.1 192.0.2.2 1 2\r\n".to_vec(),
         version_2(0, &[], 0),
