@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use crate::transport::status::Failure;
 
 /// Reads the messages of a POST. A form holds them in one or several `message` fields (Bayeux 1.0,
-/// section 3.2); any other content type, or none, is JSON.
+/// section 3.2); any other content type, or none, is JSON, and so is a form that begins like JSON.
 pub(crate) fn read(
     headers: &HeaderMap,
     body: &[u8],
@@ -18,7 +18,7 @@ pub(crate) fn read(
     let is_form = parts
         .next()
         .is_some_and(|media| media.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    if is_form && !body.trim_ascii_start().starts_with(b"[") {
+    if is_form && !matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
         return read_fields(body, limits);
     }
     let charset = parts.find_map(|part| {
@@ -41,17 +41,20 @@ pub(crate) fn read(
 /// Reads the messages in the `message` fields of a form or of a query, together within `limits`.
 pub(crate) fn read_fields(fields: &[u8], limits: &Limits) -> Result<Vec<Message>, Failure> {
     let mut messages = Vec::new();
-    let mut has_field = false;
     for (name, value) in form_urlencoded::parse(fields) {
         if name == "message" {
-            has_field = true;
-            messages.append(&mut decode(value.as_bytes(), limits)?);
+            match decode(value.as_bytes(), limits) {
+                Ok(mut read) => messages.append(&mut read),
+                // Another may have some.
+                Err(DecodeError::Empty) => {}
+                Err(error) => return Err(error.into()),
+            }
             if messages.len() > limits.messages {
                 return Err(DecodeError::TooMany(limits.messages).into());
             }
         }
     }
-    has_field.then_some(messages).ok_or(Failure::NoMessage)
+    if messages.is_empty() { Err(Failure::NoMessage) } else { Ok(messages) }
 }
 
 #[cfg(test)]
@@ -79,7 +82,10 @@ mod tests {
         let body = b"message=%5B%7B%22channel%22%3A%22/a%22%7D%5D&x=1&message=%7B%22id%22:1%7D";
         assert_eq!(read_as(form, body).unwrap().len(), 2);
         assert!(matches!(read_as(form, b"x=1"), Err(Failure::NoMessage)));
-        assert_eq!(read_as(form, b"[{}]").unwrap().len(), 1);
+        // What is JSON is JSON, as `curl -d` labels it.
+        for body in [&b"[{}]"[..], b"{}", b" {\"data\":\"a&message=b\"}"] {
+            assert_eq!(read_as(form, body).unwrap().len(), 1);
+        }
     }
 
     #[test]

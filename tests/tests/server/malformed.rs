@@ -106,3 +106,19 @@ async fn illegal_names_are_refused_in_the_reply(transport: Transport) {
     }
     assert!(server.server.channel("/a").is_none());
 }
+
+/// A field that says nothing takes nothing from the others.
+#[tokio::test]
+async fn an_empty_field_refuses_no_messages_of_another() {
+    let server = TestServer::start(|_| {}).await;
+    let http = Http::new(server.address);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let message = "message=%5B%7B%22channel%22:%22/meta/handshake%22%7D%5D";
+    for nothing in ["message=", "message=%5B%5D", "message=%20"] {
+        for body in [format!("{nothing}&{message}"), format!("{message}&{nothing}")] {
+            assert_eq!(http.post("/", &form, body.clone()).await.unwrap().status(), 200, "{body}");
+            let path = format!("/?jsonp=f&{body}");
+            assert_eq!(http.get(&path, &[]).await.unwrap().status(), 200, "{body}");
+        }
+    }
+}
