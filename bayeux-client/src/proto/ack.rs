@@ -48,7 +48,7 @@ impl Acknowledgement {
     pub(crate) fn agree(&mut self, reply: &Message) -> Option<i64> {
         let ack = reply.ext_field("ack").filter(|_| self.wanted)?;
         self.agreed = ack == true || ack["enabled"] == true;
-        ack["batch"].as_i64().filter(|_| self.agreed)
+        whole(&ack["batch"]).filter(|_| self.agreed)
     }
 
     pub(crate) fn is_agreed(&self) -> bool {
@@ -72,8 +72,7 @@ impl Acknowledgement {
 
     /// Takes what is held, which is got with this reply.
     pub(crate) fn got(&mut self, reply: &Message) -> Vec<Message> {
-        let batch = reply.ext_field("ack").and_then(|ack| ack.as_i64());
-        self.got_batch(batch)
+        self.got_batch(reply.ext_field("ack").as_ref().and_then(whole))
     }
 
     /// Takes what is held, which is got as the batch of this number.
@@ -88,6 +87,11 @@ impl Acknowledgement {
     pub(crate) fn lost(&mut self) {
         self.held = Held::default();
     }
+}
+
+/// Reads the number of a batch. Some encoders know no whole numbers, and write 2.0 for 2.
+fn whole(batch: &Value) -> Option<i64> {
+    batch.as_f64().map(|number| number as i64)
 }
 
 impl Held {

@@ -15,9 +15,10 @@ impl Server {
         session: &Arc<Session>,
         message: &mut ServerMessage,
     ) -> Result<Accepted, Refusal> {
-        let ack = message.ext_field("ack").and_then(|ack| ack.as_i64());
-        // -1 is what a client sends that has got no batch yet.
-        let ack = ack.map(|batch| u64::try_from(batch).unwrap_or(0));
+        // Some encoders know no whole numbers, and write 2.0 for 2.
+        let ack = message.ext_field("ack").and_then(|ack| ack.as_f64());
+        // It saturates: -1 is what a client sends that has got no batch yet.
+        let ack = ack.map(|batch| batch as u64);
         let accepted = session.connect(message.advice.as_ref(), ack);
         let Some(accepted) = accepted else {
             self.0.counters.unknown_expired.increment();

@@ -21,6 +21,8 @@ over_every_transport!(
     half_an_emoji_in_a_field_refuses_its_message_alone,
     data_of_a_hundred_levels_is_read_and_relayed,
     a_channel_of_a_hundred_segments_is_one,
+    deep_fields_of_every_kind_refuse_their_message_at_most,
+    a_batch_is_acknowledged_however_its_number_is_written,
 );
 
 /// Half of an emoji, as `JSON.stringify` writes it.
@@ -217,6 +219,60 @@ async fn data_of_a_hundred_levels_is_read_and_relayed(transport: Transport) {
     client.subscribe("/b").await;
     send(&mut client, "/b", "3", &format!(r#""data":{}"#, nested(100)));
     assert_eq!(client.message_on("/b").await["data"].to_string(), nested(100));
+}
+
+async fn deep_fields_of_every_kind_refuse_their_message_at_most(transport: Transport) {
+    let server = TestServer::start(|_| {}).await;
+    let mut client = server.connected(transport).await;
+    for levels in [120, 127, 128, 990] {
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+            let deep = format!("{}7{}", open.repeat(levels), close.repeat(levels));
+            for name in [
+                "subscription",
+                "advice",
+                "ext",
+                "version",
+                "successful",
+                "x-messages",
+                "error",
+                "timestamp",
+                "supportedConnectionTypes",
+                "connectionType",
+            ] {
+                send(&mut client, "/a", name, &format!(r#""{name}":{deep},"data":1"#));
+                let reply = client.reply_to(name).await;
+                assert!(reply["successful"].is_boolean(), "{name}: {reply}");
+            }
+            send(&mut client, "/meta/subscribe", "s", &format!(r#""subscription":{deep}"#));
+            assert_eq!(client.reply_to("s").await["successful"], false);
+            let inner = format!(r#"{{"timeout":0,"hosts":{deep},"x":{deep}}}"#);
+            send(&mut client, "/a", "i", &format!(r#""advice":{inner},"ext":{inner},"data":1"#));
+            assert!(client.reply_to("i").await["successful"].is_boolean());
+        }
+    }
+    assert!(server.session(&client).is_connected());
+}
+
+/// As encoders write it who know no whole numbers.
+async fn a_batch_is_acknowledged_however_its_number_is_written(transport: Transport) {
+    let server = TestServer::start(|config| config.acknowledgements = true).await;
+    for ack in ["2", "2.0", "2e0", "2.00"] {
+        let mut client = server.client(transport).await;
+        client.try_handshake(json!({ "ext": { "ack": true } })).await;
+        client.connect().await;
+        let session = server.session(&client);
+        assert!(session.deliver(Message::with_data("/a", 1)).await);
+        for (id, ack) in [("c1", "1"), ("c2", ack)] {
+            let kind = transport.connection_type();
+            let poll = format!(
+                r#""connectionType":"{}","advice":{{"timeout":0}},"ext":{{"ack":{ack}}}"#,
+                kind.as_str(),
+            );
+            send(&mut client, "/meta/connect", id, &poll);
+            assert_eq!(client.reply_to(id).await["successful"], true);
+        }
+        assert_eq!(session.queue_depth().messages, 0, "{ack}");
+    }
 }
 
 async fn a_channel_of_a_hundred_segments_is_one(transport: Transport) {

@@ -204,6 +204,26 @@ fn any_number_of_messages_ahead_of_their_reply_come_in_order_and_once() {
     assert_eq!(scene.sent[0].messages[0].ext_field("ack"), Some(json!(7)));
 }
 
+/// As encoders write it who know no whole numbers.
+#[test]
+fn a_batch_has_its_number_however_that_is_written() {
+    for number in ["7", "7.0", "7e0"] {
+        let number: Value = serde_json::from_str(number).unwrap();
+        let mut scene = Scene::new(&[WebSocket], |config| config.acknowledgements = true);
+        scene.input(|machine, now| machine.handshake(Message::default(), 0, now));
+        scene.answer(|reply| {
+            handshaken(reply);
+            reply.ext_mut().insert("ack".to_owned(), json!({ "enabled": true, "batch": number }));
+        });
+        assert_eq!(scene.sent[0].messages[0].ext_field("ack"), Some(json!(7)));
+        scene.answer(|reply| {
+            good(reply);
+            reply.ext_mut().insert("ack".to_owned(), json!(8.0));
+        });
+        assert_eq!(scene.sent[0].messages[0].ext_field("ack"), Some(json!(8)));
+    }
+}
+
 #[test]
 fn what_is_held_for_its_reply_is_bounded_in_bytes() {
     let (count, size) = (40, 1024 * 1024);
