@@ -186,6 +186,23 @@ async fn endless_pings_are_answered_and_delay_nobody() {
 }
 
 #[tokio::test]
+async fn endless_frames_without_messages_delay_nobody() {
+    let mut scene = Scene::new().await;
+    let nothing = ["[]", "", " \r\n"].map(|nothing| (Vec::new(), text(nothing)));
+    // A message of parts without anything does not end either.
+    for (first, next) in nothing.into_iter().chain([(frame(TEXT, ""), frame(0, ""))]) {
+        let mut raw = open(&scene).await;
+        raw.write(first).await;
+        for _ in 0..20 {
+            raw.write(next.repeat(1_000)).await;
+            scene.bystander.is_served().await;
+        }
+        drop(raw);
+    }
+    scene.is_calm().await;
+}
+
+#[tokio::test]
 async fn a_message_that_never_ends_is_no_life() {
     let mut scene = Scene::with(|config, _| config.ws.idle_timeout = SOON).await;
     for part in [frame(0, ""), frame(0, "x"), vec![0]] {

@@ -26,6 +26,7 @@ over_websocket!(
     deliver_only_answers_the_held_connect,
     what_is_not_messages_closes_the_connection,
     a_closed_connection_leaves_its_session,
+    pings_are_answered,
     a_new_connection_gets_what_came_meanwhile,
     nothing_is_pushed_before_the_reply_to_the_handshake,
     an_idle_connection_is_closed,
@@ -228,13 +229,14 @@ async fn compression_is_not_agreed_on() {
     assert!(!response.headers().contains_key("sec-websocket-extensions"));
 }
 
-#[tokio::test]
-async fn pings_are_answered() {
+async fn pings_are_answered(transport: Transport) {
     let server = TestServer::start(|_| {}).await;
-    let mut socket = open(&server, Transport::WebSocket).await;
-    socket.send(Frame::Ping("are you there".into())).await.unwrap();
-    let answer = within("the pong", socket.next()).await.unwrap().unwrap();
-    assert_eq!(answer, Frame::Pong("are you there".into()));
+    let mut socket = open(&server, transport).await;
+    for payload in [&b"are you there"[..], b"", &[0xff; 125]] {
+        socket.send(Frame::Ping(payload.into())).await.unwrap();
+        let answer = within("the pong", socket.next()).await.unwrap().unwrap();
+        assert_eq!(answer, Frame::Pong(payload.into()));
+    }
 }
 
 #[tokio::test]
