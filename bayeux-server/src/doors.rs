@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 #[repr(align(128))]
 pub(crate) struct Doors {
     is_closed: AtomicBool,
+    is_over: AtomicBool,
     inside: AtomicUsize,
     left: Notify,
 }
@@ -34,6 +35,15 @@ impl Doors {
 
     pub(crate) fn are_closed(&self) -> bool {
         self.is_closed.load(SeqCst)
+    }
+
+    /// Says that those inside are waited for no more.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, SeqCst);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(SeqCst)
     }
 
     /// Waits until nobody is inside who came before the doors were closed.

@@ -79,6 +79,7 @@ impl Server {
         if tokio::time::timeout_at(work_until, self.0.doors.empty()).await.is_err() {
             tracing::warn!("the application still works on messages when clients are sent away");
         }
+        self.0.doors.end();
         let start = clock::now();
         let mut sessions = self.0.sessions.all();
         sessions.retain(|session| !session.is_local_session());

@@ -58,10 +58,10 @@ impl Server {
         message: &mut ServerMessage,
     ) -> Option<Accepted> {
         self.drive();
-        let _inside = self.0.doors.enter();
+        let inside = self.0.doors.enter();
         self.0.counters.messages_received.increment();
         tracing::trace!(channel = message.channel(), id = ?message.id, "message received");
-        match self.receive(session, message).await {
+        match self.receive(session, message, inside.is_none()).await {
             Ok(connect) => connect,
             Err(refusal) => {
                 self.refuse(refusal, message);
@@ -74,6 +74,7 @@ impl Server {
         &self,
         session: Option<&Arc<Session>>,
         message: &mut ServerMessage,
+        is_late: bool,
     ) -> Result<Option<Accepted>, Refusal> {
         let (id, kind) = (self.validate(message)?, Kind::of(message));
         let session = session.filter(|session| is_from(session, message));
@@ -101,7 +102,7 @@ impl Server {
             session.touch();
         }
         if !id.is_meta() {
-            self.publish(session, &id, message).await?;
+            self.publish(session, &id, message, is_late).await?;
             return Ok(None);
         }
         let (_, channels) = self.find_all_or_create_for(session, &id, message).await?;

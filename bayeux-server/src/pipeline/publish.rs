@@ -19,14 +19,16 @@ use crate::{
 };
 
 impl Server {
-    /// Carries `message` from its publisher to every subscriber.
+    /// Carries `message` from its publisher to every subscriber. One that came after a drain began is late.
     pub(super) async fn publish(
         &self,
         from: &Arc<Session>,
         id: &ChannelId,
         message: &mut ServerMessage,
+        is_late: bool,
     ) -> Result<(), Refusal> {
-        if id.is_broadcast() && self.is_draining() && from.kind() == SessionKind::Client {
+        let may_miss_some = is_late || self.0.doors.is_over();
+        if id.is_broadcast() && may_miss_some && from.kind() == SessionKind::Client {
             // Some of the subscribers may have had their last reply. What another node brings was taken there.
             return Err(BayeuxError::PublishUnavailable.into());
         }

@@ -2,8 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use axum::Router;
-use bayeux_server::{Config, Server, api::Message};
+use bayeux_server::{
+    Config, Server,
+    api::{
+        Flow, Message,
+        server::{ServerExtension, ServerMessage, ServerSession},
+    },
+};
 use serde_json::{Value, json};
 use tests::{
     AGES, Arrival, Client, TestServer, Transport, eventually, over_every_transport,
@@ -16,6 +23,7 @@ use crate::aborted::Gate;
 over_every_transport!(
     a_client_gets_what_waits_for_it_and_is_told_to_begin_anew_elsewhere,
     what_was_taken_arrives_and_what_may_not_arrive_is_refused,
+    what_an_extension_has_when_it_begins_arrives,
     a_client_between_two_connects_is_told_when_it_comes,
     what_another_node_brings_is_taken_as_long_as_somebody_may_get_it,
 );
@@ -102,6 +110,46 @@ async fn what_was_taken_arrives_and_what_may_not_arrive_is_refused(transport: Tr
     absence_of(&subscriber.reply_to(&id).await);
     assert_eq!(subscriber.received_on("/a")[0]["data"], 1);
     drop(batch);
+    within("the drain to end", draining).await.unwrap();
+}
+
+/// An extension with which what is published on `/a` waits.
+#[derive(Debug, Default)]
+struct Checkpoint(Gate);
+
+#[async_trait]
+impl ServerExtension for Checkpoint {
+    async fn incoming(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        if message.channel() == "/a" {
+            self.0.reached.notify_one();
+            self.0.open.notified().await;
+        }
+        Flow::Continue
+    }
+}
+
+async fn what_an_extension_has_when_it_begins_arrives(transport: Transport) {
+    let server = at_once().await;
+    let checkpoint = Arc::new(Checkpoint::default());
+    server.server.add_extension(checkpoint.clone()).keep();
+    let mut subscriber = server.connected(transport).await;
+    subscriber.subscribe("/a").await;
+    let id = subscriber.hold().await;
+    let mut publisher = server.connected(transport).await;
+    let publish = publisher.message("/a", &json!({ "id": "taken", "data": 1 }));
+    publisher.send(&[publish]);
+    within("the message to come", checkpoint.0.reached.notified()).await;
+
+    let draining = begin_to_drain(&server);
+    eventually("the drain to begin", || server.server.is_draining()).await;
+    checkpoint.0.open.notify_one();
+    assert_eq!(publisher.reply_to("taken").await["successful"], true);
+    subscriber.reply_to(&id).await;
+    assert_eq!(subscriber.received_on("/a")[0]["data"], 1);
     within("the drain to end", draining).await.unwrap();
 }
 
