@@ -171,7 +171,7 @@ pub struct DrainConfig {
     /// longer means fewer handshakes at once for the next server, and clients that hear nothing for longer.
     pub interval: Duration,
     /// `drainTimeout`: how long all of it may take. 8 s by default; what is being answered then may take
-    /// [`ServeConfig::drain_timeout`](crate::ServeConfig::drain_timeout) on top.
+    /// [`ServeConfig::stop_timeout`](crate::ServeConfig::stop_timeout) on top.
     pub timeout: Duration,
 }
 

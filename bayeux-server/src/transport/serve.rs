@@ -43,7 +43,7 @@ pub struct ServeConfig {
     /// How long a peer may take nothing of what is written. 30 s by default.
     pub write_timeout: Duration,
     /// How long requests that are being answered when the server stops may take. 10 s by default.
-    pub drain_timeout: Duration,
+    pub stop_timeout: Duration,
     /// How much of a request's head is read at the most, give or take a read, and how much of a
     /// response is buffered; from 8 KiB to 16 MiB. 64 KiB by default; callback-polling has its messages
     /// in the head.
@@ -57,7 +57,7 @@ impl Default for ServeConfig {
         Self {
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(10),
+            stop_timeout: Duration::from_secs(10),
             buffer_size: 64 * 1024,
             max_concurrent_streams: 250,
         }
@@ -157,7 +157,7 @@ where
     drop(listener);
     connections.close();
     let drained = async { tokio::join!(connections.wait(), server.closed()) };
-    if tokio::time::timeout(config.drain_timeout, drained).await.is_err() {
+    if tokio::time::timeout(config.stop_timeout, drained).await.is_err() {
         tracing::warn!("not all was answered when the server stopped");
     }
     Ok(())

@@ -104,7 +104,7 @@ async fn connections_may_be_treated_with_all_patience_or_none() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut config = ServeConfig::default();
-        (config.header_timeout, config.write_timeout, config.drain_timeout) = (time, time, time);
+        (config.header_timeout, config.write_timeout, config.stop_timeout) = (time, time, time);
         config.buffer_size = count;
         config.max_concurrent_streams = u32::try_from(count).unwrap_or(u32::MAX);
         let (served, service) = (server.clone(), server.service());

@@ -99,7 +99,7 @@ async fn serving_ends_whatever_clients_do_and_the_port_is_free() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_given_up_after_the_drain_timeout() {
+async fn what_does_not_end_is_given_up_after_the_stop_timeout() {
     let server = Server::new();
     let channel = server.create_channel_if_absent("/service/a").unwrap().channel();
     let gate = Arc::new(Gate::default());
@@ -107,7 +107,7 @@ async fn what_does_not_end_is_given_up_after_the_drain_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let http = Http::new(listener.local_addr().unwrap());
     let mut config = ServeConfig::default();
-    config.drain_timeout = Duration::from_millis(100);
+    config.stop_timeout = Duration::from_millis(100);
     let (serving, service) = (server.clone(), server.service());
     let served = tokio::spawn(async move { serve(&serving, listener, service, config).await });
     let handshake = http.post("/", &[], r#"[{"channel":"/meta/handshake"}]"#).await.unwrap();
