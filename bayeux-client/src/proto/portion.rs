@@ -1,5 +1,8 @@
 //! How much the client sends together of its own accord: the subscriptions that it makes again, and requests
 //! that were made one by one. What the server refuses as too large is halved, until it is one message.
+//!
+//! It stays what it has come to, also with another server, which would refuse it as the last one did: a
+//! WebSocket is lost each time. Small portions cost requests, and a new session alone has many.
 
 use bayeux_api::{
     ConnectionType,
