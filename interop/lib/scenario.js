@@ -29,7 +29,8 @@ export function scenario(name, body, {options = {}, timeout = 60_000} = {}) {
     } finally {
       for (const close of closings.reverse()) await close();
       for (const demo of demos) {
-        await demo.stop();
+        // Not asked to: it would wait for clients that have gone without a word.
+        await demo.stop('SIGKILL');
         demo.output.all.forEach((line) => t.diagnostic(`demo: ${line}`));
       }
     }

@@ -30,7 +30,7 @@ class Scene(unittest.IsolatedAsyncioTestCase):
 
     def setUp(self):
         self.start(0)
-        self.addCleanup(self.stop)
+        self.addCleanup(self.kill)
         # By name, since the HTTP library keeps no cookies of bare addresses.
         self.origin = f"http://localhost:{self.port}"
         self.url = f"{self.origin}/cometd"
@@ -45,6 +45,12 @@ class Scene(unittest.IsolatedAsyncioTestCase):
 
     def stop(self):
         self.demo.terminate()
+        self.demo.wait(PATIENCE)
+        self.demo.stdout.close()
+
+    def kill(self):
+        # Not asked to stop: it would wait for clients that have gone without a word.
+        self.demo.kill()
         self.demo.wait(PATIENCE)
         self.demo.stdout.close()
 
