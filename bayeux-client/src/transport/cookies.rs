@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use ::http::{HeaderMap, header};
+use ::http::{HeaderMap, HeaderValue, header};
 use bayeux_api::implement::lock;
 use cookie_store::CookieStore;
 use url::Url;
@@ -27,6 +27,11 @@ impl Cookies {
     pub(super) fn put(&self, url: &Url, set_cookie: &str) {
         if set_cookie.len() > MOST_BYTES {
             tracing::debug!(%url, "a cookie larger than {MOST_BYTES} bytes is ignored");
+            return;
+        }
+        if HeaderValue::from_str(set_cookie).is_err() {
+            // Beside it no other could be sent.
+            tracing::debug!(%url, "a cookie with control characters is ignored");
             return;
         }
         let mut store = self.store();
@@ -157,5 +162,44 @@ mod tests {
         cookies.put(&url("http://example.org/p1"), "c1=; Path=/p1; Max-Age=0");
         cookies.put(&here, "new=1");
         assert_eq!(cookies.value(&here, "new").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn one_odd_cookie_hides_no_other() {
+        let here = url("http://127.0.0.1/");
+        for odd in [
+            "odd=a\u{7f}",
+            "odd=a\nb",
+            "odd=a\0",
+            "odd=\u{fc}",
+            "odd=\"open",
+            "odd=1; Max-Age=99999999999999999999",
+            "odd=1; Max-Age=-99999999999999999999",
+            "odd=1; Max-Age=9223372036854775807",
+            "odd=1; Max-Age=-9223372036854775808",
+            "odd=1; Expires=Fri, 31 Dec 9999 23:59:59 GMT",
+            "odd=1; Expires=Fri, 31 Dec 99999 23:59:59 GMT",
+            "odd=1; Expires=Mon, 01 Jan 0000 00:00:00 GMT",
+            "odd=1; Domain=",
+            "odd=1; Domain=.",
+            "odd=1; Domain=..",
+            "odd=1; Domain=0.1",
+            "odd=1; Domain=xn--",
+            "odd=1; Path=\u{fc}",
+            "=odd",
+            "odd",
+            ";",
+            "",
+        ] {
+            let cookies = Cookies::default();
+            cookies.put(&here, "mine=1");
+            cookies.put(&here, odd);
+            let header = cookies.header(&here).unwrap();
+            assert!(header.split("; ").any(|pair| pair == "mine=1"), "{odd:?}: {header}");
+            assert!(::http::HeaderValue::from_str(&header).is_ok(), "{odd:?}: {header:?}");
+        }
+        let cookies = Cookies::default();
+        cookies.put(&here, "mine=1; Domain=127.0.0.1");
+        assert_eq!(cookies.header(&here).as_deref(), Some("mine=1"));
     }
 }

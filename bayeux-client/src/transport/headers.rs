@@ -16,7 +16,7 @@ pub(super) async fn of_request(network: &Inner, url: &Url, own: HeaderMap) -> He
             headers.append(name, value.clone());
         }
     }
-    add_cookies(&mut headers, network.cookies.header(url));
+    add_cookies(&mut headers, network.cookies.header(url).as_deref());
     if let Some(hook) = &network.config.hook {
         hook.request(&mut headers).await;
     }
@@ -41,15 +41,13 @@ pub(super) fn of_response(
 }
 
 /// There may be but one `Cookie` header, so that those of the configuration come first in it.
-fn add_cookies(headers: &mut HeaderMap, stored: Option<String>) {
-    let Some(stored) = stored else { return };
-    let value = match headers.get(header::COOKIE) {
-        None => HeaderValue::from_str(&stored),
-        Some(configured) => {
-            HeaderValue::from_bytes(&[configured.as_bytes(), b"; ", stored.as_bytes()].concat())
-        }
-    };
-    if let Ok(mut value) = value {
+fn add_cookies(headers: &mut HeaderMap, stored: Option<&str>) {
+    let configured = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let all: Vec<_> = configured.chain(stored.map(str::as_bytes)).collect();
+    if all.is_empty() {
+        return;
+    }
+    if let Ok(mut value) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
         value.set_sensitive(true);
         headers.insert(header::COOKIE, value);
     }
@@ -70,3 +68,27 @@ const NOT_FOR_THE_USER: [HeaderName; 10] = [
 ];
 
 const USER_AGENT: &str = concat!("bayeux-client/", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_cookies_are_in_one_header() {
+        for (configured, stored, expected) in [
+            (&[][..], None, None),
+            (&[], Some("s=1"), Some("s=1")),
+            (&["a=1"], Some("s=1"), Some("a=1; s=1")),
+            (&["a=1", "b=2"], Some("s=1"), Some("a=1; b=2; s=1")),
+            (&["a=1", "b=2"], None, Some("a=1; b=2")),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in configured {
+                headers.append(header::COOKIE, value.parse().unwrap());
+            }
+            add_cookies(&mut headers, stored);
+            let all: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+            assert_eq!(all, Vec::from_iter(expected), "{configured:?} {stored:?}");
+        }
+    }
+}
