@@ -104,7 +104,7 @@ fn read(value: &HeaderValue) -> Option<Vec<Hop>> {
                     hop.address = address(&text);
                     std::mem::replace(&mut has_for, true)
                 }
-                b"proto" => hop.is_secure.replace(text.eq_ignore_ascii_case(b"https")).is_some(),
+                b"proto" => hop.is_secure.replace(is_https(&text)).is_some(),
                 _ => false,
             };
             if is_second {
@@ -173,21 +173,21 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
 /// Whether anybody says that the client came over TLS: the first of several, which is the one that the
 /// client talks to (RFC 7239, section 4, and its forerunner).
 fn is_forwarded_secure(headers: &HeaderMap) -> bool {
-    let is_element_secure = |element: &str| {
-        element.split(';').filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("proto") && is_https(value.trim().trim_matches('"'))
-        })
-    };
-    first(headers, PROTO).is_some_and(is_https)
-        || first(headers, FORWARDED).is_some_and(is_element_secure)
+    let hops = headers.get(FORWARDED).and_then(read).unwrap_or_default();
+    let said = hops.first().and_then(|hop| hop.is_secure);
+    first(headers, PROTO).is_some_and(is_https) || said == Some(true)
 }
 
-fn first<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()?.split(',').next()
+/// The first element of a list, which may have empty ones.
+fn first<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let values = headers.get_all(name).iter();
+    let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    elements.map(<[u8]>::trim_ascii).find(|element| !element.is_empty())
 }
 
-fn is_https(scheme: &str) -> bool {
-    scheme.trim().eq_ignore_ascii_case("https")
+/// There are proxies that name the scheme of a WebSocket.
+fn is_https(scheme: &[u8]) -> bool {
+    [&b"https"[..], b"wss"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
 }
 
 #[cfg(test)]

@@ -160,6 +160,13 @@ fn tls_is_believed_of_the_proxy_that_the_client_talks_to() {
         (&[(PROTO, "https")], true),
         (&[(FOR, "192.0.2.1"), (PROTO, "http")], false),
         (&[(FOR, "192.0.2.1"), (FORWARDED, "proto=https")], false),
+        // So Traefik says it of a WebSocket.
+        (&[(FOR, "192.0.2.1"), (PROTO, "wss")], true),
+        (&[(FOR, "192.0.2.1"), (PROTO, "ws")], false),
+        (&[(FORWARDED, "for=192.0.2.1;proto=wss")], true),
+        (&[(PROTO, ""), (PROTO, "https")], true),
+        (&[(PROTO, "http"), (PROTO, "https")], false),
+        (&[(PROTO, "\u{e9}"), (PROTO, "https")], false),
     ] {
         assert_eq!(from("10.0.0.1:99", lines, &config(&[])).is_secure, expected, "{lines:?}");
         assert!(!from("192.0.2.9:99", lines, &config(&[])).is_secure, "{lines:?}");
@@ -188,10 +195,19 @@ fn a_proxy_says_that_a_request_is_secure_in_many_ways() {
         (PROTO, " https , http", true),
         (PROTO, "http,https", false),
         (PROTO, "", false),
+        (PROTO, "wss", true),
+        (PROTO, "WSS, http", true),
+        (PROTO, "ws", false),
+        (PROTO, ", https", true),
+        (PROTO, ",", false),
         (FORWARDED, "for=192.0.2.1;proto=https;by=203.0.113.4", true),
         (FORWARDED, "Proto=\"HTTPS\", for=x;proto=http", true),
         (FORWARDED, "proto=http, proto=https", false),
         (FORWARDED, "for=\"proto=https\"", false),
+        (FORWARDED, "proto=wss", true),
+        (FORWARDED, "for=\"_a,b\";proto=https", true),
+        (FORWARDED, "for=\"_a;proto=https\"", false),
+        (FORWARDED, "host=\"a,b;proto=https\", proto=https", false),
     ] {
         assert_eq!(is_forwarded_secure(&headers(&[(name, value)])), expected, "{name}: {value}");
     }
