@@ -230,10 +230,34 @@ fn admit<B>(server: &Server, request: &Request<B>, is_served: bool) -> Result<()
 }
 
 /// Whether the request says at most once for whom it is; and if it came over a connection, once: with none,
-/// or with two, a proxy may take it for another's (RFC 9112, section 3.2). Over HTTP/2 it is in the URI.
+/// with two, or with what is no host, a proxy may take it for another's (RFC 9112, section 3.2). Over HTTP/2
+/// it is in the URI.
 fn has_host<B>(request: &Request<B>, is_served: bool) -> bool {
-    let count = request.headers().get_all(header::HOST).iter().count();
-    count == 1 || count == 0 && !(is_served && request.version() == Version::HTTP_11)
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => !(is_served && request.version() == Version::HTTP_11),
+        (Some(host), None) => is_host(host.as_bytes()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether this is a name or an address, and perhaps a port. It is empty if what is asked for has no host.
+fn is_host(host: &[u8]) -> bool {
+    let is_in_brackets = host.first() == Some(&b'[');
+    let end = host.iter().position(|byte| *byte == if is_in_brackets { b']' } else { b':' });
+    let (name, rest) = match end {
+        Some(end) if is_in_brackets => (&host[1..end], &host[end + 1..]),
+        None if is_in_brackets => return false,
+        end => host.split_at(end.unwrap_or(host.len())),
+    };
+    let is_in_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || b"-._~%!$&'()*+;=".contains(byte)
+            || is_in_brackets && *byte == b':'
+    };
+    let is_port =
+        |rest: &[u8]| rest.first() == Some(&b':') && rest[1..].iter().all(u8::is_ascii_digit);
+    name.iter().all(is_in_name) && (rest.is_empty() || is_port(rest))
 }
 
 /// Checks that the body is as it was written.

@@ -20,7 +20,7 @@ pub(crate) enum Failure {
     Charset(String),
     #[error("a body that is encoded cannot be read, here as {0:?}")]
     Encoding(String),
-    #[error("a request over HTTP/1.1 has exactly one Host")]
+    #[error("a request over HTTP/1.1 has exactly one Host, and only a host in it")]
     Host,
     #[error("Unknown Bayeux Transport")]
     UnknownTransport,

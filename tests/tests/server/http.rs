@@ -101,6 +101,24 @@ async fn a_request_is_for_one_host() {
         ("host: a\r\nHost: a\r\n", "400 Bad Request"),
         ("host: a\r\n", "200 OK"),
         ("host:\r\n", "200 OK"),
+        ("host: a_b.example:8080\r\n", "200 OK"),
+        ("host: a:\r\n", "200 OK"),
+        ("host: [::1]\r\n", "200 OK"),
+        ("host: [::1]:80\r\n", "200 OK"),
+        // What is no host (RFC 9112, section 3.2).
+        ("host: a b\r\n", "400 Bad Request"),
+        ("host: a/b\r\n", "400 Bad Request"),
+        ("host: a?b\r\n", "400 Bad Request"),
+        ("host: a#b\r\n", "400 Bad Request"),
+        ("host: u@a\r\n", "400 Bad Request"),
+        ("host: a, b\r\n", "400 Bad Request"),
+        ("host: a\\b\r\n", "400 Bad Request"),
+        ("host: <a>\r\n", "400 Bad Request"),
+        ("host: a:b\r\n", "400 Bad Request"),
+        ("host: a:1:2\r\n", "400 Bad Request"),
+        ("host: [::1\r\n", "400 Bad Request"),
+        ("host: [::1]x\r\n", "400 Bad Request"),
+        ("host: \u{e9}\r\n", "400 Bad Request"),
     ] {
         let length = HANDSHAKE.len();
         let mut raw = Raw::connect(server.address).await;
@@ -113,7 +131,7 @@ async fn a_request_is_for_one_host() {
 
 #[tokio::test]
 async fn a_browser_remembers_that_it_may_ask() {
-    for age in [1_800, 7] {
+    for age in [1_800, 7, 0] {
         let server = Server::builder();
         let mut config = Config::default();
         config.preflight_max_age = age;
