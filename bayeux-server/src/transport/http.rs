@@ -262,14 +262,12 @@ fn is_host(host: &[u8]) -> bool {
 
 /// Checks that the body is as it was written.
 fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
-    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let is_identity =
-        |value: &&HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    match encodings.filter(|value| !is_identity(value)).find(|value| !value.is_empty()) {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let changes = |coding: &[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
+    match codings.find(|coding| changes(coding.trim_ascii())) {
         None => Ok(()),
-        Some(value) => {
-            Err(Failure::Encoding(String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        }
+        Some(coding) => Err(Failure::Encoding(String::from_utf8_lossy(coding.trim_ascii()).into())),
     }
 }
 
@@ -303,9 +301,9 @@ where
     let config = &server.0.config;
     let is_allowed = |transport| config.allowed_transports.contains(&transport);
     if parts.method == Method::POST && is_allowed(ConnectionType::LongPolling) {
-        check_encoding(&parts.headers)?;
         let limits = server.limits(ConnectionType::LongPolling);
         let bytes = request::read(body, limits.size, config.http.request_timeout).await?;
+        check_encoding(&parts.headers)?;
         return Ok((Form::Json, json::read(&parts.headers, &bytes, &limits)?));
     }
     let query = parts.uri.query().unwrap_or_default();
