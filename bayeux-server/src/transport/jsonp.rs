@@ -25,7 +25,7 @@ pub(crate) fn callback(query: &str, config: &JsonpConfig) -> Option<String> {
 
 /// Reads the messages of a query.
 pub(crate) fn read(query: &str, limits: &Limits) -> Result<Vec<Message>, Failure> {
-    json::read_fields(query.as_bytes(), limits)
+    json::read_query(query, limits)
 }
 
 /// Wraps an array of messages, in parts, into the call of `callback`.

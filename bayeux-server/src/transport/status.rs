@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     NoMessage,
     #[error("unknown charset {0:?}")]
     Charset(String),
+    #[error("the request is not in {0}, as it says")]
+    Miscoded(&'static str),
     #[error("a body that is encoded cannot be read, here as {0:?}")]
     Encoding(String),
     #[error("a request over HTTP/1.1 has exactly one Host, and only a host in it")]
@@ -48,6 +50,7 @@ impl Failure {
             Self::Decode(_)
             | Self::Broken
             | Self::NoMessage
+            | Self::Miscoded(_)
             | Self::Host
             | Self::UnknownTransport
             | Self::Upgrade(_) => StatusCode::BAD_REQUEST,
@@ -78,6 +81,7 @@ impl Failure {
                 | Self::Broken
                 | Self::NoMessage
                 | Self::Charset(_)
+                | Self::Miscoded(_)
                 | Self::Encoding(_)
                 | Self::Host
                 | Self::Upgrade(_)
