@@ -21,6 +21,7 @@
 
 mod bayeux_client;
 mod client;
+pub mod cloud_hub;
 mod cost;
 mod errors;
 pub mod hooks;

@@ -1,0 +1,16 @@
+//! Clusters of Bayeux servers, on CometD's wire.
+
+mod cloud;
+mod comet;
+mod listener;
+mod oort;
+mod participant;
+mod proto;
+
+pub use bayeux_api as api;
+
+pub use cloud::{Cloud, CloudListener, SendError, Sending, StartError};
+pub use comet::Comet;
+pub use listener::CometListener;
+pub use oort::{ObserveChannelError, Oort};
+pub use participant::Participant;

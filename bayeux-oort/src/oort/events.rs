@@ -1,0 +1,95 @@
+//! What the cloud tells is handed to the participants, the listeners and the subscribers here.
+
+use std::sync::{PoisonError, Weak};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    ChannelId, Message,
+    implement::{Hook, Member, lock},
+};
+
+use crate::{CloudListener, Comet, oort::Inner};
+
+/// Listens to the cloud for an [`Oort`](crate::Oort), which it does not keep.
+#[derive(Debug)]
+pub(super) struct Events(Weak<Inner>);
+
+impl Events {
+    pub(super) fn new(oort: Weak<Inner>) -> Self {
+        Self(oort)
+    }
+}
+
+#[async_trait]
+impl CloudListener for Events {
+    fn joined(&self, comet: &Comet) {
+        let Some(oort) = self.0.upgrade() else { return };
+        tracing::info!(?comet, "a node joined");
+        {
+            let places = lock(&oort.places);
+            for place in places.iter() {
+                let hook = Hook("Participant::joined", comet.url());
+                Member::of(&*place.participant).tell(hook, |it| it.joined(comet));
+            }
+        }
+        oort.tellings.joined(&oort, comet);
+    }
+
+    fn left(&self, comet: &Comet) {
+        let Some(oort) = self.0.upgrade() else { return };
+        tracing::info!(?comet, "a node left");
+        {
+            let places = lock(&oort.places);
+            for place in places.iter() {
+                let hook = Hook("Participant::left", comet.url());
+                Member::of(&*place.participant).tell(hook, |it| it.left(comet));
+            }
+        }
+        oort.tellings.left(&oort, comet);
+    }
+
+    fn observed(&self, comet: &Comet, channel: &ChannelId) {
+        let Some(oort) = self.0.upgrade() else { return };
+        let places = lock(&oort.places);
+        for place in places.iter().filter(|place| place.channels.contains(channel)) {
+            let hook = Hook("Participant::observed", channel.as_str());
+            Member::of(&*place.participant).tell(hook, |it| it.observed(comet, channel));
+        }
+    }
+
+    async fn received(&self, from: &Comet, message: Message) {
+        let Some(oort) = self.0.upgrade() else { return };
+        let Ok(channel) = ChannelId::new(message.channel()) else { return };
+        let participant = {
+            let places = lock(&oort.places);
+            let mut found = places.iter().filter(|place| place.channels.contains(&channel));
+            found.next().map(|place| place.participant.clone())
+        };
+        match participant {
+            Some(participant) => {
+                let hook = Hook("Participant::received", channel.as_str());
+                Member::of(&*participant).wait(hook, |it| it.received(from, message)).await;
+            }
+            None => oort.publish_here(&channel, message).await,
+        }
+    }
+}
+
+impl Inner {
+    /// Publishes what an application broadcast on another node to the subscribers of this one, and to no
+    /// further node.
+    async fn publish_here(&self, channel: &ChannelId, message: Message) {
+        let is_observed = {
+            let observed = self.observed.read().unwrap_or_else(PoisonError::into_inner);
+            observed.iter().any(|own| own.matches(channel))
+        };
+        if !is_observed || message.data.is_none() {
+            return;
+        }
+        let Some(session) = self.session.server_session() else { return };
+        let Ok(channel) = self.server.create_channel_if_absent(channel.as_str()) else { return };
+        if let Err(error) = channel.publish_from(&*session, message).await {
+            tracing::debug!(channel = channel.id().as_str(), %error, "a node's message goes nowhere");
+        }
+    }
+}
