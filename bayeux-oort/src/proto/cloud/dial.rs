@@ -1,0 +1,433 @@
+//! The sessions of this node at others: which URLs are dialed, how often, and for how long.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    Comet,
+    proto::{
+        cloud::{LinkId, Machine, Output, after, node::Node},
+        introduction::is_url,
+    },
+};
+
+/// One URL that is dialed, and what has come of it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) url: String,
+    /// By which URL the node that is dialed back has reached this one.
+    alias: Option<String>,
+    /// Whether somebody trustworthy named the URL, so that it may be told the secret.
+    is_trusted: bool,
+    pub(super) phase: Phase,
+    /// How often it failed in a row.
+    failures: u32,
+    /// Since when there is no node, or it is lost.
+    lost: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A handshake is on its way. Whether one has failed already.
+    Dialing { is_failing: bool },
+    /// A node has answered.
+    Answered { id: String, opening: Opening },
+    /// There is no client; it is dialed again at the instant.
+    Resting(Instant),
+}
+
+/// How far a link is on the way to a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// The other direction is not there.
+    Waits,
+    /// The batch is on its way.
+    Sent,
+    /// The join was refused; the batch is sent again at the instant.
+    Refused(Instant),
+    /// The join was taken.
+    Done,
+}
+
+/// Why a URL is dialed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// This node's own code or configuration says so.
+    Seed,
+    /// A node says so, whose secret is the cloud's or not.
+    Named { is_verified: bool },
+    /// Its node has come here, by the URL `alias` of this one.
+    Back { alias: Option<String>, is_verified: bool },
+}
+
+/// Why a URL is not dialed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Undialed {
+    #[error("it is not an absolute http, https, ws or wss URL")]
+    NoUrl,
+    #[error("it is this node's own")]
+    Own,
+    #[error("too many URLs are dialed")]
+    TooMany,
+    #[error("this node has left the cloud")]
+    Stopped,
+}
+
+impl Link {
+    pub(super) fn has_client(&self) -> bool {
+        !matches!(self.phase, Phase::Resting(_))
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Answered { opening: Opening::Sent | Opening::Done, .. })
+    }
+
+    fn node(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Answered { id, .. } => Some(id),
+            Phase::Dialing { .. } | Phase::Resting(_) => None,
+        }
+    }
+}
+
+impl Machine {
+    /// Dials a URL for ever.
+    pub(crate) fn observe(&mut self, url: &str, now: Instant) -> Result<(), Undialed> {
+        if self.is_stopped {
+            return Err(Undialed::Stopped);
+        }
+        if !is_url(url) {
+            return Err(Undialed::NoUrl);
+        }
+        if self.is_own(url) {
+            return Err(Undialed::Own);
+        }
+        if self.seeds.len() >= self.rules.max_comets && !self.seeds.contains(url) {
+            return Err(Undialed::TooMany);
+        }
+        self.seeds.insert(url.to_owned());
+        self.dial(url, Origin::Seed, now)
+    }
+
+    /// A URL is no seed any more; a link that is there stays.
+    pub(crate) fn unseed(&mut self, url: &str) {
+        self.seeds.remove(url);
+    }
+
+    /// Leaves a node, and does not dial it any more unless it comes itself. Returns whether there was one.
+    pub(crate) fn deobserve(&mut self, url: &str) -> bool {
+        let node = self.node_named(url).map(|node| (node.comet.clone(), node.names.clone()));
+        let mut urls = vec![url.to_owned()];
+        if let Some((comet, names)) = &node {
+            urls.push(comet.url().to_owned());
+            urls.extend(names.iter().cloned());
+        }
+        let mut was_there = false;
+        for url in &urls {
+            was_there |= self.seeds.remove(url);
+        }
+        while let Some(link) = urls.iter().find_map(|url| self.link_to(url)) {
+            was_there = true;
+            self.detach(link, true);
+        }
+        let Some((comet, _)) = node else { return was_there };
+        if let Some(seat) = self.unseat(comet.id()) {
+            was_there = true;
+            self.outputs.push(Output::EndSession { session: seat.session });
+        }
+        self.forget_if_gone(comet.id());
+        was_there
+    }
+
+    /// Dials a URL unless it is dialed already.
+    pub(super) fn dial(&mut self, url: &str, origin: Origin, now: Instant) -> Result<(), Undialed> {
+        if self.is_stopped || self.is_own(url) {
+            return Ok(());
+        }
+        let is_trusted = match origin {
+            Origin::Seed => true,
+            Origin::Named { is_verified } | Origin::Back { is_verified, .. } => is_verified,
+        };
+        if let Some(id) = self.link_to(url) {
+            let link = self.links.get_mut(&id).expect("it was found");
+            link.is_trusted |= is_trusted;
+            self.hasten(id, now);
+            return Ok(());
+        }
+        if self.links.len() >= self.rules.max_comets {
+            return Err(Undialed::TooMany);
+        }
+        let alias = match origin {
+            Origin::Back { alias, .. } => alias,
+            Origin::Seed | Origin::Named { .. } => None,
+        };
+        let (url, phase) = (url.to_owned(), Phase::Resting(now));
+        self.start(Link { url, alias, is_trusted, phase, failures: 0, lost: Some(now) });
+        Ok(())
+    }
+
+    fn start(&mut self, mut link: Link) {
+        let id = self.next_id();
+        link.phase = Phase::Dialing { is_failing: false };
+        let (url, alias, tells_secret) = (link.url.clone(), link.alias.clone(), link.is_trusted);
+        self.links.insert(id, link);
+        self.outputs.push(Output::Dial { link: id, url, alias, tells_secret });
+    }
+
+    /// Returns the link that is to the node of this URL, or that is dialed by it.
+    pub(super) fn link_to(&self, url: &str) -> Option<LinkId> {
+        let dialed = self.links.iter().find(|(_, link)| link.url == url).map(|(id, _)| *id);
+        dialed.or_else(|| self.node_named(url)?.link)
+    }
+
+    /// Tries a URL at once of which it is heard that somebody is there, if it has failed before.
+    pub(super) fn hasten(&mut self, id: LinkId, now: Instant) {
+        let Some(link) = self.links.get(&id) else { return };
+        match link.phase {
+            Phase::Resting(_) | Phase::Dialing { is_failing: true } => self.redial(id, now),
+            Phase::Dialing { is_failing: false } | Phase::Answered { .. } => {}
+        }
+    }
+
+    /// Ends the client of a link, if it has one, and dials anew at once.
+    pub(super) fn redial(&mut self, id: LinkId, now: Instant) {
+        if let Some(mut link) = self.detach(id, false) {
+            link.lost.get_or_insert(now);
+            self.start(link);
+        }
+    }
+
+    /// A handshake was answered by `comet`, which may be this node itself, or by somebody who is no node.
+    pub(crate) fn answered(
+        &mut self,
+        id: LinkId,
+        comet: Option<&Comet>,
+        is_successful: bool,
+        now: Instant,
+    ) {
+        if !self.links.contains_key(&id) {
+            return;
+        }
+        match comet {
+            Some(comet) if comet.id() == self.own.id() => self.is_this_node(id),
+            Some(comet) if is_successful => self.reached(id, comet, now),
+            Some(_) | None => self.rest(id, now),
+        }
+        self.restore_seeds(now);
+    }
+
+    /// A URL leads to this node itself, which is no seed then.
+    fn is_this_node(&mut self, id: LinkId) {
+        if let Some(link) = self.detach(id, false) {
+            self.seeds.remove(&link.url);
+            // A URL costs little; but a name server may give any number of them.
+            if self.aliases.len() < self.rules.max_comets {
+                self.aliases.insert(link.url);
+            }
+        }
+    }
+
+    fn reached(&mut self, id: LinkId, comet: &Comet, now: Instant) {
+        let former = self.links.get(&id).and_then(Link::node).map(str::to_owned);
+        if let Some(former) = former.filter(|former| former != comet.id()) {
+            self.unlink(&former);
+        }
+        let node =
+            self.nodes.entry(comet.id().to_owned()).or_insert_with(|| Node::new(comet.clone()));
+        let other = node.link.replace(id).filter(|other| *other != id);
+        let is_lost = node.seat.is_none();
+        let link = self.links.get_mut(&id).expect("it was found");
+        node.names.insert(link.url.clone());
+        link.phase = Phase::Answered { id: comet.id().to_owned(), opening: Opening::Waits };
+        link.failures = 0;
+        if is_lost {
+            link.lost.get_or_insert(now);
+        }
+        if let Some(other) = other.and_then(|other| self.links.remove(&other).map(|_| other)) {
+            // The node has ended that session itself, when the new one came.
+            self.outputs.push(Output::Close { link: other, says_farewell: false });
+        }
+        self.open_if_both(comet.id());
+        self.admit(comet.id());
+    }
+
+    /// Sends the batch once both directions are there: a node that gets the join knows then that its own
+    /// handshake was answered.
+    pub(super) fn open_if_both(&mut self, node: &str) {
+        let Some(id) = self.nodes.get(node).filter(|node| node.has_both()).and_then(|it| it.link)
+        else {
+            return;
+        };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.lost = None;
+        if let Phase::Answered { opening, .. } = &mut link.phase
+            && *opening == Opening::Waits
+        {
+            *opening = Opening::Sent;
+            let known = self.known();
+            self.outputs.push(Output::Open { link: id, known });
+        }
+    }
+
+    /// The batch was answered.
+    pub(crate) fn opened(&mut self, id: LinkId, is_joined: bool, now: Instant) {
+        let again = after(now, self.jitter(self.rules.reopen));
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if let Phase::Answered { opening, .. } = &mut link.phase
+            && *opening == Opening::Sent
+        {
+            *opening = if is_joined { Opening::Done } else { Opening::Refused(again) };
+        }
+        if self.advertise_at.is_none() {
+            self.schedule_advertising(now);
+        }
+    }
+
+    /// A handshake failed, and is tried again by the client.
+    pub(crate) fn failing(&mut self, id: LinkId) {
+        if let Some(Link { phase: Phase::Dialing { is_failing }, .. }) = self.links.get_mut(&id) {
+            *is_failing = true;
+        }
+    }
+
+    /// A client came to its end, though nobody here has ended it: the other end has, or has refused it.
+    pub(crate) fn closed(&mut self, id: LinkId, now: Instant) {
+        let Some(link) = self.links.get(&id) else { return };
+        // A node that came by nothing but its name, and that has gone, is not waited for.
+        let is_wanted = self.seeds.contains(&link.url) || link.lost.is_none() || !link.is_open();
+        if is_wanted {
+            self.rest(id, now);
+        } else {
+            self.detach(id, false);
+        }
+        self.restore_seeds(now);
+    }
+
+    /// Waits before a URL is dialed again.
+    fn rest(&mut self, id: LinkId, now: Instant) {
+        let Some(mut link) = self.detach(id, false) else { return };
+        link.lost.get_or_insert(now);
+        link.failures = link.failures.saturating_add(1);
+        self.put_to_rest(link, now);
+    }
+
+    fn put_to_rest(&mut self, mut link: Link, now: Instant) {
+        let pause = self.pause(link.failures);
+        link.phase = Phase::Resting(after(now, pause));
+        let id = self.next_id();
+        self.links.insert(id, link);
+    }
+
+    /// Sees to it that each seed is dialed that no link leads to any more.
+    pub(super) fn restore_seeds(&mut self, now: Instant) {
+        let is_lost = |url: &&String| self.link_to(url).is_none();
+        let lost: Vec<_> = self.seeds.iter().filter(is_lost).cloned().collect();
+        for url in lost {
+            let phase = Phase::Resting(now);
+            let lost = Some(now);
+            self.put_to_rest(
+                Link { url, alias: None, is_trusted: true, phase, failures: 1, lost },
+                now,
+            );
+        }
+    }
+
+    fn next_id(&mut self) -> LinkId {
+        self.next_link += 1;
+        LinkId(self.next_link)
+    }
+
+    fn pause(&mut self, failures: u32) -> Duration {
+        let (first, longest) = self.rules.backoff;
+        let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.jitter(first.saturating_mul(doubled).min(longest))
+    }
+
+    /// The node of a link is lost: its session here has ended.
+    pub(super) fn lose(&mut self, id: LinkId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.lost.get_or_insert(now);
+            if let Phase::Answered { opening, .. } = &mut link.phase
+                && *opening != Opening::Waits
+            {
+                // What was said by this link is known there as long as it has this session.
+                *opening = Opening::Done;
+            }
+        }
+    }
+
+    /// Takes a link from its node, and ends its client.
+    pub(super) fn detach(&mut self, id: LinkId, says_farewell: bool) -> Option<Link> {
+        let link = self.links.remove(&id)?;
+        if link.has_client() {
+            self.outputs.push(Output::Close { link: id, says_farewell });
+        }
+        if let Some(node) = link.node().map(str::to_owned) {
+            self.unlink(&node);
+        }
+        Some(link)
+    }
+
+    /// A node has no link any more.
+    fn unlink(&mut self, id: &str) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.link = None;
+        }
+        self.forget_if_gone(id);
+    }
+
+    /// Ends what is dialed of a node that has left by its own will.
+    pub(super) fn drop_dials_to(&mut self, url: &str) {
+        while let Some(link) = self.link_to(url) {
+            self.detach(link, true);
+        }
+    }
+
+    pub(super) fn deadline_of(&self, link: &Link) -> Option<Instant> {
+        let next = match &link.phase {
+            Phase::Resting(until) => Some(*until),
+            Phase::Answered { opening: Opening::Refused(again), .. } => Some(*again),
+            Phase::Answered { .. } | Phase::Dialing { .. } => None,
+        };
+        [next, self.given_up_at(link)].into_iter().flatten().min()
+    }
+
+    fn given_up_at(&self, link: &Link) -> Option<Instant> {
+        let is_seed = self.seeds.contains(&link.url);
+        link.lost.filter(|_| !is_seed).map(|lost| after(lost, self.rules.give_up))
+    }
+
+    pub(super) fn is_due(&self, link: &Link, now: Instant) -> bool {
+        self.deadline_of(link).is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Does what is due of a link.
+    pub(super) fn wake(&mut self, id: LinkId, now: Instant) {
+        let Some(link) = self.links.get(&id) else { return };
+        if self.given_up_at(link).is_some_and(|at| at <= now) {
+            self.detach(id, false);
+            return self.restore_seeds(now);
+        }
+        match &link.phase {
+            Phase::Resting(_) => {
+                if let Some(link) = self.links.remove(&id) {
+                    self.start(link);
+                }
+            }
+            Phase::Answered { id: node, opening: Opening::Refused(_) } => {
+                let node = node.clone();
+                if let Some(Link { phase: Phase::Answered { opening, .. }, .. }) =
+                    self.links.get_mut(&id)
+                {
+                    *opening = Opening::Waits;
+                }
+                self.open_if_both(&node);
+            }
+            Phase::Answered { .. } | Phase::Dialing { .. } => {}
+        }
+    }
+
+    /// Returns the node that a link is to.
+    pub(crate) fn comet_of_link(&self, id: LinkId) -> Option<&Comet> {
+        Some(&self.nodes.get(self.links.get(&id)?.node()?)?.comet)
+    }
+}

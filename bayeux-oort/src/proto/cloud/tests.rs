@@ -1,0 +1,356 @@
+//! The machine of the cloud, one behaviour each.
+
+use super::*;
+use crate::proto::{
+    cloud::seat::{Ending, Unheard},
+    introduction::Introduction,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One node, and what it did.
+struct Scene {
+    machine: Machine,
+    now: Instant,
+}
+
+fn comet(name: &str) -> Comet {
+    Comet::new(format!("id-{name}"), url(name))
+}
+
+fn url(name: &str) -> String {
+    format!("http://{name}/cometd")
+}
+
+fn introduction(comet: &Comet) -> Introduction {
+    Introduction { comet: comet.clone(), comet_url: Some(url("own")), alias_url: None, proof: None }
+}
+
+impl Scene {
+    fn new() -> Self {
+        let rules = Rules {
+            backoff: (SECOND, 30 * SECOND),
+            give_up: 600 * SECOND,
+            reopen: SECOND,
+            advertise: 60 * SECOND,
+            max_comets: 100,
+        };
+        let machine = Machine::new(comet("own"), BTreeSet::new(), rules, 7);
+        Self { machine, now: Instant::now() }
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        self.machine.take_outputs()
+    }
+
+    fn dialed(&mut self) -> (LinkId, String) {
+        let dialed: Vec<_> = self
+            .outputs()
+            .into_iter()
+            .filter_map(|output| match output {
+                Output::Dial { link, url, .. } => Some((link, url)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(dialed.len(), 1, "{dialed:?}");
+        dialed.into_iter().next().unwrap()
+    }
+
+    fn came(&mut self, session: &str, comet: &Comet) {
+        self.machine.came(session, &introduction(comet), true, self.now).unwrap();
+    }
+
+    fn answered(&mut self, link: LinkId, comet: &Comet) {
+        self.machine.answered(link, Some(comet), true, self.now);
+    }
+
+    /// Joins a node: it is dialed, answers, comes and joins. Returns the link.
+    fn join(&mut self, session: &str, comet: &Comet) -> LinkId {
+        self.machine.observe(comet.url(), self.now).unwrap();
+        let (link, _) = self.dialed();
+        self.answered(link, comet);
+        self.came(session, comet);
+        self.machine.joined(session, comet).unwrap();
+        self.machine.opened(link, true, self.now);
+        let outputs = self.outputs();
+        assert!(outputs.contains(&Output::Joined(comet.clone())), "{outputs:?}");
+        link
+    }
+
+    /// Lets time pass until something is due, and returns what was done.
+    fn pass(&mut self) -> Vec<Output> {
+        let deadline = self.machine.deadline().expect("something is due");
+        self.now = self.now.max(deadline);
+        self.machine.tick(self.now);
+        self.outputs()
+    }
+}
+
+#[test]
+fn a_node_has_joined_when_all_three_hold_in_whatever_order() {
+    for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+        let (mut scene, other) = (Scene::new(), comet("b"));
+        scene.machine.observe(other.url(), scene.now).unwrap();
+        let (link, dialed) = scene.dialed();
+        assert_eq!(dialed, other.url());
+        for (index, step) in order.into_iter().enumerate() {
+            match step {
+                0 => scene.answered(link, &other),
+                1 => scene.came("s", &other),
+                _ => scene.machine.joined("s", &other).unwrap(),
+            }
+            let outputs = scene.outputs();
+            let is_joined = outputs.contains(&Output::Joined(other.clone()));
+            assert_eq!(is_joined, index == 2, "{order:?} {outputs:?}");
+        }
+        assert_eq!(scene.machine.members().count(), 1);
+    }
+}
+
+#[test]
+fn the_batch_is_sent_once_both_directions_are_there_and_only_once() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    scene.machine.observe(other.url(), scene.now).unwrap();
+    let (link, _) = scene.dialed();
+    scene.answered(link, &other);
+    assert_eq!(scene.outputs(), []);
+    scene.came("s", &other);
+    assert_eq!(scene.outputs(), [Output::Open { link, known: vec![url("b")] }]);
+    scene.machine.joined("s", &other).unwrap();
+    scene.came("t", &other);
+    let outputs = scene.outputs();
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Open { .. })), "{outputs:?}");
+}
+
+#[test]
+fn who_comes_is_dialed_back_by_its_url_with_the_name_it_used() {
+    let mut scene = Scene::new();
+    scene.came("s", &comet("b"));
+    let [Output::Dial { url, alias, tells_secret: true, .. }] = &scene.outputs()[..] else {
+        panic!("it is dialed");
+    };
+    assert_eq!((url.as_str(), alias.as_deref()), ("http://b/cometd", Some("http://own/cometd")));
+}
+
+#[test]
+fn the_secret_is_not_told_to_a_url_that_nobody_trustworthy_named() {
+    let mut scene = Scene::new();
+    scene.machine.came("s", &introduction(&comet("b")), false, scene.now).unwrap();
+    scene.machine.named("s", [url("c").as_str()].into_iter(), scene.now).unwrap();
+    for output in scene.outputs() {
+        assert!(matches!(output, Output::Dial { tells_secret: false, .. }), "{output:?}");
+    }
+}
+
+#[test]
+fn a_node_that_starts_again_is_another_and_the_former_left_first() {
+    let (mut scene, old) = (Scene::new(), comet("b"));
+    let new = Comet::new("id-2", old.url());
+    scene.join("s", &old);
+    scene.came("t", &new);
+    let outputs = scene.outputs();
+    assert_eq!(outputs[0], Output::Left(old));
+    assert_eq!(outputs[1], Output::EndSession { session: "s".to_owned() });
+    let redialed = outputs.iter().find_map(|output| match output {
+        Output::Dial { link, .. } => Some(*link),
+        _ => None,
+    });
+    scene.machine.joined("t", &new).unwrap();
+    scene.answered(redialed.expect("what was connected to the former is dialed anew"), &new);
+    let outputs = scene.outputs();
+    assert!(outputs.contains(&Output::Joined(new.clone())), "{outputs:?}");
+    assert_eq!(scene.machine.members().collect::<Vec<_>>(), [&new]);
+    scene.machine.ended("s", Ending::Lost, scene.now);
+    assert_eq!(scene.outputs(), []);
+}
+
+#[test]
+fn who_comes_again_remains_a_member() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    scene.join("s", &other);
+    scene.came("t", &other);
+    assert_eq!(scene.outputs(), [Output::EndSession { session: "s".to_owned() }]);
+    scene.machine.joined("t", &other).unwrap();
+    assert_eq!(scene.outputs(), []);
+    scene.machine.ended("t", Ending::Lost, scene.now);
+    assert_eq!(scene.outputs(), [Output::Left(other)]);
+}
+
+#[test]
+fn what_a_member_observes_is_told_after_it_joined() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    let observed =
+        |channel: &str| Output::Observed { comet: comet("b"), channel: channel.to_owned() };
+    scene.came("s", &other);
+    let (link, _) = scene.dialed();
+    scene.machine.subscribed("s", "/oort/objects/a");
+    scene.machine.joined("s", &other).unwrap();
+    scene.answered(link, &other);
+    let outputs = scene.outputs();
+    assert_eq!(outputs[1..], [Output::Joined(comet("b")), observed("/oort/objects/a")]);
+    scene.machine.subscribed("s", "/oort/objects/b");
+    assert_eq!(scene.outputs(), [observed("/oort/objects/b")]);
+}
+
+#[test]
+fn a_lost_node_is_dialed_on_and_given_up_unless_it_is_a_seed() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    let link = scene.join("s", &other);
+    scene.machine.ended("s", Ending::Lost, scene.now);
+    assert_eq!(scene.outputs(), [Output::Left(other.clone())]);
+    assert!(scene.machine.known().is_empty(), "no ghost is told of");
+    scene.machine.unseed(other.url());
+    assert_eq!(scene.pass(), [Output::Advertise { link, known: vec![] }]);
+    while scene.machine.deadline().is_some() {
+        let outputs = scene.pass();
+        if outputs.contains(&Output::Close { link, says_farewell: false }) {
+            return assert!(scene.machine.known().is_empty());
+        }
+    }
+    panic!("it is dialed for ever");
+}
+
+#[test]
+fn who_leaves_by_its_own_will_is_not_dialed_unless_it_is_a_seed() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    scene.came("s", &other);
+    let (link, _) = scene.dialed();
+    scene.answered(link, &other);
+    scene.machine.joined("s", &other).unwrap();
+    let _ = scene.outputs();
+    scene.machine.ended("s", Ending::Disconnected, scene.now);
+    assert_eq!(
+        scene.outputs(),
+        [Output::Left(other.clone()), Output::Close { link, says_farewell: true }]
+    );
+    assert_eq!(scene.machine.deadline(), None);
+
+    let link = scene.join("t", &other);
+    scene.machine.ended("t", Ending::Disconnected, scene.now);
+    assert_eq!(
+        scene.outputs(),
+        [Output::Left(other.clone()), Output::Close { link, says_farewell: true }]
+    );
+    let outputs = scene.pass();
+    assert!(
+        matches!(&outputs[..], [Output::Dial { url, .. }] if url == other.url()),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn a_seed_that_refuses_is_dialed_for_ever_with_longer_pauses() {
+    let mut scene = Scene::new();
+    scene.machine.observe(&url("b"), scene.now).unwrap();
+    let (mut link, _) = scene.dialed();
+    let mut pauses = Vec::new();
+    for _ in 0..50 {
+        scene.machine.answered(link, None, false, scene.now);
+        let before = scene.now;
+        let outputs = scene.pass();
+        pauses.push((scene.now - before).as_secs_f64());
+        let [Output::Close { .. }, Output::Dial { link: next, .. }] = outputs[..] else {
+            panic!("{outputs:?}");
+        };
+        link = next;
+    }
+    assert!(pauses[0] <= 1.0 && pauses[5] > 20.0 && pauses.iter().all(|pause| *pause <= 30.0));
+}
+
+#[test]
+fn a_url_that_leads_here_is_an_alias() {
+    let mut scene = Scene::new();
+    scene.machine.observe("http://localhost/cometd", scene.now).unwrap();
+    let (link, _) = scene.dialed();
+    scene.machine.answered(link, Some(&comet("own")), false, scene.now);
+    assert_eq!(scene.outputs(), [Output::Close { link, says_farewell: false }]);
+    assert!(scene.machine.is_own("http://localhost/cometd"));
+    assert_eq!(
+        scene.machine.observe("http://localhost/cometd", scene.now),
+        Err(dial::Undialed::Own)
+    );
+    assert_eq!(scene.machine.deadline(), None);
+}
+
+#[test]
+fn of_two_links_to_one_node_the_newer_stays_and_nobody_hears_of_it() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    let link = scene.join("s", &other);
+    scene.machine.observe("http://alias/cometd", scene.now).unwrap();
+    let (second, _) = scene.dialed();
+    scene.answered(second, &other);
+    let known = vec![other.url().to_owned()];
+    let expected =
+        [Output::Close { link, says_farewell: false }, Output::Open { link: second, known }];
+    assert_eq!(scene.outputs(), expected);
+    assert_eq!(scene.machine.observe(other.url(), scene.now), Ok(()));
+    assert_eq!(scene.outputs(), [], "both names are of the one that is there");
+}
+
+#[test]
+fn what_is_observed_no_more_is_left_in_both_directions() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    let link = scene.join("s", &other);
+    assert!(scene.machine.deobserve(other.url()));
+    let expected = [
+        Output::Close { link, says_farewell: true },
+        Output::Left(other.clone()),
+        Output::EndSession { session: "s".to_owned() },
+    ];
+    assert_eq!(scene.outputs(), expected);
+    assert!(!scene.machine.deobserve(other.url()));
+}
+
+#[test]
+fn a_refused_join_is_sent_again() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    scene.came("s", &other);
+    let (link, _) = scene.dialed();
+    scene.answered(link, &other);
+    assert!(matches!(scene.outputs()[..], [Output::Open { .. }]));
+    scene.machine.opened(link, false, scene.now);
+    let outputs = scene.pass();
+    assert!(
+        matches!(outputs[..], [Output::Open { link: again, .. }] if again == link),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn a_join_of_somebody_else_has_no_effect() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    scene.came("s", &other);
+    for join in [Comet::new("id-c", other.url()), Comet::new(other.id(), "http://c/cometd")] {
+        assert_eq!(scene.machine.joined("s", &join), Err(Unheard::Foreign));
+    }
+    assert_eq!(scene.machine.joined("t", &other), Err(Unheard::NoNode));
+}
+
+#[test]
+fn so_many_nodes_and_urls_are_known_and_no_more() {
+    let mut scene = Scene::new();
+    scene.came("s", &comet("b"));
+    let urls: Vec<_> = (0..1000).map(|n| url(&format!("n{n}"))).collect();
+    let named = scene.machine.named("s", urls.iter().map(String::as_str), scene.now);
+    assert_eq!(named, Err(Unheard::TooMany));
+    assert_eq!(scene.machine.links.len(), 100);
+    let refused = scene.machine.named("s", ["a", "", "mailto:a"].into_iter(), scene.now);
+    assert_eq!(refused, Ok(3));
+    let more = (0..200).map(|n| {
+        let other = comet(&format!("m{n}"));
+        scene.machine.came(&format!("s{n}"), &introduction(&other), true, scene.now)
+    });
+    assert_eq!(more.filter(Result::is_err).count(), 101);
+}
+
+#[test]
+fn at_the_stop_all_are_told_and_nothing_follows() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    let link = scene.join("s", &other);
+    scene.machine.stop();
+    let session = "s".to_owned();
+    let expected = [Output::Close { link, says_farewell: true }, Output::EndSession { session }];
+    assert_eq!(scene.outputs(), expected);
+    assert!(scene.machine.came("t", &introduction(&comet("c")), true, scene.now).is_err());
+    assert_eq!((scene.machine.deadline(), scene.outputs()), (None, vec![]));
+}
