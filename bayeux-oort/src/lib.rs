@@ -2,7 +2,9 @@
 
 mod cloud;
 mod comet;
+mod config;
 mod listener;
+mod mesh;
 mod oort;
 mod participant;
 mod proto;
@@ -11,6 +13,8 @@ pub use bayeux_api as api;
 
 pub use cloud::{Cloud, CloudListener, SendError, Sending, StartError};
 pub use comet::Comet;
+pub use config::{MeshConfig, Trust};
 pub use listener::CometListener;
+pub use mesh::{Mesh, MeshBuilder, MeshError, MeshStatistics, ObserveError, OortComet};
 pub use oort::{ObserveChannelError, Oort};
 pub use participant::Participant;

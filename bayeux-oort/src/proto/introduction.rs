@@ -35,11 +35,9 @@ pub(crate) enum Malformed {
 impl Introduction {
     /// Reads the introduction in a handshake; none if its sender does not say that it is a node.
     pub(crate) fn read(handshake: &Message) -> Option<Result<Self, Malformed>> {
-        match handshake.ext_field(OORT)? {
-            Value::Object(fields) => Some(Self::of(&fields)),
-            // As CometD: an ordinary client.
-            _ => None,
-        }
+        // With anything else it is an ordinary client, as CometD has it.
+        let Value::Object(fields) = handshake.ext_field(OORT)? else { return None };
+        Some(Self::of(&fields))
     }
 
     fn of(fields: &Map<String, Value>) -> Result<Self, Malformed> {

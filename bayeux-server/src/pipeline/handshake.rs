@@ -39,7 +39,9 @@ impl Server {
         if self.0.is_stopped() || !session.handshaken() {
             return Err(BayeuxError::HandshakeFailed.into());
         }
-        if self.0.config.acknowledgements && message.ext_field("ack") == Some(json!(true)) {
+        // Between nodes each end says for itself whether it wants them.
+        let may_acknowledge = self.0.config.acknowledgements || session.is_node();
+        if may_acknowledge && message.ext_field("ack") == Some(json!(true)) {
             session.enable_acknowledgements();
         }
         // Before anybody can find the session, and end it.

@@ -425,9 +425,4 @@ impl Machine {
             Phase::Answered { .. } | Phase::Dialing { .. } => {}
         }
     }
-
-    /// Returns the node that a link is to.
-    pub(crate) fn comet_of_link(&self, id: LinkId) -> Option<&Comet> {
-        Some(&self.nodes.get(self.links.get(&id)?.node()?)?.comet)
-    }
 }

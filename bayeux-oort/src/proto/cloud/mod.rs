@@ -38,8 +38,9 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use crate::Comet;
 
 use dial::Link;
-pub(crate) use dial::Origin;
+pub(crate) use dial::{Origin, Undialed};
 use node::Node;
+pub(crate) use seat::{Ending, Unheard};
 
 /// How the machine behaves.
 #[derive(Clone, Debug)]
@@ -79,6 +80,8 @@ pub(crate) enum Output {
     Left(Comet),
     /// A member observes a channel.
     Observed { comet: Comet, channel: String },
+    /// Nothing is left of a node.
+    Forgotten(Comet),
 }
 
 /// The machine.

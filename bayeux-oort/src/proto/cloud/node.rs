@@ -75,7 +75,8 @@ impl Machine {
     pub(super) fn forget_if_gone(&mut self, id: &str) {
         let is_gone = |node: &Node| node.link.is_none() && node.seat.is_none();
         if self.nodes.get(id).is_some_and(is_gone) {
-            self.nodes.remove(id);
+            let gone = self.nodes.remove(id).map(|node| Output::Forgotten(node.comet));
+            self.outputs.extend(gone);
         }
     }
 

@@ -94,7 +94,7 @@ impl Machine {
         let dialed = alias_url.as_deref().filter(|alias| self.link_to(alias).is_some());
         let origin = Origin::Back { alias: comet_url.clone(), is_verified };
         // Too many are dialed: it stays a session, and comes again.
-        let _ = self.dial(dialed.unwrap_or(comet.url()), origin, now);
+        let _ = self.dial(dialed.unwrap_or_else(|| comet.url()), origin, now);
     }
 
     /// A node's join came.

@@ -1,10 +1,7 @@
 //! The machine of the cloud, one behaviour each.
 
 use super::*;
-use crate::proto::{
-    cloud::seat::{Ending, Unheard},
-    introduction::Introduction,
-};
+use crate::proto::introduction::Introduction;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,8 +36,11 @@ impl Scene {
         Self { machine, now: Instant::now() }
     }
 
+    /// What was done, but for what is only forgotten.
     fn outputs(&mut self) -> Vec<Output> {
-        self.machine.take_outputs()
+        let mut outputs = self.machine.take_outputs();
+        outputs.retain(|output| !matches!(output, Output::Forgotten(_)));
+        outputs
     }
 
     fn dialed(&mut self) -> (LinkId, String) {

@@ -1,0 +1,141 @@
+//! Puts a mesh together.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+
+use crate::{
+    Comet, MeshConfig, Trust,
+    mesh::{Inner, Mesh, counters::Counters},
+    proto::{
+        cloud::{Machine, Rules},
+        introduction::is_url,
+        secret::Proof,
+    },
+};
+
+/// Makes a [`Mesh`].
+#[derive(Debug)]
+#[must_use]
+pub struct MeshBuilder {
+    url: String,
+    config: MeshConfig,
+    seed: Option<u64>,
+}
+
+/// Why a mesh cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MeshError {
+    /// The URL is none by which other nodes could reach this one.
+    #[error(
+        "the URL of this node (oort.url) is {0:?}, which is not an absolute http, https, ws or wss URL"
+    )]
+    Url(String),
+    /// There is no secret, and nobody said that none is needed.
+    #[error(
+        "this node has no secret (oort.secret): give all nodes the same, or trust anybody who says to be a node"
+    )]
+    NoSecret,
+    /// There is no transport, or one that nodes do not have.
+    #[error("the transports between nodes are WebSocket and long-polling, each at most once")]
+    Transports,
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(String),
+}
+
+impl MeshBuilder {
+    pub(super) fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), config: MeshConfig::default(), seed: None }
+    }
+
+    /// Sets how the mesh behaves.
+    pub fn config(mut self, config: MeshConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Changes how the mesh behaves.
+    pub fn configure(mut self, change: impl FnOnce(&mut MeshConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Sets the secret that all nodes have in common (`oort.secret`).
+    pub fn secret(mut self, secret: &str) -> Self {
+        self.config.secret = Some(secret.to_owned());
+        self
+    }
+
+    /// Takes anybody for a node who says to be one; see [`Trust::Anybody`].
+    pub fn trust_anybody(mut self) -> Self {
+        self.config.trust = Trust::Anybody;
+        self
+    }
+
+    /// Sets what all that is random of the mesh's behaviour follows from: this node's id and the jitter of its
+    /// waits. Drawn from the system unless set.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Makes the mesh, which joins nobody before its [`Oort`](crate::Oort) is started.
+    ///
+    /// # Errors
+    ///
+    /// When the URL or the configuration cannot be used.
+    pub fn build(self) -> Result<Mesh, MeshError> {
+        let Self { url, config, seed } = self;
+        if !is_url(&url) {
+            return Err(MeshError::Url(url));
+        }
+        if config.trust == Trust::Secret && config.secret.is_none() {
+            return Err(MeshError::NoSecret);
+        }
+        // It says all that may be wrong of these.
+        let probe = bayeux_client::BayeuxClient::builder().url(&url).transports(&config.transports);
+        probe.build().map_err(|_| MeshError::Transports)?;
+        let random = |error: getrandom::Error| MeshError::Random(error.to_string());
+        let (id, seed) = match seed {
+            Some(seed) => (Uuid::from_u64_pair(seed, seed), seed),
+            None => {
+                let mut bytes = [0; 16];
+                getrandom::fill(&mut bytes).map_err(random)?;
+                let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+                (id, getrandom::u64().map_err(random)?)
+            }
+        };
+        let own = Comet::new(id.to_string(), url);
+        let rules = Rules {
+            backoff: config.backoff,
+            give_up: config.give_up,
+            reopen: std::time::Duration::from_secs(1),
+            advertise: config.advertise_interval,
+            max_comets: config.max_comets,
+        };
+        let aliases = config.aliases.iter().cloned().collect();
+        let machine = Machine::new(own.clone(), aliases, rules, seed);
+        let (work, waiting) = mpsc::unbounded_channel();
+        Ok(Mesh(Arc::new(Inner {
+            own,
+            proof: config.secret.as_deref().map(Proof::of),
+            config,
+            machine: Mutex::new(machine),
+            work,
+            waiting: Mutex::new(Some(waiting)),
+            wake: Arc::new(Notify::new()),
+            links: Mutex::default(),
+            inboxes: Mutex::new(BTreeMap::new()),
+            observed: Mutex::default(),
+            started: OnceLock::new(),
+            registrations: Mutex::default(),
+            counters: Counters::default(),
+        })))
+    }
+}

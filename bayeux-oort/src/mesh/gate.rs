@@ -1,0 +1,256 @@
+//! The gate: this node's server, as far as other nodes come to it. What a handshake says is looked at here, and
+//! so are joins, lists of nodes and what nodes send to this one.
+
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    BayeuxError, Flow, Message, Reconnect,
+    implement::lock,
+    server::{
+        Access, Reach, Removal, ServerChannel, ServerChannelListener, ServerExtension,
+        ServerMessage, ServerSession, SessionKind, SessionListener, SubscriptionListener,
+    },
+};
+use bayeux_server::Server;
+use serde_json::Value;
+
+use crate::{
+    Comet, StartError, Trust,
+    mesh::{Inner, with},
+    proto::{
+        cloud::{Ending, Unheard},
+        introduction::{Introduction, OORT, answer, read_join},
+    },
+};
+
+/// What belongs to the cluster, and not to its clients.
+const CLUSTERS: [&str; 4] = ["/oort/**", "/service/oort", "/service/oort/**", "/seti/**"];
+
+const CLOUD: &str = "/oort/cloud";
+const JOIN: &str = "/service/oort";
+
+/// Lets other nodes come to `server`, and keeps its clients from what belongs to the cluster.
+pub(super) fn open(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError> {
+    let gate = Arc::new(Gate(Arc::downgrade(mesh)));
+    let mut registrations = lock(&mesh.registrations);
+    registrations.push(server.add_extension(gate.clone()));
+    registrations.push(server.add_session_listener(gate.clone()));
+    registrations.push(server.add_subscription_listener(gate.clone()));
+    for name in CLUSTERS {
+        let channel = server.create_channel_if_absent(name);
+        let channel = channel.map_err(|error| StartError::Failed(error.to_string()))?;
+        channel.set_access(Access::Cluster);
+        channel.set_reach(Reach::Exact);
+        registrations.push(channel.add_listener(gate.clone()));
+    }
+    Ok(())
+}
+
+/// Listens to a server for a mesh, which it does not keep.
+#[derive(Debug)]
+struct Gate(Weak<Inner>);
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mesh")
+    }
+}
+
+/// What comes of a handshake that says to be a node's.
+enum Verdict {
+    Node,
+    /// It is this node's own.
+    Own,
+    Refused(String),
+}
+
+impl Inner {
+    fn judge(&self, introduction: &Introduction) -> Verdict {
+        if introduction.comet.id() == self.own.id() {
+            return Verdict::Own;
+        }
+        if self.config.trust == Trust::Anybody {
+            return Verdict::Node;
+        }
+        if !self.is_verified(introduction) {
+            return Verdict::Refused("its secret is not the cloud's".to_owned());
+        }
+        let meant = introduction.comet_url.as_deref().unwrap_or_default();
+        if !lock(&self.machine).is_own(meant) {
+            return Verdict::Refused(format!(
+                "it means the node {meant:?}, which is no URL of this one"
+            ));
+        }
+        Verdict::Node
+    }
+
+    fn is_verified(&self, introduction: &Introduction) -> bool {
+        let proof = introduction.proof.as_deref().unwrap_or_default();
+        self.proof.as_ref().is_some_and(|own| own.is(proof))
+    }
+}
+
+/// A node's introduction, if the handshake has one that can be read.
+fn introduction_of(message: &Message) -> Option<Introduction> {
+    Introduction::read(message)?.ok()
+}
+
+#[async_trait]
+impl ServerExtension for Gate {
+    async fn incoming(
+        &self,
+        from: Option<&Arc<dyn ServerSession>>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        let (true, Some(session), Some(mesh)) = (message.is_handshake(), from, self.0.upgrade())
+        else {
+            return Flow::Continue;
+        };
+        if session.is_local_session() {
+            return Flow::Continue;
+        }
+        let Some(introduction) = Introduction::read(message) else { return Flow::Continue };
+        let own = answer(&mesh.own);
+        message.reply_mut().ext_mut().insert(OORT.to_owned(), own);
+        let verdict = match &introduction {
+            Ok(introduction) => mesh.judge(introduction),
+            Err(malformed) => Verdict::Refused(malformed.to_string()),
+        };
+        match verdict {
+            Verdict::Node => {
+                // Now, so that a policy sees whose handshake it is asked about.
+                session.set_node();
+                return Flow::Continue;
+            }
+            Verdict::Own => {}
+            Verdict::Refused(why) => {
+                let of = introduction.as_ref().map_or("?", |it| it.comet.url());
+                mesh.counters.handshakes_refused.add(of, &why);
+            }
+        }
+        let reply = message.reply_mut();
+        reply.fail(&BayeuxError::HandshakeDenied);
+        reply.advice_mut().reconnect = Some(Reconnect::None);
+        message.set_handled(true);
+        Flow::Stop
+    }
+}
+
+#[async_trait]
+impl SessionListener for Gate {
+    async fn session_added(&self, session: &Arc<dyn ServerSession>, message: &ServerMessage) {
+        let Some(mesh) = self.0.upgrade() else { return };
+        let is_node = session.kind() == SessionKind::Node && !session.is_local_session();
+        let introduction = is_node.then(|| introduction_of(message)).flatten();
+        let Some(introduction) = introduction else { return };
+        session.set_queue_bounds(mesh.config.queue);
+        session.set_max_interval(Some(mesh.config.max_interval));
+        let is_verified = mesh.is_verified(&introduction);
+        let came =
+            mesh.input(|machine, now| machine.came(session.id(), &introduction, is_verified, now));
+        if let Err(unheard) = came {
+            mesh.counters.handshakes_refused.add(introduction.comet.url(), &unheard.to_string());
+            let session = session.clone();
+            tokio::spawn(async move { session.disconnect().await });
+        }
+    }
+
+    async fn session_removed(&self, session: &Arc<dyn ServerSession>, removal: Removal) {
+        if session.kind() == SessionKind::Node {
+            let ending = match removal {
+                Removal::Disconnected => Ending::Disconnected,
+                Removal::Removed | Removal::Expired | Removal::Overflowed => Ending::Lost,
+                // One that came later.
+                _ => Ending::Lost,
+            };
+            with(&self.0, |mesh| {
+                mesh.input(|machine, now| machine.ended(session.id(), ending, now));
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl SubscriptionListener for Gate {
+    async fn subscribed(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+        if session.kind() == SessionKind::Node {
+            let name = channel.id().as_str();
+            with(&self.0, |mesh| {
+                mesh.input(|machine, _| machine.subscribed(session.id(), name));
+            });
+        }
+    }
+
+    async fn unsubscribed(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+        if session.kind() == SessionKind::Node {
+            let name = channel.id().as_str();
+            with(&self.0, |mesh| {
+                mesh.input(|machine, _| machine.unsubscribed(session.id(), name));
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl ServerChannelListener for Gate {
+    async fn on_message(
+        &self,
+        from: Option<&Arc<dyn ServerSession>>,
+        channel: &Arc<dyn ServerChannel>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        let (Some(session), Some(mesh)) = (from, self.0.upgrade()) else { return Flow::Continue };
+        if session.kind() != SessionKind::Node || session.is_local_session() {
+            return Flow::Continue;
+        }
+        let comet = lock(&mesh.machine).comet_of_session(session.id()).cloned();
+        let Some(comet) = comet else { return Flow::Continue };
+        match message.channel() {
+            JOIN => mesh.take_join(session, &comet, message),
+            CLOUD => mesh.take_list(session, &comet, message),
+            // Each message is heard once, by the channel that is asked to listen.
+            _ if channel.id().is_wild() => mesh.receive(&comet, Message::clone(message)).await,
+            _ => {}
+        }
+        Flow::Continue
+    }
+}
+
+impl Inner {
+    fn take_join(&self, session: &Arc<dyn ServerSession>, comet: &Comet, message: &Message) {
+        let join = message.data.as_ref().and_then(|data| read_join(&data.value()));
+        let taken = match &join {
+            Some(join) => self.input(|machine, _| machine.joined(session.id(), join)),
+            None => Err(Unheard::Foreign),
+        };
+        if let Err(unheard) = taken {
+            self.counters.joins_refused.add(comet.url(), &unheard.to_string());
+        }
+    }
+
+    fn take_list(&self, session: &Arc<dyn ServerSession>, comet: &Comet, message: &Message) {
+        let list = message.data.as_ref().map(bayeux_api::Json::value);
+        let Some(Value::Array(list)) = list else {
+            return self.counters.urls_refused.add(comet.url(), "its list of nodes is no list");
+        };
+        let wrong = list.iter().filter(|url| !url.is_string()).count();
+        let urls = list.iter().filter_map(Value::as_str);
+        let named = self.input(|machine, now| machine.named(session.id(), urls, now));
+        match named {
+            Ok(refused) if refused + wrong == 0 => {}
+            Ok(_) => self.counters.urls_refused.add(comet.url(), "some of its list are no URLs"),
+            Err(unheard) => self.counters.urls_refused.add(comet.url(), &unheard.to_string()),
+        }
+    }
+}

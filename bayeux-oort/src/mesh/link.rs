@@ -1,0 +1,346 @@
+//! A link: this node's Bayeux client of another one.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, Weak},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    ChannelId, ConnectionType, Message,
+    client::{ClientSessionChannel, MessageListener, RequestError},
+    implement::lock,
+    meta,
+};
+use bayeux_client::{Backoff, BayeuxClient, Config, State};
+use futures_util::{FutureExt as _, future::join_all};
+use serde_json::json;
+
+use crate::{
+    Comet, SendError, Sending,
+    mesh::{Inner, with},
+    proto::{
+        cloud::LinkId,
+        introduction::{Introduction, OORT, read_answer},
+    },
+};
+
+/// A client of another node.
+pub(super) struct Link {
+    id: LinkId,
+    url: String,
+    client: BayeuxClient,
+    /// The node that has answered.
+    comet: Mutex<Option<Comet>>,
+    /// What is subscribed to, or asked for, in this session.
+    subscribed: Mutex<HashSet<ChannelId>>,
+    /// How long the last answer took.
+    delay: Mutex<Option<Duration>>,
+}
+
+/// This node's connection to another one, as it was when it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OortComet {
+    /// By which URL the node is reached.
+    pub url: String,
+    /// The node, once it has answered.
+    pub comet: Option<Comet>,
+    /// The state of the client.
+    pub state: State,
+    /// The transport in use.
+    pub transport: ConnectionType,
+    /// How long the last answer took that was not meant to be held.
+    pub delay: Option<Duration>,
+}
+
+impl Link {
+    /// Starts a session at `url`.
+    pub(super) fn dial(
+        mesh: &Arc<Inner>,
+        id: LinkId,
+        url: &str,
+        alias: Option<&str>,
+        tells_secret: bool,
+    ) {
+        let config = &mesh.config;
+        let built = BayeuxClient::builder()
+            .url(url)
+            .config(client_config(mesh))
+            .network(config.network.clone())
+            .transports(&config.transports)
+            .build();
+        let client = match built {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::warn!(url, %error, "a node cannot be dialed");
+                return mesh.input(|machine, now| machine.answered(id, None, false, now));
+            }
+        };
+        let link = Arc::new(Self {
+            id,
+            url: url.to_owned(),
+            client,
+            comet: Mutex::default(),
+            subscribed: Mutex::default(),
+            delay: Mutex::default(),
+        });
+        lock(&mesh.links).insert(id, link.clone());
+        link.listen(mesh);
+        let proof = mesh.proof.as_ref().filter(|_| tells_secret);
+        let introduction = Introduction::write(&mesh.own, url, alias, proof);
+        let mut template = Message::default();
+        template.ext_mut().insert(OORT.to_owned(), introduction);
+        let states = {
+            // The reply is heard by the listener, as are those of later handshakes.
+            drop(link.client.handshake_with(template));
+            link.client.states()
+        };
+        tokio::spawn(watch(Arc::downgrade(mesh), id, states));
+    }
+
+    fn listen(self: &Arc<Self>, mesh: &Arc<Inner>) {
+        let handshakes = self.client.channel(meta::HANDSHAKE).expect("it is a channel");
+        let all = self.client.channel("/**").expect("it is a channel");
+        let heard = Heard { mesh: Arc::downgrade(mesh), link: Arc::downgrade(self) };
+        handshakes.add_listener(Arc::new(Handshakes(heard.clone()))).keep();
+        all.add_listener(Arc::new(heard)).keep();
+    }
+
+    pub(super) fn is_to(&self, comet: &Comet) -> bool {
+        lock(&self.comet).as_ref() == Some(comet)
+    }
+
+    /// Subscribes to what is observed, tells which nodes there are, and joins, in one batch.
+    pub(super) fn open(self: &Arc<Self>, mesh: &Arc<Inner>, known: &[String]) {
+        let begun = Instant::now();
+        let batch = self.client.start_batch();
+        let cloud = ChannelId::new("/oort/cloud").expect("it is a channel");
+        let mut channels = mesh.observed_channels();
+        channels.insert(0, cloud);
+        lock(&self.subscribed).clear();
+        let subscriptions = self.subscribe(&channels);
+        drop(self.publish(Message::with_data("/oort/cloud", json!(known))));
+        let own = json!({ "oortId": mesh.own.id(), "oortURL": mesh.own.url() });
+        let joined = self.publish(Message::with_data("/service/oort", own));
+        batch.end();
+        let (link, mesh) = (self.clone(), Arc::downgrade(mesh));
+        tokio::spawn(async move {
+            let joined = joined.await;
+            lock(&link.delay).replace(begun.elapsed());
+            if let Err(error) = &joined {
+                tracing::info!(url = link.url, %error, "a node did not take the join");
+            }
+            with(&mesh, |mesh| {
+                mesh.input(|machine, now| machine.opened(link.id, joined.is_ok(), now));
+            });
+            subscriptions.await;
+        });
+    }
+
+    /// Subscribes to those that are observed, and unsubscribes from others, if the link is open.
+    pub(super) fn sync(self: &Arc<Self>, observed: &[ChannelId]) {
+        let (missing, others) = {
+            let subscribed = lock(&self.subscribed);
+            if subscribed.is_empty() {
+                return;
+            }
+            let is_missing = |channel: &&ChannelId| !subscribed.contains(*channel);
+            let is_other = |channel: &&ChannelId| {
+                !observed.contains(*channel) && channel.as_str() != "/oort/cloud"
+            };
+            let missing: Vec<_> = observed.iter().filter(is_missing).cloned().collect();
+            let others: Vec<_> = subscribed.iter().filter(is_other).cloned().collect();
+            (missing, others)
+        };
+        for channel in others {
+            lock(&self.subscribed).remove(&channel);
+            if let Ok(channel) = self.client.channel(channel.as_str()) {
+                drop(channel.unsubscribe());
+            }
+        }
+        if !missing.is_empty() {
+            tokio::spawn(self.subscribe(&missing));
+        }
+    }
+
+    /// Asks for subscriptions; the future is of the answers.
+    fn subscribe(
+        self: &Arc<Self>,
+        channels: &[ChannelId],
+    ) -> impl Future<Output = ()> + Send + use<> {
+        lock(&self.subscribed).extend(channels.iter().cloned());
+        let asked = channels.iter().map(|channel| {
+            let (link, name) = (self.clone(), channel.clone());
+            async move {
+                let Ok(channel) = link.client.channel(name.as_str()) else { return };
+                match channel.subscribe_listener(Arc::new(Nothing)).await {
+                    Ok(registration) => registration.keep(),
+                    Err(error) => {
+                        // It is asked for again when the nodes are told next.
+                        lock(&link.subscribed).remove(&name);
+                        let url = &link.url;
+                        tracing::info!(url, channel = name.as_str(), %error, "a node refuses");
+                    }
+                }
+            }
+        });
+        let mut all = Box::pin(join_all(asked));
+        // What is asked for is asked for now: in the batch, before what is said after it.
+        let asked = all.as_mut().now_or_never();
+        async move {
+            if asked.is_none() {
+                all.await;
+            }
+        }
+    }
+
+    /// Tells which nodes there are.
+    pub(super) fn advertise(self: &Arc<Self>, known: &[String]) {
+        let (begun, link) = (Instant::now(), self.clone());
+        let told = self.publish(Message::with_data("/oort/cloud", json!(known)));
+        tokio::spawn(async move {
+            if told.await.is_ok() {
+                lock(&link.delay).replace(begun.elapsed());
+            }
+        });
+    }
+
+    /// Hands a message over.
+    pub(super) fn publish(&self, message: Message) -> Sending {
+        let Ok(channel) = self.client.channel(message.channel()) else {
+            let error = SendError::Failed(format!("{:?} is no channel", message.channel()));
+            return Box::pin(std::future::ready(Err(error)));
+        };
+        let reply = channel.publish_message(message);
+        Box::pin(async move {
+            match reply.await {
+                Ok(_) => Ok(()),
+                Err(RequestError::Refused(reply)) => {
+                    Err(SendError::Refused(reply.error.unwrap_or_default()))
+                }
+                Err(error) => Err(SendError::Failed(error.to_string())),
+            }
+        })
+    }
+
+    /// Ends the session, and waits for that for a while.
+    pub(super) async fn say_farewell(&self, patience: Duration) {
+        if tokio::time::timeout(patience, self.client.disconnect()).await.is_err() {
+            self.client.abort();
+        }
+        self.client.wait_for(patience, &[State::Disconnected]).await;
+    }
+
+    pub(super) fn abort(&self) {
+        self.client.abort();
+    }
+
+    pub(super) fn describe(&self) -> OortComet {
+        OortComet {
+            url: self.url.clone(),
+            comet: lock(&self.comet).clone(),
+            state: self.client.state(),
+            transport: self.client.transport(),
+            delay: *lock(&self.delay),
+        }
+    }
+}
+
+fn client_config(mesh: &Inner) -> Config {
+    let (first, maximum) = mesh.config.backoff;
+    let mut config = Config::default();
+    config.backoff = Backoff::Exponential { first, maximum };
+    config.keep_subscriptions = false;
+    config.acknowledgements = mesh.config.acknowledgements;
+    config.max_network_delay = Some(mesh.config.max_network_delay);
+    config.max_send_message_size = mesh.config.max_message_size;
+    config
+}
+
+/// Tells the machine what becomes of a client.
+async fn watch(mesh: Weak<Inner>, link: LinkId, mut states: bayeux_client::StateChanges) {
+    let mut state = Some(states.current());
+    while let Some(now) = state {
+        let is_over = match now {
+            State::Rehandshaking => {
+                with(&mesh, |mesh| mesh.input(|machine, _| machine.failing(link))).is_none()
+            }
+            State::Disconnected => true,
+            State::Handshaking
+            | State::Handshaken
+            | State::Connecting
+            | State::Connected
+            | State::Unconnected
+            | State::Disconnecting
+            | State::Terminating => false,
+        };
+        if is_over {
+            break;
+        }
+        state = states.changed().await;
+    }
+    with(&mesh, |mesh| mesh.input(|machine, now| machine.closed(link, now)));
+}
+
+/// Hears what comes by a link, which it does not keep.
+#[derive(Clone)]
+struct Heard {
+    mesh: Weak<Inner>,
+    link: Weak<Link>,
+}
+
+#[async_trait]
+impl MessageListener for Heard {
+    async fn on_message(&self, channel: &dyn ClientSessionChannel, message: &Message) {
+        let _ = channel;
+        let is_broadcast =
+            ["/meta/", "/service/"].iter().all(|it| !message.channel().starts_with(it));
+        if !is_broadcast || message.data.is_none() || message.channel() == "/oort/cloud" {
+            return;
+        }
+        let (Some(mesh), Some(link)) = (self.mesh.upgrade(), self.link.upgrade()) else { return };
+        let comet = lock(&link.comet).clone();
+        if let Some(comet) = comet {
+            mesh.receive(&comet, message.clone()).await;
+        }
+    }
+}
+
+/// Hears the replies to handshakes.
+struct Handshakes(Heard);
+
+#[async_trait]
+impl MessageListener for Handshakes {
+    async fn on_message(&self, channel: &dyn ClientSessionChannel, message: &Message) {
+        let _ = channel;
+        let (Some(mesh), Some(link)) = (self.0.mesh.upgrade(), self.0.link.upgrade()) else {
+            return;
+        };
+        let comet = read_answer(message);
+        if !message.is_successful() && comet.is_none() {
+            // A failure of the network, or somebody who may come to be a node: the client knows what to do.
+            return;
+        }
+        lock(&link.subscribed).clear();
+        lock(&link.comet).clone_from(&comet);
+        let is_successful = message.is_successful();
+        mesh.input(|machine, now| machine.answered(link.id, comet.as_ref(), is_successful, now));
+    }
+}
+
+/// Gets what is subscribed to, which is heard by the listener to all.
+struct Nothing;
+
+#[async_trait]
+impl MessageListener for Nothing {
+    async fn on_message(&self, _channel: &dyn ClientSessionChannel, _message: &Message) {}
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe().fmt(f)
+    }
+}

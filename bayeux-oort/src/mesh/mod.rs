@@ -1,0 +1,279 @@
+//! The mesh: CometD's way to join nodes. Each is a Bayeux client of each other one.
+//!
+//! The machine of `proto/cloud` decides. The *gate* is this node's server, as far as other nodes have sessions at
+//! it; a *link* is this node's client of another one. The *driver* does what the machine says.
+
+mod builder;
+mod counters;
+mod driver;
+mod gate;
+mod inbox;
+mod link;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Arc, Mutex, OnceLock, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bayeux_api::{ChannelId, Message, Registration, implement::lock};
+use bayeux_server::Server;
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
+
+use crate::{
+    Cloud, CloudListener, Comet, MeshConfig, SendError, Sending, StartError,
+    proto::{
+        cloud::{LinkId, Machine, Output, Undialed},
+        secret::Proof,
+    },
+};
+
+pub use builder::{MeshBuilder, MeshError};
+pub use counters::MeshStatistics;
+pub use link::OortComet;
+
+use counters::Counters;
+use inbox::Inbox;
+use link::Link;
+
+/// What joins a node to others as CometD does: by WebSocket or long-polling to each of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Mesh(Arc<Inner>);
+
+pub(crate) struct Inner {
+    own: Comet,
+    config: MeshConfig,
+    proof: Option<Proof>,
+    machine: Mutex<Machine>,
+    /// What the machine says, in order.
+    work: mpsc::UnboundedSender<Output>,
+    /// What takes it, once it is started.
+    waiting: Mutex<Option<mpsc::UnboundedReceiver<Output>>>,
+    /// Wakes the driver, since there may be an earlier deadline.
+    wake: Arc<Notify>,
+    links: Mutex<BTreeMap<LinkId, Arc<Link>>>,
+    inboxes: Mutex<BTreeMap<String, Inbox>>,
+    /// What is observed, and how often.
+    observed: Mutex<HashMap<ChannelId, usize>>,
+    started: OnceLock<Started>,
+    /// What this has added to the server.
+    registrations: Mutex<Vec<Registration>>,
+    counters: Counters,
+}
+
+/// What there is once it is started.
+struct Started {
+    server: Server,
+    listener: Arc<dyn CloudListener>,
+}
+
+impl Mesh {
+    /// Starts making the mesh of a node that others reach at `url`: an absolute URL of its Bayeux server,
+    /// past any load balancer (`oort.url`).
+    pub fn builder(url: &str) -> MeshBuilder {
+        MeshBuilder::new(url)
+    }
+
+    /// Joins the node at `url`, and tries for ever to, until [`deobserve_comet`](Self::deobserve_comet). Nodes
+    /// tell each other whom they know: one that is known is enough to find all.
+    ///
+    /// # Errors
+    ///
+    /// When `url` is none of a node, or this node's own.
+    #[doc(alias = "observeComet")]
+    pub fn observe_comet(&self, url: &str) -> Result<(), ObserveError> {
+        self.0.input(|machine, now| machine.observe(url, now)).map_err(|cause| match cause {
+            Undialed::NoUrl => ObserveError::NoUrl(url.to_owned()),
+            Undialed::Own => ObserveError::Own,
+            Undialed::TooMany => ObserveError::TooMany,
+            Undialed::Stopped => ObserveError::Stopped,
+        })
+    }
+
+    /// A URL is not tried for ever any more; a node that is joined stays so.
+    pub(crate) fn unseed(&self, url: &str) {
+        self.0.input(|machine, _| machine.unseed(url));
+    }
+
+    /// Leaves the node at `url`, in both directions, and returns whether there was one. It may come again by
+    /// itself.
+    #[doc(alias = "deobserveComet")]
+    pub fn deobserve_comet(&self, url: &str) -> bool {
+        self.0.input(|machine, _| machine.deobserve(url))
+    }
+
+    /// Returns the URLs of the nodes that are connected in both directions, joined or about to, in the order
+    /// of their ids.
+    #[doc(alias = "getKnownComets")]
+    pub fn known_comets(&self) -> Vec<String> {
+        lock(&self.0.machine).known()
+    }
+
+    /// Returns this node's clients of other nodes, those included that are tried, in no order.
+    #[doc(alias("getComet", "findComet"))]
+    pub fn oort_comets(&self) -> Vec<OortComet> {
+        let links: Vec<_> = lock(&self.0.links).values().cloned().collect();
+        links.iter().map(|link| link.describe()).collect()
+    }
+
+    /// Returns what was counted so far.
+    pub fn statistics(&self) -> MeshStatistics {
+        self.0.counters.read()
+    }
+}
+
+/// Why a node is not observed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// It is not a URL of a node.
+    #[error("{0:?} is not an absolute http, https, ws or wss URL")]
+    NoUrl(String),
+    /// It is this node's own.
+    #[error("a node does not observe itself")]
+    Own,
+    /// There are as many as the configuration allows.
+    #[error("too many nodes are observed")]
+    TooMany,
+    /// This node has left the cloud.
+    #[error("this node has left the cloud")]
+    Stopped,
+}
+
+impl Inner {
+    /// Hands something to the machine, and what it says to the driver.
+    fn input<R>(&self, input: impl FnOnce(&mut Machine, std::time::Instant) -> R) -> R {
+        let result = {
+            let mut machine = lock(&self.machine);
+            let result = input(&mut machine, Instant::now().into_std());
+            for output in machine.take_outputs() {
+                // The driver goes only with its runtime.
+                let _ = self.work.send(output);
+            }
+            result
+        };
+        self.wake.notify_one();
+        result
+    }
+
+    /// Hands a message of a node to whoever is to have it; waits while too many do.
+    async fn receive(&self, comet: &Comet, message: Message) {
+        let inbox = self.inbox(comet);
+        if let Some(inbox) = inbox
+            && !inbox.take(message).await
+        {
+            self.counters.messages_dropped.add(comet.url(), "too many of its messages wait");
+        }
+    }
+
+    fn inbox(&self, comet: &Comet) -> Option<Inbox> {
+        let started = self.started.get()?;
+        let mut inboxes = lock(&self.inboxes);
+        let make = || Inbox::new(comet.clone(), started.listener.clone());
+        Some(inboxes.entry(comet.id().to_owned()).or_insert_with(make).clone())
+    }
+
+    fn observed_channels(&self) -> Vec<ChannelId> {
+        lock(&self.observed).keys().cloned().collect()
+    }
+
+    /// Has all links subscribe to what is observed, and to nothing else.
+    fn sync_links(self: &Arc<Self>) {
+        let links: Vec<_> = lock(&self.links).values().cloned().collect();
+        links.iter().for_each(|link| link.sync(&self.observed_channels()));
+    }
+}
+
+#[async_trait]
+impl Cloud for Mesh {
+    fn own(&self) -> &Comet {
+        &self.0.own
+    }
+
+    fn comets(&self) -> Vec<Comet> {
+        lock(&self.0.machine).members().cloned().collect()
+    }
+
+    async fn start(
+        &self,
+        server: &Server,
+        listener: Arc<dyn CloudListener>,
+    ) -> Result<(), StartError> {
+        let started = Started { server: server.clone(), listener };
+        self.0.started.set(started).map_err(|_| StartError::Started)?;
+        gate::open(&self.0, server)?;
+        let work = lock(&self.0.waiting).take().ok_or(StartError::Started)?;
+        tokio::spawn(driver::run(Arc::downgrade(&self.0), self.0.wake.clone(), work));
+        Ok(())
+    }
+
+    fn observe(&self, channel: &ChannelId) {
+        *lock(&self.0.observed).entry(channel.clone()).or_default() += 1;
+        self.0.sync_links();
+    }
+
+    fn deobserve(&self, channel: &ChannelId) {
+        {
+            let mut observed = lock(&self.0.observed);
+            match observed.get_mut(channel) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(observed.remove(channel)),
+            }
+        }
+        self.0.sync_links();
+    }
+
+    async fn broadcast(&self, message: Message) -> Result<(), SendError> {
+        let failed = |error: &dyn fmt::Display| SendError::Failed(error.to_string());
+        let Started { server, .. } = self.0.started.get().ok_or(SendError::Stopped)?;
+        let channel = server.create_channel_if_absent(message.channel());
+        let channel = channel.map_err(|error| failed(&error))?;
+        channel.publish(message).await.map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    fn send(&self, to: &Comet, message: Message) -> Sending {
+        let link = lock(&self.0.links).values().find(|link| link.is_to(to)).cloned();
+        match link {
+            Some(link) => link.publish(message),
+            None => Box::pin(std::future::ready(Err(SendError::NotJoined(to.url().to_owned())))),
+        }
+    }
+
+    async fn stop(&self) {
+        self.0.input(|machine, _| machine.stop());
+        let links: Vec<_> = lock(&self.0.links).values().cloned().collect();
+        let farewells = links.iter().map(|link| link.say_farewell(FAREWELL));
+        futures_util::future::join_all(farewells).await;
+        lock(&self.0.registrations).clear();
+    }
+}
+
+/// How long the end of a session may take at another node, when this one leaves.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mesh")
+            .field("own", &self.0.own)
+            .field("comets", &self.comets())
+            .field("links", &self.oort_comets())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        lock(&self.links).values().for_each(|link| link.abort());
+    }
+}
+
+/// Does something with the mesh, if it is still there.
+fn with<R>(mesh: &Weak<Inner>, act: impl FnOnce(&Arc<Inner>) -> R) -> Option<R> {
+    mesh.upgrade().map(|mesh| act(&mesh))
+}

@@ -1,0 +1,4 @@
+//! Clouds of servers: their nodes, objects and services.
+
+mod forward;
+mod observe;
