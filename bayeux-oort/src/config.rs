@@ -25,11 +25,16 @@ pub struct MeshConfig {
     pub acknowledgements: bool,
     /// The transports between nodes, best first: WebSocket, else long-polling.
     pub transports: Vec<ConnectionType>,
-    /// How connections to other nodes are made.
+    /// How connections to other nodes are made; but [`max_silence`](Self::max_silence) and
+    /// [`max_message_size`](Self::max_message_size) count in place of its pings and size.
     pub network: NetworkConfig,
-    /// For how long a node may be unheard of before it counts as lost; 2.5 s by default. Its connection is
-    /// pinged meanwhile. CometD takes up to 41 s. What is shorter is noticed by nobody, if messages are
-    /// acknowledged. More makes a cloud patient with nodes and networks that pause.
+    /// For how long a WebSocket between nodes may be silent, and is pinged, before it is taken for broken;
+    /// 1.5 s by default.
+    pub max_silence: Duration,
+    /// `maxInterval` of other nodes' sessions: how long after its connection broke a node counts as lost, unless
+    /// it comes again; 1 s by default. A break that is shorter is noticed by nobody, if messages are acknowledged.
+    /// Together with [`max_silence`](Self::max_silence) a node that is gone without a word is lost after 2.5 s,
+    /// where CometD takes up to 41 s. More of both makes a cloud patient with nodes and networks that pause.
     pub max_interval: Duration,
     /// `maxNetworkDelay` of links: how long a reply of another node may take beyond the time for which it
     /// holds a connect; 10 s by default.
@@ -37,8 +42,9 @@ pub struct MeshConfig {
     /// How much may wait for another node: 100,000 messages or 64 MiB by default, after which it has to
     /// start anew, and gets the state of all objects again.
     pub queue: QueueBounds,
-    /// `ws.maxMessageSize` of links: the largest message, in bytes, to and from another node; 64 MiB by default.
-    /// The other node's server has to take as much: an object that is larger reaches no node that joins.
+    /// `ws.maxMessageSize` between nodes: the largest message, in bytes; 64 MiB by default. What clients may send
+    /// is not changed by it. A Java node has to be told to take as much, and over long-polling the server's own
+    /// `maxMessageSize` counts: an object that is larger reaches no node.
     pub max_message_size: usize,
     /// How long the pause is before a node is tried again that cannot be reached: the first, and the longest,
     /// to which it grows; 500 ms and 5 s by default.
@@ -74,7 +80,8 @@ impl Default for MeshConfig {
             acknowledgements: true,
             transports: vec![ConnectionType::WebSocket, ConnectionType::LongPolling],
             network: NetworkConfig::default(),
-            max_interval: Duration::from_millis(2500),
+            max_silence: Duration::from_millis(1500),
+            max_interval: Duration::from_secs(1),
             max_network_delay: Duration::from_secs(10),
             queue: QueueBounds::new(100_000, 64 * 1024 * 1024, Overflow::Disconnect),
             max_message_size: 64 * 1024 * 1024,

@@ -6,10 +6,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bayeux_oort::{Comet, CometListener, Mesh, MeshConfig, Oort};
-use bayeux_server::{Config, api::implement::lock};
+use bayeux_client::State;
+use bayeux_oort::{Comet, CometListener, Mesh, MeshConfig, Oort, OortComet};
+use bayeux_server::{
+    Config,
+    api::{implement::lock, server::SessionKind},
+};
 
-use crate::{DEADLINE, TestServer, eventually};
+use crate::{AGES, TestServer, eventually, scripted::Link};
 
 /// A node, until it is dropped: then it is gone without a word, as one that was killed.
 #[derive(Debug)]
@@ -70,9 +74,22 @@ impl TestNode {
 
     /// Starts a node on a server that runs.
     pub async fn on(server: TestServer, change: impl FnOnce(&mut MeshConfig)) -> Self {
-        let url = url_of(&server);
-        let mesh = Mesh::builder(&url).secret(SECRET).configure(|config| {
-            config.max_interval = DEADLINE;
+        let url = server.url();
+        Self::at(server, &url, change).await
+    }
+
+    /// Starts a node that others reach by a link, and only by that.
+    pub async fn behind(link: &Link, change: impl FnOnce(&mut MeshConfig)) -> Self {
+        let server = TestServer::start(|_| {}).await;
+        link.lead_to(server.address);
+        Self::at(server, &link.url(), change).await
+    }
+
+    /// Starts a node that others reach at `url`.
+    pub async fn at(server: TestServer, url: &str, change: impl FnOnce(&mut MeshConfig)) -> Self {
+        let mesh = Mesh::builder(url).secret(SECRET).configure(|config| {
+            config.max_silence = AGES;
+            config.max_interval = AGES;
             config.backoff = (Duration::from_millis(50), Duration::from_millis(200));
             change(config);
         });
@@ -93,6 +110,32 @@ impl TestNode {
         self.mesh.observe_comet(other.url()).unwrap();
     }
 
+    /// Waits until something was told so often, and to the end of the deadline if it was told too often.
+    pub async fn was_told(&self, what: &str, count: usize) {
+        eventually(&format!("{what}, {count} times"), || self.events.count(what) == count).await;
+    }
+
+    /// Waits until all links are connected and nothing is under way any more: what is asked of each other node
+    /// is answered.
+    pub async fn is_settled(&self, others: usize) {
+        let is_connected =
+            |comet: &OortComet| comet.state == State::Connected && comet.comet.is_some();
+        eventually("all links to be connected", || {
+            self.mesh.oort_comets().iter().filter(|comet| is_connected(comet)).count() == others
+        })
+        .await;
+    }
+
+    /// Waits until so many other nodes observe a channel here.
+    pub async fn is_observed(&self, channel: &str, count: usize) {
+        eventually("the others observe the channel", || {
+            let channel = self.server.server.channel(channel);
+            let subscribers = channel.map(|channel| channel.subscribers()).unwrap_or_default();
+            subscribers.iter().filter(|it| it.kind() == SessionKind::Node).count() == count
+        })
+        .await;
+    }
+
     /// Waits until so many others have joined, and that was told.
     pub async fn has_joined(&self, count: usize) {
         let what = format!("{count} to join {}", self.url());
@@ -102,10 +145,6 @@ impl TestNode {
         })
         .await;
     }
-}
-
-fn url_of(server: &TestServer) -> String {
-    format!("http://{}/cometd", server.address)
 }
 
 /// Starts nodes that have all joined each other.

@@ -38,6 +38,7 @@ mod websocket;
 
 pub use bayeux_client::{TRANSPORTS, arrive, brisk_client};
 pub use client::{Arrival, Client, Transport};
+pub use cluster::TestNode;
 pub use cost::Cost;
 pub use errors::Errors;
 pub use http::{Browser, Http};

@@ -29,5 +29,7 @@ pub use message::ServerMessage;
 pub use reach::{Access, Reach};
 pub use security_policy::SecurityPolicy;
 pub use server::{BayeuxServer, Created, Detail};
-pub use session::{Depth, Overflow, QueueBounds, Removal, ServerSession, SessionKind};
+pub use session::{
+    ConnectionLimits, Depth, Overflow, QueueBounds, Removal, ServerSession, SessionKind,
+};
 pub use statistics::Statistics;

@@ -39,6 +39,10 @@ pub trait ServerSession: Sealed + Send + Sync + fmt::Debug {
     /// from other nodes is one, too: so that goes no further.
     fn set_node(&self);
 
+    /// Sets what the WebSocket connections that carry this session may do, in place of the server's
+    /// configuration; from the next one on, or from the handshake on when it is set before its reply.
+    fn set_connection_limits(&self, limits: ConnectionLimits);
+
     /// Returns the local session that this is the server's end of.
     #[doc(alias = "getLocalSession")]
     fn local_session(&self) -> Option<Arc<dyn LocalSession>>;
@@ -158,6 +162,17 @@ pub enum SessionKind {
     /// node sends to each other one what it did not get from one.
     #[doc(alias = "isOort")]
     Node,
+}
+
+/// What the WebSocket connections of one session may do. What is none is as the server is configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionLimits {
+    /// For how long nothing may be heard of the peer, which is pinged after half of that. Then the connection
+    /// is taken for lost.
+    pub silence: Option<Duration>,
+    /// The largest message that is taken, in bytes.
+    pub max_message_size: Option<usize>,
 }
 
 /// How much a queue holds.

@@ -8,8 +8,9 @@ use bayeux_api::{
     BayeuxError, Flow, Message, Reconnect,
     implement::lock,
     server::{
-        Access, Reach, Removal, ServerChannel, ServerChannelListener, ServerExtension,
-        ServerMessage, ServerSession, SessionKind, SessionListener, SubscriptionListener,
+        Access, ConnectionLimits, Reach, Removal, ServerChannel, ServerChannelListener,
+        ServerExtension, ServerMessage, ServerSession, SessionKind, SessionListener,
+        SubscriptionListener,
     },
 };
 use bayeux_server::Server;
@@ -43,6 +44,9 @@ pub(super) fn open(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError>
         channel.set_access(Access::Cluster);
         channel.set_reach(Reach::Exact);
         registrations.push(channel.add_listener(gate.clone()));
+    }
+    if let Ok(cloud) = server.create_channel_if_absent(CLOUD) {
+        cloud.set_persistent(true);
     }
     Ok(())
 }
@@ -146,6 +150,10 @@ impl SessionListener for Gate {
         let Some(introduction) = introduction else { return };
         session.set_queue_bounds(mesh.config.queue);
         session.set_max_interval(Some(mesh.config.max_interval));
+        let mut limits = ConnectionLimits::default();
+        limits.silence = Some(mesh.config.max_silence);
+        limits.max_message_size = Some(mesh.config.max_message_size);
+        session.set_connection_limits(limits);
         let is_verified = mesh.is_verified(&introduction);
         let came =
             mesh.input(|machine, now| machine.came(session.id(), &introduction, is_verified, now));

@@ -14,13 +14,13 @@ use bayeux_api::{
     implement::lock,
     meta,
 };
-use bayeux_client::{Backoff, BayeuxClient, Config, State};
+use bayeux_client::{Backoff, BayeuxClient, Config, NetworkConfig, State, StateChanges};
 use futures_util::{FutureExt as _, future::join_all};
 use serde_json::json;
 
 use crate::{
     Comet, SendError, Sending,
-    mesh::{Inner, with},
+    mesh::{FAREWELL, Inner, with},
     proto::{
         cloud::LinkId,
         introduction::{Introduction, OORT, read_answer},
@@ -69,7 +69,7 @@ impl Link {
         let built = BayeuxClient::builder()
             .url(url)
             .config(client_config(mesh))
-            .network(config.network.clone())
+            .network(network_config(mesh))
             .transports(&config.transports)
             .build();
         let client = match built {
@@ -98,7 +98,7 @@ impl Link {
             drop(link.client.handshake_with(template));
             link.client.states()
         };
-        tokio::spawn(watch(Arc::downgrade(mesh), id, states));
+        tokio::spawn(watch(Arc::downgrade(mesh), Arc::downgrade(&link), id, states));
     }
 
     fn listen(self: &Arc<Self>, mesh: &Arc<Inner>) {
@@ -260,13 +260,22 @@ fn client_config(mesh: &Inner) -> Config {
     config
 }
 
+fn network_config(mesh: &Inner) -> NetworkConfig {
+    let mut network = mesh.config.network.clone();
+    let half = mesh.config.max_silence / 2;
+    network.ping_interval = Some(half);
+    network.ping_timeout = half;
+    network.max_message_size = mesh.config.max_message_size;
+    network
+}
+
 /// Tells the machine what becomes of a client.
-async fn watch(mesh: Weak<Inner>, link: LinkId, mut states: bayeux_client::StateChanges) {
+async fn watch(mesh: Weak<Inner>, link: Weak<Link>, id: LinkId, mut states: StateChanges) {
     let mut state = Some(states.current());
     while let Some(now) = state {
         let is_over = match now {
             State::Rehandshaking => {
-                with(&mesh, |mesh| mesh.input(|machine, _| machine.failing(link))).is_none()
+                with(&mesh, |mesh| mesh.input(|machine, _| machine.failing(id))).is_none()
             }
             State::Disconnected => true,
             State::Handshaking
@@ -282,7 +291,11 @@ async fn watch(mesh: Weak<Inner>, link: LinkId, mut states: bayeux_client::State
         }
         state = states.changed().await;
     }
-    with(&mesh, |mesh| mesh.input(|machine, now| machine.closed(link, now)));
+    if let Some(link) = link.upgrade() {
+        // The reply that ended it is heard first: it may be this node's own.
+        link.client.wait_for(FAREWELL, &[State::Disconnected]).await;
+    }
+    with(&mesh, |mesh| mesh.input(|machine, now| machine.closed(id, now)));
 }
 
 /// Hears what comes by a link, which it does not keep.

@@ -9,8 +9,8 @@ use bayeux_api::{
     Attribute, Batch, ConnectionType, Frozen, Message, Registration,
     implement::lock,
     server::{
-        DeQueueListener, Depth, LocalSession, QueueBounds, ServerSession, ServerSessionListener,
-        SessionExtension, SessionKind,
+        ConnectionLimits, DeQueueListener, Depth, LocalSession, QueueBounds, ServerSession,
+        ServerSessionListener, SessionExtension, SessionKind,
     },
 };
 
@@ -57,6 +57,16 @@ impl Session {
     /// from other nodes is one, too: so that goes no further.
     pub fn set_node(&self) {
         self.origin.is_node.store(true, Relaxed);
+    }
+
+    /// Sets what the WebSocket connections that carry this session may do, in place of the server's
+    /// configuration; from the next one on, or from the handshake on when it is set before its reply.
+    pub fn set_connection_limits(&self, limits: ConnectionLimits) {
+        lock(&self.core).limits = Some(Box::new(limits));
+    }
+
+    pub(crate) fn connection_limits(&self) -> Option<ConnectionLimits> {
+        lock(&self.core).limits.as_deref().copied()
     }
 
     /// Returns the local session that this is the server's end of.

@@ -31,7 +31,7 @@ use std::{
 use bayeux_api::{
     Advice, Attributes, ConnectionType,
     implement::{Members, lock},
-    server::{DeQueueListener, ServerSession, ServerSessionListener},
+    server::{ConnectionLimits, DeQueueListener, ServerSession, ServerSessionListener},
 };
 
 use crate::{
@@ -77,6 +77,7 @@ struct Core {
     timer: Option<Timer>,
     tellings: Option<Box<Tellings>>,
     lookouts: Lookouts,
+    limits: Option<Box<ConnectionLimits>>,
 }
 
 impl Session {
@@ -92,6 +93,7 @@ impl Session {
             timer: None,
             tellings: None,
             lookouts: Lookouts::default(),
+            limits: None,
         };
         Arc::new_cyclic(|me| Self {
             id,

@@ -7,8 +7,8 @@ use bayeux_api::{
     Attribute, Batch, ConnectionType, Frozen, Message, Registration,
     implement::Sealed,
     server::{
-        DeQueueListener, Depth, LocalSession, QueueBounds, ServerChannel, ServerSession,
-        ServerSessionListener, SessionExtension, SessionKind,
+        ConnectionLimits, DeQueueListener, Depth, LocalSession, QueueBounds, ServerChannel,
+        ServerSession, ServerSessionListener, SessionExtension, SessionKind,
     },
 };
 
@@ -40,6 +40,10 @@ impl ServerSession for Session {
 
     fn set_node(&self) {
         Self::set_node(self)
+    }
+
+    fn set_connection_limits(&self, limits: ConnectionLimits) {
+        Self::set_connection_limits(self, limits);
     }
 
     fn local_session(&self) -> Option<Arc<dyn LocalSession>> {

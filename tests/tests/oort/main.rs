@@ -1,4 +1,6 @@
 //! Clouds of servers: their nodes, objects and services.
 
 mod forward;
+mod gate;
 mod observe;
+mod outage;

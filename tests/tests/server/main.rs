@@ -16,6 +16,7 @@ mod channel;
 mod charset;
 mod configuration;
 mod connect;
+mod connection_limits;
 mod connection_lost;
 mod context;
 mod cookies;

@@ -53,6 +53,10 @@ impl Decoder {
         Self { most, begun: None }
     }
 
+    pub(crate) fn set_most(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// Takes the first frame of `bytes`, and tells how long it was; none when it is not whole.
     ///
     /// # Errors

@@ -27,6 +27,12 @@ impl Pinging {
         Some(Box::new(Self { interval, timeout, heard: now, asked: None }))
     }
 
+    /// Makes one that takes a connection for lost after so much silence.
+    pub(super) fn within(silence: Duration, now: Instant) -> Box<Self> {
+        let half = silence / 2;
+        Box::new(Self { interval: half, timeout: half, heard: now, asked: None })
+    }
+
     fn heard(&mut self, now: Instant) {
         (self.heard, self.asked) = (now, None);
     }

@@ -90,6 +90,11 @@ impl Socket {
         }
     }
 
+    /// Sets the largest message that is taken.
+    pub(super) fn set_max_message_size(&mut self, most: usize) {
+        self.decoder.set_most(most);
+    }
+
     /// Makes the carrier of this socket's connection, which lends it if that is possible.
     pub(crate) fn carrier(&self) -> Arc<Carrier> {
         match &self.stream {

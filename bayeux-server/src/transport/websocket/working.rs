@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bayeux_api::{ConnectionType, Message};
+use bayeux_api::{ConnectionType, Message, server::ConnectionLimits};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     transport::websocket::{
         close::{Code, End},
         connection::{Asked, Connection},
+        pinging::Pinging,
         reading::Arrived,
     },
 };
@@ -156,7 +157,19 @@ impl Connection {
             self.server.lose(&before, &self.carrier);
         }
         session.bind(&self.carrier);
+        if let Some(limits) = session.connection_limits() {
+            self.limit(limits);
+        }
         self.session = Some(session);
+    }
+
+    fn limit(&mut self, limits: ConnectionLimits) {
+        if let Some(silence) = limits.silence {
+            self.pinging = Some(Pinging::within(silence, clock::now()));
+        }
+        if let Some(most) = limits.max_message_size {
+            self.socket.set_max_message_size(most);
+        }
     }
 
     /// Whether the peer has to take something before there can be more: there is much already, or what
