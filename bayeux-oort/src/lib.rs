@@ -5,6 +5,7 @@ mod comet;
 mod config;
 mod listener;
 mod mesh;
+pub mod object;
 mod oort;
 mod participant;
 mod proto;
@@ -16,5 +17,9 @@ pub use comet::Comet;
 pub use config::{MeshConfig, Trust};
 pub use listener::CometListener;
 pub use mesh::{Mesh, MeshBuilder, MeshError, MeshStatistics, ObserveError, OortComet};
+pub use object::{
+    Info, ObjectStatistics, OortList, OortLong, OortLongMap, OortMap, OortObject, OortStringMap,
+    ShareError, mergers,
+};
 pub use oort::{ObserveChannelError, Oort};
 pub use participant::Participant;

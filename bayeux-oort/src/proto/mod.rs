@@ -4,5 +4,15 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub(crate) mod cloud;
+pub(crate) mod info;
 pub(crate) mod introduction;
+pub(crate) mod kind;
+pub(crate) mod list;
+pub(crate) mod map;
+pub(crate) mod node;
+pub(crate) mod object;
+pub(crate) mod part;
+pub(crate) mod retry;
 pub(crate) mod secret;
+pub(crate) mod statistics;
+pub(crate) mod wire;

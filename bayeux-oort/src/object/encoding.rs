@@ -1,0 +1,56 @@
+//! What is sent of an object, as JSON; that of a large part is made where it holds up nobody.
+
+use std::sync::Arc;
+
+use bayeux_api::{Json, Message};
+use serde_json::value::RawValue;
+
+use crate::{object::shape::Shape, proto::wire::Sent};
+
+/// From how many values or bytes on a part is worked on by a thread of its own.
+pub(crate) const MANY: usize = 512;
+pub(crate) const LARGE: usize = 32 * 1024;
+
+/// Does `work`, elsewhere if it is long. None when it panics.
+pub(crate) async fn off_the_runtime<R: Send + 'static>(
+    is_long: bool,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Option<R> {
+    match is_long {
+        true => tokio::task::spawn_blocking(work).await.ok(),
+        false => Some(work()),
+    }
+}
+
+/// Drops parts, elsewhere if that takes long: nobody else may have them any more.
+pub(crate) fn discard<S: Shape>(parts: Vec<Arc<S::Object>>, runtime: &tokio::runtime::Handle) {
+    if parts.iter().any(|part| S::count(part) >= MANY) {
+        // Nobody waits for that.
+        drop(runtime.spawn_blocking(move || drop(parts)));
+    }
+}
+
+/// A part as JSON, as it was last written, with its version.
+pub(crate) type Written = Option<(u64, Arc<RawValue>)>;
+
+/// Makes the message to all of the whole part, or to `peer` alone.
+pub(crate) fn whole_message(
+    channel: &str,
+    url: &str,
+    name: &str,
+    version: u64,
+    object: &RawValue,
+    peer: Option<&str>,
+) -> Message {
+    let sent = match peer {
+        Some(peer) => Sent::push(url, name, version, object, peer),
+        None => Sent::whole(url, name, version, object),
+    };
+    message(channel, &sent)
+}
+
+/// Makes a message.
+pub(crate) fn message(channel: &str, sent: &Sent<'_>) -> Message {
+    let json = Json::new(sent).expect("texts, numbers and JSON have a JSON form");
+    Message::with_data(channel, json)
+}

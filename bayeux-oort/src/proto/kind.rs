@@ -1,0 +1,43 @@
+//! What kinds of objects there are: what a part is, and how it is changed by less than a whole.
+
+use std::{convert::Infallible, fmt, marker::PhantomData, sync::Arc};
+
+/// What each node's part of an object is.
+pub(crate) trait Kind: 'static {
+    /// The part as a whole. It is shared with whoever looks at it, so that a change must be cheap for one that
+    /// is looked at.
+    type Object: Send + Sync + 'static;
+    /// Some less than a whole.
+    type Change: Send + Sync + 'static;
+    /// What a change did.
+    type Effect: Clone + Send + Sync + 'static;
+
+    /// Changes `object`.
+    fn apply(object: &mut Arc<Self::Object>, change: Self::Change) -> Self::Effect;
+
+    /// Returns of how many values `object` consists, about.
+    fn count(object: &Self::Object) -> usize;
+}
+
+/// A part that is one value, and only ever replaced.
+pub(crate) struct Plain<T>(PhantomData<fn() -> T>);
+
+impl<T: Send + Sync + 'static> Kind for Plain<T> {
+    type Object = T;
+    type Change = Infallible;
+    type Effect = Infallible;
+
+    fn apply(_: &mut Arc<T>, change: Infallible) -> Infallible {
+        match change {}
+    }
+
+    fn count(_: &T) -> usize {
+        1
+    }
+}
+
+impl<T> fmt::Debug for Plain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Plain")
+    }
+}
