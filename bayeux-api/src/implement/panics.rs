@@ -34,13 +34,32 @@ impl<'a> Hook<'a> {
         work.map(move |done| done.map_err(|panic| self.log(&*panic)).ok())
     }
 
+    /// Waits for `work`, whose panic is an error with what it says. In one piece with it, as large as it is.
+    pub fn tried<T>(
+        self,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, String>> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        work.map(move |done| {
+            done.map_err(|panic| {
+                self.log(&*panic);
+                text(&*panic).to_owned()
+            })
+        })
+    }
+
     #[cold]
     fn log(self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let Self(hook, of) = self;
-        tracing::error!(hook, of, panic = text.unwrap_or("not a text"), "a hook panicked");
+        tracing::error!(hook, of, panic = text(panic), "a hook panicked");
     }
+}
+
+/// Returns what a panic says.
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("not a text")
 }
 
 #[cfg(test)]
@@ -53,6 +72,14 @@ mod tests {
     fn what_panics_has_no_result() {
         assert_eq!(HOOK.ask(|| 1), Some(1));
         assert_eq!(HOOK.ask(|| assert_eq!(1, 2)), None);
+    }
+
+    #[test]
+    fn what_is_tried_and_panics_says_why() {
+        let panics = async { assert_eq!(1, 2, "one is not two") };
+        let said = HOOK.tried(panics).now_or_never().unwrap().unwrap_err();
+        assert!(said.contains("one is not two"), "{said}");
+        assert_eq!(HOOK.tried(std::future::ready(3)).now_or_never(), Some(Ok(3)));
     }
 
     #[test]
