@@ -9,6 +9,7 @@ pub mod object;
 mod oort;
 mod participant;
 mod proto;
+mod service;
 
 pub use bayeux_api as api;
 
@@ -23,3 +24,6 @@ pub use object::{
 };
 pub use oort::{ObserveChannelError, Oort};
 pub use participant::Participant;
+pub use service::{
+    Answer, OortService, Request, ServiceConfig, ServiceError, ServiceStatistics, StartServiceError,
+};

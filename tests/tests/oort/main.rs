@@ -4,3 +4,4 @@ mod forward;
 mod gate;
 mod observe;
 mod outage;
+mod service;

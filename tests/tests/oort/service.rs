@@ -1,0 +1,527 @@
+//! Services: what a node asks of another one, or of all, and what becomes of it.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bayeux_oort::{
+    Answer, Comet, Oort, OortService, Participant, Request, SendError, ServiceConfig, ServiceError,
+    api::{ChannelId, Json, Message, Registration, implement::lock},
+};
+use bayeux_server::Server;
+use serde_json::{Value, json};
+use tests::{AGES, cloud_hub::CloudHub, eventually, within};
+use tokio::sync::{Notify, Semaphore};
+
+const NAME: &str = "svc";
+const REQUESTS: &str = "/service/oort/service/svc";
+const BROADCASTS: &str = "/oort/service/svc";
+const RESULTS: &str = "/service/oort/service/svc/result";
+
+fn url(id: &str) -> String {
+    format!("http://{id}:8080/cometd")
+}
+
+async fn node(hub: &CloudHub, id: &str) -> Oort {
+    Oort::start(&Server::new(), hub.cloud(id, &url(id))).await.unwrap()
+}
+
+/// Nodes that know each other.
+async fn nodes<const N: usize>(hub: &CloudHub, ids: [&str; N]) -> [Oort; N] {
+    let mut nodes = Vec::new();
+    for id in ids {
+        nodes.push(node(hub, id).await);
+    }
+    for node in &nodes {
+        eventually("the nodes to join", || node.comets().len() == N - 1).await;
+    }
+    nodes.try_into().unwrap()
+}
+
+/// Waits so long for answers that no test is helped by the end of a time.
+fn patient() -> ServiceConfig {
+    let mut config = ServiceConfig::default();
+    (config.timeout, config.handler_timeout) = (AGES, AGES);
+    config
+}
+
+fn brief() -> ServiceConfig {
+    let mut config = patient();
+    config.timeout = Duration::from_secs(5);
+    config
+}
+
+/// Answers with what was asked, and who asked.
+async fn echo(request: Request) -> Answer {
+    Answer::success(json!({ "echo": request.parameter, "from": request.from.url() }))
+}
+
+fn service(oort: &Oort, config: ServiceConfig) -> OortService {
+    OortService::start_with(oort, NAME, config, echo).unwrap()
+}
+
+fn answering(oort: &Oort, answer: &Answer) -> OortService {
+    let answer = answer.clone();
+    let handler = move |_| std::future::ready(answer.clone());
+    OortService::start_with(oort, NAME, patient(), handler).unwrap()
+}
+
+/// A service whose handler never comes to an end, and how often it was called.
+fn hanging(oort: &Oort, config: ServiceConfig) -> (OortService, Arc<Semaphore>) {
+    let calls = Arc::new(Semaphore::new(0));
+    let called = calls.clone();
+    let handler = move |_| {
+        called.add_permits(1);
+        pending::<Answer>()
+    };
+    (OortService::start_with(oort, NAME, config, handler).unwrap(), calls)
+}
+
+async fn forward(service: &OortService, to: Option<&str>) -> Result<Json, ServiceError> {
+    let url = to.map(url);
+    within("a result", service.forward_json(url.as_deref(), "P")).await
+}
+
+/// The other end of the wire, which writes down what comes.
+#[derive(Clone, Debug, Default)]
+struct Wire(Arc<Mutex<Vec<(String, Json)>>>);
+
+impl Wire {
+    fn of(oort: &Oort) -> (Self, Registration) {
+        let wire = Self::default();
+        let channels = [REQUESTS, BROADCASTS, RESULTS].map(|one| ChannelId::new(one).unwrap());
+        let registration = oort.add_participant(&channels, Arc::new(wire.clone()));
+        (wire, registration)
+    }
+
+    async fn next(&self) -> (String, Json) {
+        eventually("a message", || !lock(&self.0).is_empty()).await;
+        lock(&self.0).remove(0)
+    }
+}
+
+#[async_trait]
+impl Participant for Wire {
+    async fn received(&self, _from: &Comet, message: Message) {
+        lock(&self.0).push((message.channel().to_owned(), message.data.clone().unwrap()));
+    }
+}
+
+async fn send(from: &Oort, to: &Oort, channel: &str, data: Value) {
+    from.send(to.own(), Message::with_data(channel, data)).await.unwrap();
+}
+
+fn result_of(id: impl Into<Value>, from: &Oort) -> Value {
+    json!({
+        "oort.service.id": id.into(),
+        "oort.service.url": from.own().url(),
+        "oort.service.result": true,
+        "oort.service.data": "R",
+    })
+}
+
+#[tokio::test]
+async fn a_request_is_handled_by_the_node_that_is_named_even_if_it_is_the_own_one() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let (service, _other) = (service(&a, patient()), service(&b, patient()));
+    for to in ["a", "b"] {
+        let result = forward(&service, Some(to)).await.unwrap();
+        assert_eq!(result, json!({ "echo": "P", "from": url("a") }));
+    }
+    assert_eq!(service.statistics().handled, 1);
+    assert_eq!(service.statistics().pending, 0);
+}
+
+#[tokio::test]
+async fn what_is_asked_and_answered_may_be_of_any_type() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let add = async |request: Request| {
+        let (one, other): (i64, i64) = request.to()?;
+        Ok::<_, serde_json::Error>(Answer::success(one + other))
+    };
+    let service = OortService::start(&a, NAME, add).unwrap();
+    let _other = OortService::start(&b, NAME, add).unwrap();
+    assert_eq!(service.forward(Some(&url("b")), (20, 22)).await, Ok(42));
+    let text = service.forward::<String>(Some(&url("b")), (20, 22)).await;
+    assert!(matches!(text, Err(ServiceError::Result(_))), "{text:?}");
+    let failed = service.forward::<i64>(Some(&url("b")), "x").await;
+    assert!(matches!(failed, Err(ServiceError::Failure(_))), "{failed:?}");
+    let unnamed = std::collections::BTreeMap::from([([1], 1)]);
+    let unsent = service.forward::<i64>(Some(&url("b")), unnamed).await;
+    assert!(matches!(unsent, Err(ServiceError::Parameter(_))), "{unsent:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_there_is_not_asked() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let (service, _other) = (service(&a, patient()), service(&b, patient()));
+    let unknown = forward(&service, Some("c")).await;
+    assert_eq!(unknown, Err(ServiceError::Unknown(url("c"))));
+    assert_eq!(service.statistics().pending, 0);
+}
+
+#[tokio::test]
+async fn of_all_nodes_the_one_that_has_something_to_say_answers() {
+    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
+    let ignoring = answering(&a, &Answer::ignore("I"));
+    let _ignoring = answering(&b, &Answer::ignore("I"));
+    let answering = answering(&c, &Answer::success("R"));
+    assert_eq!(forward(&ignoring, None).await, Ok("R".into()));
+    assert_eq!(forward(&answering, None).await, Ok("R".into()), "its own answer");
+}
+
+#[tokio::test]
+async fn who_is_asked_alone_and_ignores_it_has_failed() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = answering(&a, &Answer::ignore("I"));
+    let _other = answering(&b, &Answer::ignore("I"));
+    for to in ["a", "b"] {
+        assert_eq!(forward(&service, Some(to)).await, Err(ServiceError::Failure("I".into())));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_to_one_who_asked_one_node_or_all() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = answering(&a, &Answer::ignore("I"));
+    let _other = answering(&b, &Answer::failure(json!({ "code": 7 })));
+    for to in [Some("b"), None] {
+        let failure = forward(&service, to).await.unwrap_err();
+        assert_eq!(failure, ServiceError::Failure(json!({ "code": 7 }).into()));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_or_error_is_a_failure_with_what_it_says() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = service(&a, patient());
+    let at_once = |_| -> std::future::Ready<Answer> { panic!("at once") };
+    let later = async |_| -> Answer {
+        tokio::task::yield_now().await;
+        panic!("later")
+    };
+    let error = async |_| Err::<Answer, _>("an error");
+    let other = OortService::start(&b, NAME, at_once).unwrap();
+    let failure = |text: &str| Err(ServiceError::Failure(text.into()));
+    assert_eq!(forward(&service, Some("b")).await, failure("at once"));
+    drop(other);
+    let other = OortService::start(&b, NAME, later).unwrap();
+    assert_eq!(forward(&service, Some("b")).await, failure("later"));
+    drop(other);
+    let _other = OortService::start(&b, NAME, error).unwrap();
+    assert_eq!(forward(&service, Some("b")).await, failure("an error"));
+}
+
+#[tokio::test]
+async fn a_panic_is_nothing_to_one_who_asked_all_nodes() {
+    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
+    let panics = |_| -> std::future::Ready<Answer> { panic!("at once") };
+    let service = OortService::start_with(&a, NAME, patient(), panics).unwrap();
+    let _panics = OortService::start_with(&b, NAME, patient(), panics).unwrap();
+    let slow = async |_| {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Answer::success("R")
+    };
+    let _slow = OortService::start_with(&c, NAME, patient(), slow).unwrap();
+    assert_eq!(forward(&service, None).await, Ok("R".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_answers_fails_at_its_time() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = OortService::start_with(&a, NAME, brief(), async |_| Answer::ignore(())).unwrap();
+    let (_other, calls) = hanging(&b, patient());
+    for to in [None, Some("b")] {
+        let timeout = forward(&service, to).await;
+        assert_eq!(timeout, Err(ServiceError::Timeout(Duration::from_secs(5))));
+        calls.acquire().await.unwrap().forget();
+    }
+    assert_eq!(service.statistics().pending, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_result_is_nobodys() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = service(&a, brief());
+    let goes_on = Arc::new(Notify::new());
+    let waits = goes_on.clone();
+    let handler = move |request| {
+        let waits = waits.clone();
+        async move {
+            waits.notified().await;
+            echo(request).await
+        }
+    };
+    let other = OortService::start_with(&b, NAME, patient(), handler).unwrap();
+    let late = forward(&service, Some("b")).await;
+    assert!(matches!(late, Err(ServiceError::Timeout(_))), "{late:?}");
+    let next = tokio::spawn(async move {
+        let result = forward(&service, Some("b")).await;
+        (service, result)
+    });
+    eventually("both to be handled", || other.statistics().being_handled == 2).await;
+    goes_on.notify_one();
+    goes_on.notify_one();
+    let (service, result) = within("the next result", next).await.unwrap();
+    assert_eq!(result.unwrap(), json!({ "echo": "P", "from": url("a") }));
+    assert_eq!(service.statistics().late, 1);
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_fails_what_it_was_asked_at_once() {
+    let hub = CloudHub::default();
+    let [a, b] = nodes(&hub, ["a", "b"]).await;
+    let service = service(&a, patient());
+    let (_other, calls) = hanging(&b, patient());
+    let (asking, to) = (service.clone(), url("b"));
+    let asked = tokio::spawn(async move { asking.forward_json(Some(&to), "P").await });
+    within("the call", calls.acquire()).await.unwrap().forget();
+    hub.cut(&url("a"), &url("b"));
+    let left = within("the failure", asked).await.unwrap();
+    assert_eq!(left, Err(ServiceError::Left(url("b"))));
+}
+
+#[tokio::test]
+async fn a_request_to_all_fails_when_no_node_is_left_that_could_answer() {
+    let hub = CloudHub::default();
+    let [a, b] = nodes(&hub, ["a", "b"]).await;
+    let service = answering(&a, &Answer::ignore("I"));
+    let (_other, calls) = hanging(&b, patient());
+    let asking = service.clone();
+    let asked = tokio::spawn(async move { asking.forward_json(None, "P").await });
+    within("the call", calls.acquire()).await.unwrap().forget();
+    b.stop().await;
+    assert_eq!(within("the failure", asked).await.unwrap(), Err(ServiceError::Nobody));
+    assert_eq!(forward(&service, None).await, Err(ServiceError::Nobody), "it is alone");
+}
+
+#[tokio::test]
+async fn no_more_requests_wait_than_may() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let mut config = patient();
+    config.max_pending = 2;
+    let service = service(&a, config);
+    let (_other, calls) = hanging(&b, patient());
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        let (service, to) = (service.clone(), url("b"));
+        asked.push(tokio::spawn(async move { service.forward_json(Some(&to), "P").await }));
+        within("the call", calls.acquire()).await.unwrap().forget();
+    }
+    assert_eq!(forward(&service, Some("a")).await, Err(ServiceError::TooMany(2)));
+    asked.iter().for_each(|asked| asked.abort());
+    eventually("the requests to be given up", || service.statistics().pending == 0).await;
+    assert!(forward(&service, Some("a")).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_handled_slowly_delays_nothing_else() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = service(&a, patient());
+    let handler = async |request: Request| match request.parameter == json!("slow") {
+        true => pending().await,
+        false => echo(request).await,
+    };
+    let other = OortService::start_with(&b, NAME, patient(), handler).unwrap();
+    let (asking, to) = (service.clone(), url("b"));
+    let slow = tokio::spawn(async move { asking.forward_json(Some(&to), "slow").await });
+    eventually("the slow one to be handled", || other.statistics().being_handled == 1).await;
+    assert!(forward(&service, Some("b")).await.is_ok());
+    slow.abort();
+}
+
+#[tokio::test]
+async fn a_node_that_asks_too_much_is_refused_and_others_are_not() {
+    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
+    let greedy = service(&a, patient());
+    let modest = service(&b, patient());
+    let mut config = patient();
+    config.max_handled_of_node = 2;
+    let handler = async |request: Request| match request.from.url() == url("a") {
+        true => pending().await,
+        false => echo(request).await,
+    };
+    let asked = OortService::start_with(&c, NAME, config, handler).unwrap();
+    for handled in 1..=2 {
+        let (greedy, to) = (greedy.clone(), url("c"));
+        tokio::spawn(async move { greedy.forward_json(Some(&to), "P").await });
+        eventually("it to be handled", || asked.statistics().being_handled == handled).await;
+    }
+    let refused = forward(&greedy, Some("c")).await.unwrap_err();
+    assert_eq!(refused, ServiceError::Failure("the node handles too many requests".into()));
+    assert_eq!(asked.statistics().overloads, 1);
+    assert!(forward(&modest, Some("c")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_takes_too_long_has_failed() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = service(&a, patient());
+    let mut config = patient();
+    config.handler_timeout = Duration::from_secs(1);
+    let (other, _calls) = hanging(&b, config);
+    let failure = forward(&service, Some("b")).await.unwrap_err();
+    assert_eq!(failure, ServiceError::Failure("the request takes the node too long".into()));
+    eventually("its place to be free", || other.statistics().being_handled == 0).await;
+}
+
+#[tokio::test]
+async fn requests_and_results_are_on_the_wire_as_recorded() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let (wire, _registration) = Wire::of(&b);
+    let handler = async |request: Request| match request.is_local {
+        true => Answer::ignore(()),
+        false => echo(request).await,
+    };
+    let service = OortService::start_with(&a, NAME, patient(), handler).unwrap();
+    for (to, id, channel) in [(Some(url("b")), 1, REQUESTS), (None, 2, BROADCASTS)] {
+        let asking = service.clone();
+        let asked = tokio::spawn(async move { asking.forward_json(to.as_deref(), "P").await });
+        let request = json!({
+            "oort.service.id": id,
+            "oort.service.url": url("a"),
+            "oort.service.parameter": "P",
+        });
+        assert_eq!(wire.next().await, (channel.to_owned(), request.into()));
+        send(&b, &a, RESULTS, result_of(f64::from(id), &b)).await;
+        assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()), "1.0 is a number");
+    }
+    for (id, channel) in [(json!("seven"), REQUESTS), (json!(7.0), BROADCASTS)] {
+        let request = json!({
+            "oort.service.id": id,
+            "oort.service.url": url("b"),
+            "oort.service.parameter": null,
+            "more": 1,
+        });
+        send(&b, &a, channel, request).await;
+        let result = json!({
+            "oort.service.id": id,
+            "oort.service.url": url("a"),
+            "oort.service.result": true,
+            "oort.service.data": { "echo": null, "from": url("b") },
+        });
+        assert_eq!(wire.next().await, (RESULTS.to_owned(), result.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_result_of_a_node_that_was_not_asked_counts_for_nothing() {
+    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
+    let service = service(&a, patient());
+    let (wire, _registration) = Wire::of(&b);
+    let (asking, to) = (service.clone(), url("b"));
+    let asked = tokio::spawn(async move { asking.forward_json(Some(&to), "P").await });
+    wire.next().await;
+    send(&c, &a, RESULTS, result_of(1, &c)).await;
+    eventually("the forged one", || service.statistics().forged == 1).await;
+    // It names the other one, too.
+    send(&c, &a, RESULTS, result_of(1, &b)).await;
+    eventually("the one in another's name", || service.statistics().malformed == 1).await;
+    send(&b, &a, RESULTS, result_of(2, &b)).await;
+    eventually("the one to nothing", || service.statistics().late == 1).await;
+    send(&b, &a, RESULTS, result_of(1, &b)).await;
+    assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()));
+    send(&b, &a, RESULTS, result_of(1, &b)).await;
+    eventually("the second one", || service.statistics().late == 2).await;
+}
+
+#[tokio::test]
+async fn a_request_in_another_nodes_name_is_not_handled() {
+    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
+    let service = service(&a, patient());
+    let (wire, _registration) = Wire::of(&b);
+    let in_the_name_of_b = json!({ "oort.service.id": 1, "oort.service.url": url("b") });
+    for channel in [REQUESTS, BROADCASTS] {
+        send(&c, &a, channel, in_the_name_of_b.clone()).await;
+    }
+    eventually("both", || service.statistics().malformed == 2).await;
+    assert_eq!(service.statistics().handled, 0);
+    assert!(lock(&wire.0).is_empty());
+}
+
+#[tokio::test]
+async fn values_of_wrong_types_are_counted_and_harm_nobody() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let service = service(&a, patient());
+    let strange = [json!(null), json!(true), json!([]), json!({}), json!("x"), json!(-1.5)];
+    let mut sent = 0;
+    for channel in [REQUESTS, BROADCASTS, RESULTS] {
+        for value in &strange {
+            for field in ["oort.service.id", "oort.service.url", "oort.service.result"] {
+                let mut data = result_of(1, &b);
+                data[field] = value.clone();
+                send(&b, &a, channel, data).await;
+                sent += 1;
+            }
+            send(&b, &a, channel, value.clone()).await;
+            sent += 1;
+        }
+        b.send(a.own(), Message::new(channel)).await.unwrap();
+        sent += 1;
+    }
+    eventually("all of them", || {
+        let it = service.statistics();
+        it.malformed + it.late + it.handled == sent
+    })
+    .await;
+    let it = service.statistics();
+    // A request may have a text or any number as its id, and whatever it likes as "oort.service.result".
+    assert_eq!(it.handled, 2 * (2 + 6));
+    // And a result is as it should be if it says that it is one.
+    assert_eq!(it.late, 1);
+    let _other = OortService::start(&b, NAME, echo).unwrap();
+    assert!(forward(&service, Some("b")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_ends_fails_what_it_asked_and_is_asked_no_more() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let (service, calls) = hanging(&a, patient());
+    let other = OortService::start_with(&b, NAME, brief(), echo).unwrap();
+    let asking = service.clone();
+    let asked = tokio::spawn(async move { asking.forward_json(Some(&url("a")), "P").await });
+    within("the call", calls.acquire()).await.unwrap().forget();
+    service.stop();
+    assert_eq!(within("the end", asked).await.unwrap(), Err(ServiceError::Stopped));
+    assert_eq!(forward(&service, Some("b")).await, Err(ServiceError::Stopped));
+    let unanswered = forward(&other, Some("a")).await;
+    assert!(matches!(unanswered, Err(ServiceError::Timeout(_))), "{unanswered:?}");
+    assert_eq!(calls.available_permits(), 0);
+}
+
+#[tokio::test]
+async fn a_handler_may_hold_its_service_and_goes_with_it() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let _other = service(&b, patient());
+    let own = Arc::new(Mutex::new(None::<OortService>));
+    let held = Arc::downgrade(&own);
+    let handler = move |request: Request| {
+        let service = lock(&own).clone();
+        async move {
+            let service = service.ok_or("not yet")?;
+            let result = service.forward_json(Some(&url("b")), request.parameter).await;
+            result.map(Answer::success).map_err(|_| "it failed")
+        }
+    };
+    let service = OortService::start_with(&a, NAME, patient(), handler).unwrap();
+    *lock(&held.upgrade().unwrap()) = Some(service.clone());
+    assert!(forward(&service, Some("a")).await.is_ok());
+    service.stop();
+    eventually("the handler to be dropped", || held.upgrade().is_none()).await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_left_the_cloud_asks_nobody() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let (service, _other) = (service(&a, patient()), service(&b, patient()));
+    a.stop().await;
+    let unknown = forward(&service, Some("b")).await;
+    assert_eq!(unknown, Err(ServiceError::Unknown(url("b"))));
+    let sent = a.send(b.own(), Message::with_data(REQUESTS, json!({}))).await;
+    assert_eq!(sent, Err(SendError::NotJoined(url("b"))));
+}
