@@ -3,6 +3,7 @@
 mod cloud;
 mod comet;
 mod config;
+pub mod discovery;
 mod listener;
 mod mesh;
 pub mod object;

@@ -3,6 +3,7 @@
 //! `now` and the random source are arguments, consequences are return values, and the time left is one getter.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub(crate) mod advertisements;
 pub(crate) mod cloud;
 pub(crate) mod info;
 pub(crate) mod introduction;
@@ -14,6 +15,7 @@ pub(crate) mod object;
 pub(crate) mod part;
 pub(crate) mod request;
 pub(crate) mod retry;
+pub(crate) mod resolution;
 pub(crate) mod secret;
 pub(crate) mod share;
 pub(crate) mod statistics;

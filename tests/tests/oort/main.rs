@@ -1,7 +1,12 @@
 //! Clouds of servers: their nodes, objects and services.
 
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
+
+mod dns;
 mod forward;
 mod gate;
+mod multicast;
+mod name_server;
 mod observe;
 mod outage;
 mod service;

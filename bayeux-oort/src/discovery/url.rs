@@ -1,0 +1,63 @@
+//! Which texts can be the URL of a node.
+
+use ::url::Url;
+
+/// Checks that `text` can be dialled, and is written so that it can be compared: CometD's nodes know each
+/// other by the text of their URLs.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    if text.len() > LONGEST {
+        return Err(format!("it is longer than {LONGEST} bytes"));
+    }
+    if let Some(odd) = text.chars().find(|c| c.is_control() || c.is_whitespace()) {
+        return Err(format!("it has a {odd:?} in it"));
+    }
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !["http", "https", "ws", "wss"].contains(&url.scheme()) {
+        return Err(format!("{} is none of http, https, ws and wss", url.scheme()));
+    }
+    // A port of 0 is what somebody wrote who wanted any free one.
+    match url.port() {
+        Some(0) => Err("its port is 0".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Longer ones go through no proxy, and are no one's.
+const LONGEST: usize = 8_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_dialled_is_a_url() {
+        for good in ["http://a:8080/cometd", "https://10.0.0.1/", "ws://[::1]:8080/cometd?x=1"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_is_refused_with_the_reason() {
+        for (bad, word) in [
+            ("", "relative"),
+            ("cometd", "relative"),
+            ("/cometd", "relative"),
+            ("a:8080", "none of"),
+            ("file:///etc/passwd", "none of"),
+            ("http://", "host"),
+            ("http://a:99999/", "port"),
+            ("http://a:0/", "port"),
+            ("http://a/\n", "in it"),
+            (" http://a/", "in it"),
+            ("http://a/\0", "in it"),
+        ] {
+            let reason = check(bad).unwrap_err();
+            assert!(reason.contains(word), "{bad:?}: {reason}");
+        }
+        assert!(check(&format!("http://a/{}", "x".repeat(LONGEST))).is_err());
+    }
+}
