@@ -8,6 +8,7 @@ mod listener;
 mod mesh;
 pub mod object;
 mod oort;
+mod options;
 mod participant;
 mod proto;
 mod service;
@@ -24,6 +25,7 @@ pub use object::{
     ShareError, mergers,
 };
 pub use oort::{ObserveChannelError, Oort};
+pub use options::{OortOption, OortOptionError, OortOptions};
 pub use participant::Participant;
 pub use service::{
     Answer, OortService, Request, ServiceConfig, ServiceError, ServiceStatistics, StartServiceError,
