@@ -27,7 +27,7 @@ pub(crate) enum Happening<P, C> {
 type Make<N> = Box<dyn FnMut(Place, u32, &mut Random) -> N>;
 
 /// Nodes, the network between them, and what happens to both. Nobody is there at the beginning: nodes
-/// [start](Fault::Start) by the schedule.
+/// [start](crate::Fault::Start) by the schedule.
 pub struct World<N: Node> {
     clock: Clock,
     random: Random,
