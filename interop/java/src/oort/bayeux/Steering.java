@@ -4,7 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 import org.cometd.bayeux.client.ClientSessionChannel;
 import org.cometd.bayeux.server.LocalSession;
@@ -121,6 +123,7 @@ final class Steering {
                 oort.deobserveChannel(channel);
                 Lines.answer(id, true);
             }
+            case "is-observed" -> Lines.answer(id, isObserved(channel, url));
             case "subscribe" -> subscribe(id, channel);
             case "publish" -> session.getChannel(channel).publish(
                     request.get("data"), reply -> Lines.answer(id, reply.isSuccessful()));
@@ -134,7 +137,14 @@ final class Steering {
             case "list" -> Lines.answer(id, parts(list));
             case "count" -> Lines.answer(id, count.addAndGet(((Number) request.get("by")).longValue()));
             case "sum" -> Lines.answer(id, count.sum());
+            case "clear" -> {
+                map.setAndShare(new ConcurrentHashMap<>(), old -> {});
+                list.setAndShare(new CopyOnWriteArrayList<>(), old -> {});
+                count.getAndSet(0);
+                Lines.answer(id, true);
+            }
             case "number" -> number(id);
+            case "primary" -> Lines.answer(id, numbers.getPrimaryOortURL());
             case "forward" -> echo.forward(id, url, request.get("parameter"));
             case "echo-flood" -> {
                 flood.echo();
@@ -155,6 +165,13 @@ final class Steering {
                     .map(comet -> Map.<String, Object>of("comet", comet.getKey(), "url", comet.getValue()))
                     .toList();
         }
+    }
+
+    /** Whether the node at {@code url} gets what is published here on {@code channel}. */
+    private boolean isObserved(String channel, String url) {
+        var found = oort.getBayeuxServer().getChannel(channel);
+        return found != null && found.getSubscribers().stream()
+                .anyMatch(subscriber -> url.equals(subscriber.getAttribute("org.cometd.oort.cometURL")));
     }
 
     private void subscribe(Object id, String channel) {
