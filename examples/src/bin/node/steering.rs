@@ -1,0 +1,168 @@
+//! What a node has, and does when a line asks for it.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bayeux_oort::{
+    Comet, CometListener, Mesh, Oort,
+    api::{
+        Json, Message, Registration,
+        client::ClientSessionChannel,
+        implement::lock,
+        server::{LocalSession, ServerMessage, ServerSession, SessionListener},
+    },
+};
+use bayeux_server::Server;
+use serde_json::{Map, Value, json};
+
+use crate::{Arguments, Result, flood::Flood, lines, wish::Wish};
+
+#[derive(Debug)]
+pub(crate) struct Steering {
+    server: Server,
+    mesh: Mesh,
+    oort: Oort,
+    session: Arc<dyn LocalSession>,
+    flood: Flood,
+    /// What is told as long as the node lives.
+    tellings: Mutex<Vec<Registration>>,
+}
+
+impl Steering {
+    /// Joins `server`, which is reached by `url`, to the cloud.
+    pub(crate) async fn start(server: &Server, url: &str, arguments: &Arguments) -> Result<Self> {
+        let session = server.new_local_session("steering");
+        session.handshake(Message::default()).await?;
+        server.add_session_listener(Arc::new(Guests)).keep();
+        let mesh = mesh(url, arguments)?;
+        let oort = Oort::start(server, Arc::new(mesh.clone())).await?;
+        let tellings = Mutex::new(vec![oort.add_comet_listener(Arc::new(Tell))]);
+        for channel in &arguments.channels {
+            oort.observe_channel(channel)?;
+        }
+        let flood = Flood::new(&*session)?;
+        for url in &arguments.cloud {
+            mesh.observe_comet(url)?;
+        }
+        Ok(Self { server: server.clone(), mesh, oort, session, flood, tellings })
+    }
+
+    pub(crate) fn oort(&self) -> &Oort {
+        &self.oort
+    }
+
+    /// Does what a line asks, and returns what is answered.
+    pub(crate) async fn perform(&self, wish: Wish) -> Result<Value> {
+        match wish {
+            Wish::Comets => Ok(self.oort.comets().iter().map(comet).collect()),
+            Wish::Known => Ok(json!(self.mesh.known_comets())),
+            Wish::ObserveComet { url } => {
+                self.mesh.observe_comet(&url)?;
+                Ok(json!(true))
+            }
+            Wish::DeobserveComet { url } => Ok(json!(self.mesh.deobserve_comet(&url))),
+            Wish::IsObserved { channel, url } => Ok(json!(self.is_observed(&channel, &url))),
+            Wish::Observe { channel } => {
+                self.oort.observe_channel(&channel)?;
+                Ok(json!(true))
+            }
+            Wish::Deobserve { channel } => Ok(json!(self.oort.deobserve_channel(&channel))),
+            Wish::Subscribe { channel } => self.subscribe(&channel).await,
+            Wish::Publish { channel, data } => {
+                let message = Message::with_data(channel.as_str(), data);
+                let reply = self.session.channel(&channel)?.publish(message).await?;
+                Ok(json!(reply.is_successful()))
+            }
+            Wish::EchoFlood => {
+                self.keep(self.flood.echo().await?);
+                Ok(json!(true))
+            }
+            Wish::Flood { count, window, size } => self.flood.begin(count, window, size).await,
+            Wish::Stop => {
+                self.oort.stop().await;
+                Ok(json!(true))
+            }
+            other => Err(format!("not yet: {other:?}").into()),
+        }
+    }
+
+    /// Whether the node at `url` gets what is published here on `channel`.
+    fn is_observed(&self, channel: &str, url: &str) -> bool {
+        let subscribers = self.server.channel(channel).map(|channel| channel.subscribers());
+        subscribers.into_iter().flatten().any(|session| {
+            let guest = session.attribute(GUEST);
+            guest.is_some_and(|guest| guest.downcast_ref::<Value>() == Some(&json!(url)))
+        })
+    }
+
+    async fn subscribe(&self, channel: &str) -> Result<Value> {
+        let listener = |_: &dyn ClientSessionChannel, message: &Message| {
+            let mut fields: Map<_, _> =
+                message.extra.iter().map(|(name, json)| (name.clone(), json.value())).collect();
+            fields.insert("channel".to_owned(), json!(message.channel()));
+            let known = [("data", &message.data), ("ext", &message.ext)];
+            for (name, json) in known {
+                if let Some(json) = json {
+                    fields.insert(name.to_owned(), Json::value(json));
+                }
+            }
+            lines::tell("message", Value::Object(fields));
+        };
+        self.keep(self.session.channel(channel)?.subscribe(Arc::new(listener)).await?);
+        Ok(json!(true))
+    }
+
+    fn keep(&self, telling: Registration) {
+        lock(&self.tellings).push(telling);
+    }
+}
+
+/// Makes what joins the node at `url` to others.
+fn mesh(url: &str, arguments: &Arguments) -> Result<Mesh> {
+    let mut mesh = Mesh::builder(url);
+    mesh = match &arguments.secret {
+        Some(secret) => mesh.secret(secret),
+        None => mesh.trust_anybody(),
+    };
+    if let Some(milliseconds) = arguments.max_interval {
+        mesh = mesh.configure(|config| config.max_interval = Duration::from_millis(milliseconds));
+    }
+    Ok(mesh.build()?)
+}
+
+/// Notes on each session of a node by which URL that is reached.
+#[derive(Debug)]
+struct Guests;
+
+const GUEST: &str = "guest";
+
+#[async_trait]
+impl SessionListener for Guests {
+    async fn session_added(&self, session: &Arc<dyn ServerSession>, message: &ServerMessage) {
+        if let Some(introduction) = message.ext_field("org.cometd.oort") {
+            session.set_attribute(GUEST, Arc::new(introduction["oortURL"].clone()));
+        }
+    }
+}
+
+/// Tells who comes and goes.
+#[derive(Debug)]
+struct Tell;
+
+#[async_trait]
+impl CometListener for Tell {
+    async fn comet_joined(&self, joined: &Comet) {
+        lines::tell("joined", comet(joined));
+    }
+
+    async fn comet_left(&self, left: &Comet) {
+        lines::tell("left", comet(left));
+    }
+}
+
+fn comet(comet: &Comet) -> Value {
+    json!({ "comet": comet.id(), "url": comet.url() })
+}
