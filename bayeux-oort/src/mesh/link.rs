@@ -93,11 +93,10 @@ impl Link {
         let introduction = Introduction::write(&mesh.own, url, alias, proof);
         let mut template = Message::default();
         template.ext_mut().insert(OORT.to_owned(), introduction);
-        let states = {
-            // The reply is heard by the listener, as are those of later handshakes.
-            drop(link.client.handshake_with(template));
-            link.client.states()
-        };
+        // From before the handshake: right after it the client may still be told of as it was.
+        let states = link.client.states();
+        // The reply is heard by the listener, as are those of later handshakes.
+        drop(link.client.handshake_with(template));
         tokio::spawn(watch(Arc::downgrade(mesh), Arc::downgrade(&link), id, states));
     }
 
@@ -271,8 +270,7 @@ fn network_config(mesh: &Inner) -> NetworkConfig {
 
 /// Tells the machine what becomes of a client.
 async fn watch(mesh: Weak<Inner>, link: Weak<Link>, id: LinkId, mut states: StateChanges) {
-    let mut state = Some(states.current());
-    while let Some(now) = state {
+    while let Some(now) = states.changed().await {
         let is_over = match now {
             State::Rehandshaking => {
                 with(&mesh, |mesh| mesh.input(|machine, _| machine.failing(id))).is_none()
@@ -289,7 +287,6 @@ async fn watch(mesh: Weak<Inner>, link: Weak<Link>, id: LinkId, mut states: Stat
         if is_over {
             break;
         }
-        state = states.changed().await;
     }
     if let Some(link) = link.upgrade() {
         // The reply that ended it is heard first: it may be this node's own.
