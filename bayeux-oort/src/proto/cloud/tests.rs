@@ -1,4 +1,5 @@
 //! The machine of the cloud, one behaviour each.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one output among others")]
 
 use super::*;
 use crate::proto::introduction::Introduction;
@@ -33,7 +34,9 @@ impl Scene {
             max_comets: 100,
         };
         let machine = Machine::new(comet("own"), BTreeSet::new(), rules, 7);
-        Self { machine, now: Instant::now() }
+        #[expect(clippy::disallowed_methods, reason = "a test begins at some time")]
+        let now = Instant::now();
+        Self { machine, now }
     }
 
     /// What was done, but for what is only forgotten.
@@ -265,10 +268,7 @@ fn a_url_that_leads_here_is_an_alias() {
     scene.machine.answered(link, Some(&comet("own")), false, scene.now);
     assert_eq!(scene.outputs(), [Output::Close { link, says_farewell: false }]);
     assert!(scene.machine.is_own("http://localhost/cometd"));
-    assert_eq!(
-        scene.machine.observe("http://localhost/cometd", scene.now),
-        Err(dial::Undialed::Own)
-    );
+    assert_eq!(scene.machine.observe("http://localhost/cometd", scene.now), Err(Undialed::Own));
     assert_eq!(scene.machine.deadline(), None);
 }
 
