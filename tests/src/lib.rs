@@ -107,3 +107,8 @@ macro_rules! over_transports {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The guide's examples, which are compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/clustering.md")]
+struct Clustering;

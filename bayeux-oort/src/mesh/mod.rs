@@ -11,7 +11,7 @@ mod inbox;
 mod link;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, OnceLock, Weak},
     time::Duration,
@@ -27,7 +27,6 @@ use tokio::{
 
 use crate::{
     Cloud, CloudListener, Comet, MeshConfig, SendError, Sending, StartError,
-    discovery::{Discovery, DiscoveryError, SeedSet, start_all},
     proto::{
         cloud::{LinkId, Machine, Output, Undialed},
         secret::Proof,
@@ -94,30 +93,6 @@ impl Mesh {
             Undialed::TooMany => ObserveError::TooMany,
             Undialed::Stopped => ObserveError::Stopped,
         })
-    }
-
-    /// Joins the nodes that `discoveries` find, for as long as the registration is not dropped: their URLs are
-    /// tried for ever while they are found. One that is not found any more stays joined if it is. To be called
-    /// once this node's server serves: who hears of it dials it at once.
-    ///
-    /// # Errors
-    ///
-    /// When one of them cannot be started; then none goes on.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub fn discover(
-        &self,
-        discoveries: &[Arc<dyn Discovery>],
-    ) -> Result<Registration, DiscoveryError> {
-        let (found, running) = start_all(self.0.own.url(), discoveries)?;
-        let following = tokio::spawn(follow(Arc::downgrade(&self.0), found));
-        let running = tokio::spawn(running);
-        Ok(Registration::new(move || {
-            following.abort();
-            running.abort();
-        }))
     }
 
     /// Leaves the node at `url`, in both directions, and returns whether there was one. It may come again by
@@ -271,29 +246,6 @@ impl Cloud for Mesh {
         let farewells = links.iter().map(|link| link.say_farewell(FAREWELL));
         futures_util::future::join_all(farewells).await;
         lock(&self.0.registrations).clear();
-    }
-}
-
-/// Has those URLs tried for ever that are found.
-async fn follow(mesh: Weak<Inner>, mut found: SeedSet) {
-    let mut seeds = BTreeSet::new();
-    loop {
-        let urls = found.urls();
-        let followed = with(&mesh, |mesh| {
-            mesh.input(|machine, now| {
-                seeds.difference(&urls).for_each(|url: &String| machine.unseed(url));
-                for url in urls.difference(&seeds) {
-                    if let Err(cause) = machine.observe(url, now) {
-                        tracing::info!(url, %cause, "a node that was found is not dialed");
-                    }
-                }
-            });
-        });
-        if followed.is_none() {
-            return;
-        }
-        seeds = urls;
-        found.changed().await;
     }
 }
 
