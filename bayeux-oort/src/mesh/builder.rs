@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Comet, MeshConfig, Trust,
+    discovery::Discovery,
     mesh::{Inner, Mesh, counters::Counters},
     proto::{
         cloud::{Machine, Rules},
@@ -24,6 +25,7 @@ use crate::{
 pub struct MeshBuilder {
     url: String,
     config: MeshConfig,
+    discoveries: Vec<Arc<dyn Discovery>>,
     seed: Option<u64>,
 }
 
@@ -51,7 +53,12 @@ pub enum MeshError {
 
 impl MeshBuilder {
     pub(super) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), config: MeshConfig::default(), seed: None }
+        Self {
+            url: url.to_owned(),
+            config: MeshConfig::default(),
+            discoveries: Vec::new(),
+            seed: None,
+        }
     }
 
     /// Sets how the mesh behaves.
@@ -78,6 +85,13 @@ impl MeshBuilder {
         self
     }
 
+    /// Adds what finds the URLs of other nodes. Those are tried for as long as they are found, as if they were
+    /// [observed](Mesh::observe_comet).
+    pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
+        self.discoveries.push(discovery);
+        self
+    }
+
     /// Sets what all that is random of the mesh's behaviour follows from: this node's id and the jitter of its
     /// waits. Drawn from the system unless set.
     pub fn seed(mut self, seed: u64) -> Self {
@@ -91,7 +105,7 @@ impl MeshBuilder {
     ///
     /// When the URL or the configuration cannot be used.
     pub fn build(self) -> Result<Mesh, MeshError> {
-        let Self { url, config, seed } = self;
+        let Self { url, config, discoveries, seed } = self;
         if !is_url(&url) {
             return Err(MeshError::Url(url));
         }
@@ -130,6 +144,8 @@ impl MeshBuilder {
             work,
             waiting: Mutex::new(Some(waiting)),
             wake: Arc::new(Notify::new()),
+            discoveries,
+            seeking: Mutex::default(),
             links: Mutex::default(),
             inboxes: Mutex::new(BTreeMap::new()),
             observed: Mutex::default(),

@@ -9,6 +9,7 @@ mod driver;
 mod gate;
 mod inbox;
 mod link;
+mod seeking;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,11 +23,13 @@ use bayeux_api::{ChannelId, Message, Registration, implement::lock};
 use bayeux_server::Server;
 use tokio::{
     sync::{Notify, mpsc},
+    task::AbortHandle,
     time::Instant,
 };
 
 use crate::{
     Cloud, CloudListener, Comet, MeshConfig, SendError, Sending, StartError,
+    discovery::Discovery,
     proto::{
         cloud::{LinkId, Machine, Output, Undialed},
         secret::Proof,
@@ -56,6 +59,9 @@ pub(crate) struct Inner {
     waiting: Mutex<Option<mpsc::UnboundedReceiver<Output>>>,
     /// Wakes the driver, since there may be an earlier deadline.
     wake: Arc<Notify>,
+    /// What finds other nodes, and the task in which it does.
+    discoveries: Vec<Arc<dyn Discovery>>,
+    seeking: Mutex<Option<AbortHandle>>,
     links: Mutex<BTreeMap<LinkId, Arc<Link>>>,
     inboxes: Mutex<BTreeMap<String, Inbox>>,
     /// What is observed, and how often.
@@ -203,6 +209,7 @@ impl Cloud for Mesh {
         self.0.started.set(started).map_err(|_| StartError::Started)?;
         gate::open(&self.0, server)?;
         let work = lock(&self.0.waiting).take().ok_or(StartError::Started)?;
+        seeking::start(&self.0)?;
         tokio::spawn(driver::run(Arc::downgrade(&self.0), self.0.wake.clone(), work));
         Ok(())
     }
@@ -241,6 +248,7 @@ impl Cloud for Mesh {
     }
 
     async fn stop(&self) {
+        seeking::end(&self.0);
         self.0.input(|machine, _| machine.stop());
         let links: Vec<_> = lock(&self.0.links).values().cloned().collect();
         let farewells = links.iter().map(|link| link.say_farewell(FAREWELL));
@@ -264,6 +272,7 @@ impl fmt::Debug for Mesh {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        seeking::end(self);
         lock(&self.links).values().for_each(|link| link.abort());
     }
 }

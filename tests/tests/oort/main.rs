@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
 
+mod discovery;
 mod dns;
 mod forward;
 mod gate;
