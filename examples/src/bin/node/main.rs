@@ -2,10 +2,16 @@
 
 mod flood;
 mod lines;
+mod objects;
 mod steering;
 mod wish;
 
-use std::{error::Error, net::IpAddr, process::ExitCode, sync::Arc};
+use std::{
+    error::Error,
+    net::{IpAddr, SocketAddr},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use axum::Router;
 use bayeux_server::{Config, ServeConfig, Server, serve};
@@ -47,6 +53,10 @@ struct Arguments {
     /// The URLs of nodes that are dialed.
     #[arg(long, value_delimiter = ',')]
     cloud: Vec<String>,
+
+    /// The group, as ADDRESS:PORT, by which nodes find each other.
+    #[arg(long)]
+    multicast: Option<SocketAddr>,
 
     /// The channels that are observed.
     #[arg(long, value_delimiter = ',', default_value = "/chat")]

@@ -14,11 +14,12 @@ use bayeux_oort::{
         implement::lock,
         server::{LocalSession, ServerMessage, ServerSession, SessionListener},
     },
+    discovery::{self, Discovery, Multicast, MulticastConfig},
 };
 use bayeux_server::Server;
 use serde_json::{Map, Value, json};
 
-use crate::{Arguments, Result, flood::Flood, lines, wish::Wish};
+use crate::{Arguments, Result, flood::Flood, lines, objects::Objects, wish::Wish};
 
 #[derive(Debug)]
 pub(crate) struct Steering {
@@ -26,6 +27,7 @@ pub(crate) struct Steering {
     mesh: Mesh,
     oort: Oort,
     session: Arc<dyn LocalSession>,
+    objects: Objects,
     flood: Flood,
     /// What is told as long as the node lives.
     tellings: Mutex<Vec<Registration>>,
@@ -40,14 +42,13 @@ impl Steering {
         let mesh = mesh(url, arguments)?;
         let oort = Oort::start(server, Arc::new(mesh.clone())).await?;
         let tellings = Mutex::new(vec![oort.add_comet_listener(Arc::new(Tell))]);
+        let objects = Objects::start(&oort).await?;
         for channel in &arguments.channels {
             oort.observe_channel(channel)?;
         }
         let flood = Flood::new(&*session)?;
-        for url in &arguments.cloud {
-            mesh.observe_comet(url)?;
-        }
-        Ok(Self { server: server.clone(), mesh, oort, session, flood, tellings })
+        find(&mesh, url, arguments)?;
+        Ok(Self { server: server.clone(), mesh, oort, session, objects, flood, tellings })
     }
 
     pub(crate) fn oort(&self) -> &Oort {
@@ -85,7 +86,31 @@ impl Steering {
                 self.oort.stop().await;
                 Ok(json!(true))
             }
-            other => Err(format!("not yet: {other:?}").into()),
+            Wish::Put { key, value } => {
+                Ok(json!(self.objects.map.put_and_share(key, value).await?.value()))
+            }
+            Wish::PutAbsent { key, value } => {
+                Ok(json!(self.objects.map.put_if_absent_and_share(key, value).await?.value()))
+            }
+            Wish::Remove { key } => {
+                Ok(json!(self.objects.map.remove_and_share(key).await?.value()))
+            }
+            Wish::Find { key } => Ok(json!(self.objects.map.find(&key))),
+            Wish::Map => Ok(self.objects.map_parts()),
+            Wish::Add { elements } => {
+                Ok(json!(self.objects.list.add_and_share(elements).await?.value()))
+            }
+            Wish::Take { elements } => {
+                Ok(json!(self.objects.list.remove_and_share(elements).await?.value()))
+            }
+            Wish::List => Ok(self.objects.list_parts()),
+            Wish::Count { by } => Ok(json!(self.objects.long.add_and_get(by).await?.value())),
+            Wish::Sum => Ok(json!(self.objects.long.sum())),
+            Wish::Clear => self.objects.clear().await,
+            Wish::Forward { url, parameter } => {
+                self.objects.forward(url.as_deref(), parameter).await
+            }
+            Wish::Number | Wish::Primary => Err("there is no primary yet".into()),
         }
     }
 
@@ -131,6 +156,29 @@ fn mesh(url: &str, arguments: &Arguments) -> Result<Mesh> {
         mesh = mesh.configure(|config| config.max_interval = Duration::from_millis(milliseconds));
     }
     Ok(mesh.build()?)
+}
+
+/// Finds the other nodes.
+fn find(mesh: &Mesh, url: &str, arguments: &Arguments) -> Result<()> {
+    for url in &arguments.cloud {
+        mesh.observe_comet(url)?;
+    }
+    let Some(group) = arguments.multicast else { return Ok(()) };
+    let mut config = MulticastConfig::default();
+    (config.group_address, config.group_port) = (group.ip(), group.port());
+    let multicast: Arc<dyn Discovery> = Arc::new(Multicast::new(config));
+    let (mut seeds, running) = discovery::start_all(url, &[multicast])?;
+    tokio::spawn(running);
+    let mesh = mesh.clone();
+    tokio::spawn(async move {
+        loop {
+            for url in seeds.urls() {
+                let _ = mesh.observe_comet(&url);
+            }
+            seeds.changed().await;
+        }
+    });
+    Ok(())
 }
 
 /// Notes on each session of a node by which URL that is reached.
