@@ -43,7 +43,8 @@ async fn follow(mesh: Weak<Inner>, mut seeds: SeedSet) {
         let now = seeds.urls();
         with(&mesh, |mesh| {
             let mesh = Mesh(mesh.clone());
-            known.difference(&now).for_each(|url| mesh.unseed(url));
+            let gone = known.difference(&now);
+            gone.for_each(|url: &String| mesh.0.input(|machine, _| machine.unseed(url)));
             for url in now.difference(&known) {
                 match mesh.observe_comet(url) {
                     // A name of its own that it finds among those of others.
