@@ -4,6 +4,7 @@
 
 mod discovery;
 mod dns;
+mod failures;
 mod forward;
 mod gate;
 mod multicast;
