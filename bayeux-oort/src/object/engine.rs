@@ -371,6 +371,10 @@ impl<S: Shape> Inner<S> {
 }
 
 impl<S: Shape> State<S> {
+    pub(crate) fn has_broadcast(&mut self, version: u64, now: Instant) {
+        self.object.has_broadcast(version, now);
+    }
+
     fn broadcast(&mut self, version: u64, body: Body<S>, permit: OwnedSemaphorePermit) {
         self.broadcasts.push_back(Broadcast { version, body, _permit: Some(permit) });
     }

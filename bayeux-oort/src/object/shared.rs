@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use crate::{Comet, object::ShareError};
 
 /// A change that was made here and is on its way to the others, together with what the call returns.
-#[must_use = "what was returned is within"]
 pub struct Shared<T> {
     value: T,
     version: u64,

@@ -36,11 +36,13 @@ impl<S: Shape> Inner<S> {
                 self.to_broadcast.notified().await;
                 continue;
             };
-            let Some(message) = self.message_of(&broadcast).await else { continue };
-            if let Err(error) = self.oort.broadcast(message).await {
+            if let Some(message) = self.message_of(&broadcast).await
+                && let Err(error) = self.oort.broadcast(message).await
+            {
                 self.failed_broadcasts.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(object = &*self.name, %error, "a change goes to no node");
             }
+            self.advance(|state, now| state.has_broadcast(broadcast.version, now));
         }
     }
 

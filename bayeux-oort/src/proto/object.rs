@@ -31,6 +31,8 @@ pub(crate) struct Object<K: Kind> {
     name: Arc<str>,
     object: Arc<K::Object>,
     aim: Aim,
+    /// The last version that has been broadcast: nobody is asked for what is still on its way out.
+    broadcast: u64,
     nodes: BTreeMap<String, Node<K>>,
     /// The versions for which somebody waits, and how many do.
     wanted: BTreeMap<u64, usize>,
@@ -130,6 +132,7 @@ impl<K: Kind> Object<K> {
             name,
             object,
             aim: Aim { version, since: now },
+            broadcast: version,
             nodes: BTreeMap::new(),
             wanted: BTreeMap::new(),
             raise_from: now,
@@ -175,6 +178,14 @@ impl<K: Kind> Object<K> {
             Input::Tick => {}
         }
         self.attend(now);
+    }
+
+    /// A version was broadcast, as far as that was possible.
+    pub(crate) fn has_broadcast(&mut self, version: u64, now: Instant) {
+        self.broadcast = version;
+        if !self.wanted.is_empty() {
+            self.attend(now);
+        }
     }
 
     /// Takes what is to be done.
@@ -378,7 +389,8 @@ impl<K: Kind> Object<K> {
     /// Returns the lowest version for which somebody waits and that a node has not applied.
     fn wanted_of(&self, node: &Node<K>, now: Instant) -> Option<u64> {
         let first = node.applied(now).checked_add(1)?;
-        self.wanted.range(first..).next().map(|(version, _)| *version)
+        let next = self.wanted.range(first..).next();
+        next.map(|(version, _)| *version).filter(|version| *version <= self.broadcast)
     }
 }
 

@@ -112,7 +112,10 @@ impl<K: Kind> Part<K> {
     ) {
         match self.version {
             Some(own) if version <= own => steps.push(Step::Stale),
-            Some(own) if version == own + 1 => self.apply(version, change, steps),
+            Some(own) if version == own + 1 => {
+                self.apply(version, change, steps);
+                self.moves(now);
+            }
             _ => self.wait(version, change, bytes, bounds, steps),
         }
         self.go_on(version, now, steps);
@@ -137,6 +140,13 @@ impl<K: Kind> Part<K> {
     /// Returns when a pull is due, if none comes in between.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.pull.as_ref().map(Retry::at)
+    }
+
+    /// What is missing comes by itself, one after the other.
+    fn moves(&mut self, now: Instant) {
+        if self.early.is_empty() && self.pull.is_some() {
+            self.pull = Some(Retry::after(PATIENCE, now));
+        }
     }
 
     fn wait(
@@ -315,6 +325,20 @@ mod tests {
         part.item(3, None, 1, Bounds::default(), now, &mut Vec::new());
         assert!(matches!(put(&mut part, 4, "b", now)[..], [Step::Changed { .. }]));
         assert_eq!(keys(&part), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_comes_one_after_the_other_is_not_pulled() {
+        let (mut part, mut now) = (Kept::default(), Instant::now());
+        whole(&mut part, 1, &[], now);
+        part.ask(100, now, &mut Vec::new());
+        for version in 2..100 {
+            now += PATIENCE / 2;
+            assert!(!part.pull(now, 0));
+            put(&mut part, version, "a", now);
+        }
+        now += PATIENCE;
+        assert!(part.pull(now, 0));
     }
 
     #[test]

@@ -185,6 +185,8 @@ fn a_node_of_cometds_has_applied_what_it_took_as_a_whole() {
     // Nobody waits, and nothing is sent for it.
     assert_eq!((sent(&mut a).len(), a.deadline(now)), (0, None));
     assert_eq!(a.want(version, now), [comet("b")]);
+    assert!(sent(&mut a).is_empty(), "it has not been broadcast yet");
+    a.has_broadcast(version, now);
     assert_eq!(sent(&mut a), ["push 11 to b"]);
     pushed(&mut a, true, now);
     assert_eq!(a.has_applied(&comet("b"), version, now), Some(true));
@@ -201,6 +203,7 @@ fn a_node_of_ours_is_asked_and_one_of_cometds_never() {
     assert_eq!(sent(&mut a), ["push 10 to c"]);
     a.handle(Input::Pushed(comet("c"), a.pushes, true), now);
     let (version, _) = a.change(Change::Put(1, 1), now);
+    a.has_broadcast(version, now);
     a.want(version, now);
     assert_eq!(sent(&mut a), ["push 11 to b", "ask c for 11"]);
     assert_eq!(a.has_applied(&comet("c"), version, now), Some(false));
