@@ -10,6 +10,7 @@ pub mod object;
 mod oort;
 mod options;
 mod participant;
+mod primary;
 mod proto;
 mod service;
 
@@ -27,6 +28,9 @@ pub use object::{
 pub use oort::{ObserveChannelError, Oort};
 pub use options::{OortOption, OortOptionError, OortOptions};
 pub use participant::Participant;
+pub use primary::{
+    ElectionConfig, OortPrimaryLong, OortPrimaryService, PrimaryListener, Role, StartPrimaryError,
+};
 pub use service::{
     Answer, OortService, Request, ServiceConfig, ServiceError, ServiceStatistics, StartServiceError,
 };

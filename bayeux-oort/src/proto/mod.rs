@@ -13,6 +13,7 @@ pub(crate) mod map;
 pub(crate) mod node;
 pub(crate) mod object;
 pub(crate) mod part;
+pub(crate) mod primary;
 pub(crate) mod request;
 pub(crate) mod resolution;
 pub(crate) mod retry;

@@ -11,4 +11,5 @@ mod multicast;
 mod name_server;
 mod observe;
 mod outage;
+mod primary;
 mod service;

@@ -1,0 +1,174 @@
+//! What goes on beside the calls: the election looks at what the nodes say, this node says what follows from
+//! that, and the listeners are told.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use bayeux_api::implement::{Hook, Listeners, lock};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Comet, Info,
+    object::OortObjectListener,
+    primary::{PrimaryListener, parts::Parts},
+    proto::primary::{Election, Now, Said},
+};
+
+/// What the tasks of a service share with its handles.
+#[derive(Debug)]
+pub(super) struct State {
+    name: String,
+    election: Mutex<Election>,
+    pub(super) listeners: Listeners<dyn PrimaryListener>,
+    /// There is something to look at.
+    changed: Notify,
+    pub(super) stopped: CancellationToken,
+}
+
+/// The primary, and whether this node is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    primary: Option<Comet>,
+    is_own: bool,
+}
+
+impl State {
+    pub(super) fn new(name: &str, election: Election) -> Self {
+        Self {
+            name: name.to_owned(),
+            election: Mutex::new(election),
+            listeners: Listeners::default(),
+            changed: Notify::new(),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn primary(&self) -> Option<Comet> {
+        lock(&self.election).primary().cloned()
+    }
+
+    pub(super) fn is_primary(&self) -> bool {
+        lock(&self.election).is_primary()
+    }
+
+    /// What this node says of itself.
+    fn said(&self) -> Said {
+        let election = lock(&self.election);
+        Said { is_primary: election.is_primary(), candidacy: Some(election.candidacy()) }
+    }
+
+    /// Changes the election, and notes what comes out.
+    fn change(&self, outcome: &watch::Sender<Outcome>, change: impl FnOnce(&mut Election)) {
+        let new = {
+            let mut election = lock(&self.election);
+            change(&mut election);
+            Outcome { primary: election.primary().cloned(), is_own: election.is_primary() }
+        };
+        outcome.send_if_modified(|last| {
+            let is_changed = *last != new;
+            if is_changed {
+                tracing::info!(service = self.name, primary = ?new.primary, "the primary");
+                *last = new;
+            }
+            is_changed
+        });
+    }
+
+    async fn due(&self) {
+        let deadline = lock(&self.election).deadline();
+        match deadline {
+            Some(deadline) => sleep_until(Instant::from_std(deadline)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn tell(&self, last: &Outcome, new: &Outcome) {
+        let hook = Hook("PrimaryListener", &self.name);
+        for listener in self.listeners.members().iter() {
+            let told = listener.wait(hook, async |it: &dyn PrimaryListener| {
+                match (last.is_own, new.is_own) {
+                    (false, true) => it.became_primary().await,
+                    (true, false) => it.ceased_to_be_primary().await,
+                    (false, false) | (true, true) => {}
+                }
+                if last.primary != new.primary {
+                    it.primary_changed(new.primary.as_ref()).await;
+                }
+            });
+            told.await;
+        }
+    }
+}
+
+/// Starts the tasks; the one that is returned is done when the others have been told of the end.
+pub(super) fn spawn(state: &Arc<State>, parts: Parts) -> tokio::task::JoinHandle<()> {
+    let (outcome, outcomes) = watch::channel(Outcome::default());
+    tokio::spawn(tell(state.clone(), outcomes));
+    tokio::spawn(run(state.clone(), parts, outcome))
+}
+
+/// Looks whenever there may be something to see, and says what this node is.
+async fn run(state: Arc<State>, parts: Parts, outcome: watch::Sender<Outcome>) {
+    let ear = Arc::new(Ear(state.clone()));
+    parts.flags.add_listener(ear.clone()).keep();
+    parts.candidacies.iter().for_each(|it| it.add_listener(ear.clone()).keep());
+    loop {
+        state.change(&outcome, |election| {
+            election.look(parts.view(), now());
+        });
+        parts.say(state.said()).await;
+        tokio::select! {
+            () = state.stopped.cancelled() => break,
+            () = state.changed.notified() => {}
+            () = state.due() => {}
+        }
+    }
+    state.change(&outcome, |election| election.withdraw(now()));
+    let said = timeout(PARTING, parts.say_to_the_end(state.said())).await;
+    if said.is_err() {
+        tracing::debug!(service = state.name, "some nodes may not know yet that it ended");
+    }
+}
+
+/// Tells the listeners, until the election is over.
+async fn tell(state: Arc<State>, mut outcomes: watch::Receiver<Outcome>) {
+    let mut last = Outcome::default();
+    while outcomes.changed().await.is_ok() {
+        let new = outcomes.borrow_and_update().clone();
+        state.tell(&last, &new).await;
+        last = new;
+    }
+}
+
+/// Hears that a node says something.
+#[derive(Debug)]
+struct Ear(Arc<State>);
+
+#[async_trait]
+impl<T: Send + Sync + 'static> OortObjectListener<T> for Ear {
+    async fn updated(&self, _old: Option<&Info<T>>, _new: &Info<T>) {
+        self.0.changed.notify_one();
+    }
+
+    async fn removed(&self, _info: &Info<T>) {
+        self.0.changed.notify_one();
+    }
+}
+
+pub(super) fn now() -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now {
+        instant: Instant::now().into_std(),
+        wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// How long a service that ends waits for the others to know it.
+const PARTING: Duration = Duration::from_secs(2);
