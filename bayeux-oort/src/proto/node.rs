@@ -117,6 +117,7 @@ impl<K: Kind> Node<K> {
         }
         if is_first || is_anew {
             self.owe(now);
+            self.part.expect(now);
         }
     }
 

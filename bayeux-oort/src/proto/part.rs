@@ -132,6 +132,15 @@ impl<K: Kind> Part<K> {
         }
     }
 
+    /// The owner has the object: if nothing of its part is known, it is on its way, or has to be pulled. A node
+    /// of CometD's that has been cut off in one direction alone does not know that it has left here, and sends
+    /// nothing by itself when it comes again.
+    pub(crate) fn expect(&mut self, now: Instant) {
+        if self.version.is_none() {
+            self.pull.get_or_insert_with(|| Retry::after(PATIENCE, now));
+        }
+    }
+
     /// Returns whether a pull is due.
     pub(crate) fn pull(&mut self, now: Instant, random: u64) -> bool {
         self.pull.as_mut().is_some_and(|pull| pull.is_due(now, random))
@@ -213,7 +222,7 @@ impl<K: Kind> Part<K> {
 /// How long what is missing may still be on its way.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long it may be on its way when an owner asks whether it has arrived.
+/// How long it may be on its way when an owner asks whether it has arrived, or has just joined.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<K: Kind> Default for Part<K> {

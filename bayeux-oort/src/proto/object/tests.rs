@@ -74,6 +74,23 @@ fn who_is_first_heard_of_by_its_part_gets_the_own_one() {
 }
 
 #[test]
+fn who_has_the_object_and_sends_nothing_of_it_is_asked_for_it() {
+    let now = Instant::now();
+    let mut a = object("a", 10, now);
+    a.handle(Input::Joined(comet("b")), now);
+    assert_eq!(a.deadline(now), None, "it may not have the object");
+    a.handle(Input::Observed(comet("b")), now);
+    assert_eq!(sent(&mut a), ["push 10 to b"]);
+    pushed(&mut a, true, now);
+    let later = a.deadline(now).expect("something is missing");
+    assert!(later > now, "it is on its way");
+    a.handle(Input::Tick, later);
+    assert_eq!(sent(&mut a), ["pull from b"]);
+    a.handle(Input::Heard(comet("b"), whole(0, &[], Asks::No, false)), later);
+    assert_eq!(a.deadline(later), None);
+}
+
+#[test]
 fn a_push_that_asks_is_answered_once_for_each_version() {
     let now = Instant::now();
     let mut a = with_foreign(now);
