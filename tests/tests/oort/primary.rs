@@ -119,7 +119,8 @@ impl Wire {
     async fn next(&self, channel: &str) -> Value {
         let find = || lock(&self.0).iter().position(|(one, _)| one == channel);
         eventually("a message", || find().is_some()).await;
-        lock(&self.0).remove(find().unwrap()).1.value()
+        let index = find().unwrap();
+        lock(&self.0).remove(index).1.value()
     }
 }
 
