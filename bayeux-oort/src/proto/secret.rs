@@ -43,7 +43,7 @@ mod tests {
         let proof = Proof::of("sesame");
         assert!(proof.as_str().starts_with("u5R+nJal") && proof.as_str().ends_with("PQVg=="));
         assert_eq!(proof.as_str().len(), 88);
-        assert!(proof.is(&proof.as_str().to_owned()));
+        assert!(proof.is(proof.as_str()));
     }
 
     #[test]

@@ -71,7 +71,8 @@ async fn tried(mut config: MulticastConfig, group: IpAddr, port: u16) -> Option<
             "packets are not sent".to_owned()
         }
     };
-    eprintln!("SKIPPED: there is no multicast to {group} here: {reason}");
+    #[expect(clippy::print_stderr, reason = "what is left out is said loudly")]
+    let () = eprintln!("SKIPPED: there is no multicast to {group} here: {reason}");
     None
 }
 
