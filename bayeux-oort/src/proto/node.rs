@@ -62,7 +62,9 @@ enum Push {
 pub(crate) struct Aim {
     /// The version of the own part.
     pub(crate) version: u64,
-    /// Since when it is that.
+    /// Up to which it has been broadcast: nobody is asked for what is still on its way out.
+    pub(crate) broadcast: u64,
+    /// Since when it is so.
     pub(crate) since: Instant,
 }
 
@@ -239,7 +241,7 @@ impl<K: Kind> Node<K> {
     /// Returns when one of ours is asked whether it has all, though nobody waits: what was lost last would
     /// be missed by nobody.
     fn check_at(&self, aim: Aim) -> Option<Instant> {
-        let is_idle = matches!(self.push, Push::Nothing);
+        let is_idle = matches!(self.push, Push::Nothing) && aim.broadcast >= aim.version;
         let is_behind = self.acknowledged < aim.version;
         let taken = self.taken.map_or(aim.since, |(_, at)| at);
         (is_idle && is_behind).then(|| taken.max(aim.since) + QUIET)

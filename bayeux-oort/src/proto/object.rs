@@ -31,8 +31,6 @@ pub(crate) struct Object<K: Kind> {
     name: Arc<str>,
     object: Arc<K::Object>,
     aim: Aim,
-    /// The last version that has been broadcast: nobody is asked for what is still on its way out.
-    broadcast: u64,
     nodes: BTreeMap<String, Node<K>>,
     /// The versions for which somebody waits, and how many do.
     wanted: BTreeMap<u64, usize>,
@@ -131,8 +129,7 @@ impl<K: Kind> Object<K> {
             own,
             name,
             object,
-            aim: Aim { version, since: now },
-            broadcast: version,
+            aim: Aim { version, broadcast: version, since: now },
             nodes: BTreeMap::new(),
             wanted: BTreeMap::new(),
             raise_from: now,
@@ -182,7 +179,7 @@ impl<K: Kind> Object<K> {
 
     /// A version was broadcast, as far as that was possible.
     pub(crate) fn has_broadcast(&mut self, version: u64, now: Instant) {
-        self.broadcast = version;
+        self.aim = Aim { broadcast: version, since: now, ..self.aim };
         if !self.wanted.is_empty() {
             self.attend(now);
         }
@@ -248,7 +245,7 @@ impl<K: Kind> Object<K> {
     }
 
     fn advance(&mut self, now: Instant) {
-        self.aim = Aim { version: self.aim.version + 1, since: now };
+        self.aim = Aim { version: self.aim.version + 1, since: now, ..self.aim };
         self.statistics.shared += 1;
     }
 
@@ -328,7 +325,7 @@ impl<K: Kind> Object<K> {
             return;
         }
         self.raise_from = now + RAISE_EVERY;
-        self.aim = Aim { version: self.aim.version + 1, since: now };
+        self.aim = Aim { version: self.aim.version + 1, since: now, ..self.aim };
         self.statistics.raises += 1;
         let (version, object) = self.snapshot();
         self.outputs.push(Output::Broadcast { version, object });
@@ -390,7 +387,7 @@ impl<K: Kind> Object<K> {
     fn wanted_of(&self, node: &Node<K>, now: Instant) -> Option<u64> {
         let first = node.applied(now).checked_add(1)?;
         let next = self.wanted.range(first..).next();
-        next.map(|(version, _)| *version).filter(|version| *version <= self.broadcast)
+        next.map(|(version, _)| *version).filter(|version| *version <= self.aim.broadcast)
     }
 }
 

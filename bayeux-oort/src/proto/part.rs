@@ -124,12 +124,7 @@ impl<K: Kind> Part<K> {
     /// The owner wants to know when `version` is reached.
     pub(crate) fn ask(&mut self, version: u64, now: Instant, steps: &mut Vec<Step<K>>) {
         self.asked = Some(version);
-        let is_news = self.heard_of < version;
         self.go_on(version, now, steps);
-        if is_news && self.pull.is_some() {
-            // The updates may still be on their way, along another one.
-            self.pull = Some(Retry::after(PATIENCE, now));
-        }
     }
 
     /// The owner has the object: if nothing of its part is known, it is on its way, or has to be pulled. A node
@@ -199,7 +194,8 @@ impl<K: Kind> Part<K> {
             self.apply(next, early.change, steps);
         }
         let Some(own) = self.version.filter(|own| *own >= self.heard_of) else {
-            self.pull.get_or_insert_with(|| Retry::after(GRACE, now));
+            let patience = if self.early.is_empty() { PATIENCE } else { GRACE };
+            self.pull.get_or_insert_with(|| Retry::after(patience, now));
             return;
         };
         self.pull = None;
@@ -219,11 +215,12 @@ impl<K: Kind> Part<K> {
     }
 }
 
-/// How long what is missing may still be on its way.
+/// How long what is missing may still be on its way when something after it is here.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long it may be on its way when an owner asks whether it has arrived, or has just joined.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it may be on its way when nothing after it is here: only its owner said that there is more, or has
+/// just joined.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl<K: Kind> Default for Part<K> {
     fn default() -> Self {

@@ -247,7 +247,8 @@ fn what_was_lost_last_is_found_when_it_is_quiet() {
     a.handle(Input::Heard(comet("b"), whole(10, &[], Asks::No, true)), now);
     b.handle(Input::Heard(comet("a"), whole(10, &[], Asks::No, true)), now);
     pushed(&mut a, true, now);
-    a.change(Change::Put(1, 1), now);
+    let (version, _) = a.change(Change::Put(1, 1), now);
+    a.has_broadcast(version, now);
     sent(&mut a);
     sent(&mut b);
     now = a.deadline(now).unwrap();
@@ -340,6 +341,7 @@ impl Net {
                 Output::Ask(to, version) => (to, Mail::Ask(version)),
                 Output::Reached(to, version) => (to, Mail::Reached(version)),
                 Output::Broadcast { version, object } => {
+                    self.nodes[from].has_broadcast(version, self.now);
                     self.broadcast(from, &Mail::Whole(version, object));
                     continue;
                 }
@@ -356,6 +358,7 @@ impl Net {
 
     fn change(&mut self, node: usize, change: Change<u8, u32>) {
         let (version, _) = self.nodes[node].change(change.clone(), self.now);
+        self.nodes[node].has_broadcast(version, self.now);
         self.broadcast(node, &Mail::Item(version, change));
         self.collect(node);
     }
@@ -420,6 +423,7 @@ impl Net {
             Move::Replace(node, key) => {
                 let (node, object) = (node % count, entries(&[(key, 3)]));
                 let (version, _) = self.nodes[node].replace(object.clone(), self.now);
+                self.nodes[node].has_broadcast(version, self.now);
                 self.broadcast(node, &Mail::Whole(version, object));
                 self.collect(node);
             }
