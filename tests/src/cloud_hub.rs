@@ -25,6 +25,14 @@ struct Hub {
     /// Pairs of URLs between which nothing passes.
     cuts: HashSet<(String, String)>,
     filter: Option<Filter>,
+    held: Option<Held>,
+}
+
+/// What is held back, of that for which the filter is true.
+#[derive(Debug)]
+struct Held {
+    filter: Filter,
+    messages: Vec<(Comet, Comet, Message)>,
 }
 
 /// What becomes of a message.
@@ -87,6 +95,29 @@ impl CloudHub {
         lock(&self.0).filter = None;
     }
 
+    /// Holds back those messages for which `is_held` is true, until they are [released](Self::release).
+    pub fn hold(&self, is_held: impl Fn(&Comet, &Comet, &Message) -> bool + Send + Sync + 'static) {
+        let filter = Filter(Arc::new(is_held));
+        lock(&self.0).held = Some(Held { filter, messages: Vec::new() });
+    }
+
+    /// Returns how many messages are held back.
+    pub fn held(&self) -> usize {
+        lock(&self.0).held.as_ref().map_or(0, |held| held.messages.len())
+    }
+
+    /// Lets what was held back arrive, after what has arrived meanwhile, in the order that `arrange` gives it.
+    pub fn release(&self, arrange: impl FnOnce(&mut Vec<(Comet, Comet, Message)>)) {
+        let mut hub = lock(&self.0);
+        let Some(Held { mut messages, .. }) = hub.held.take() else { return };
+        arrange(&mut messages);
+        for (from, to, message) in messages {
+            if let Some(node) = hub.nodes.get(to.id()) {
+                node.note(Event::Received(from, Box::new(message)));
+            }
+        }
+    }
+
     /// Cuts two nodes off from each other: each is told that the other left.
     pub fn cut(&self, one: &str, other: &str) {
         let mut hub = lock(&self.0);
@@ -143,8 +174,14 @@ impl Node {
         }
     }
 
-    fn pass(&self, hub: &Hub, to: &Comet, message: Message) -> Result<(), SendError> {
+    fn pass(&self, hub: &mut Hub, to: &Comet, message: Message) -> Result<(), SendError> {
         let is_joined = lock(&self.joined).contains_key(to.id());
+        if let Some(held) = hub.held.as_mut().filter(|_| is_joined)
+            && held.filter.0(&self.own, to, &message)
+        {
+            held.messages.push((self.own.clone(), to.clone(), message));
+            return Ok(());
+        }
         let node = hub.nodes.get(to.id()).filter(|_| is_joined);
         let node = node.ok_or_else(|| SendError::NotJoined(to.url().to_owned()))?;
         let passes = hub.filter.as_ref().is_none_or(|filter| filter.0(&self.own, to, &message));
@@ -210,11 +247,12 @@ impl Cloud for HubCloud {
         let channel = ChannelId::new(message.channel()).expect("it is a channel");
         let own = server.create_channel_if_absent(channel.as_str()).expect("it is a channel");
         {
-            let hub = lock(&self.0.hub.0);
+            let mut hub = lock(&self.0.hub.0);
             for comet in self.comets() {
                 let Some(node) = hub.nodes.get(comet.id()) else { continue };
-                if lock(&node.observed).iter().any(|one| one.matches(&channel)) {
-                    self.0.pass(&hub, &comet, message.clone())?;
+                let is_observed = lock(&node.observed).iter().any(|one| one.matches(&channel));
+                if is_observed {
+                    self.0.pass(&mut hub, &comet, message.clone())?;
                 }
             }
         }
@@ -223,7 +261,7 @@ impl Cloud for HubCloud {
     }
 
     fn send(&self, to: &Comet, message: Message) -> Sending {
-        let sent = self.0.pass(&lock(&self.0.hub.0), to, message);
+        let sent = self.0.pass(&mut lock(&self.0.hub.0), to, message);
         Box::pin(std::future::ready(sent))
     }
 

@@ -22,6 +22,7 @@
 mod bayeux_client;
 mod client;
 pub mod cloud_hub;
+pub mod cloud_scene;
 pub mod cluster;
 mod cost;
 mod errors;
