@@ -247,6 +247,8 @@ impl Machine {
             self.outputs.push(Output::Close { link: other, says_farewell: false });
         }
         self.open_if_both(comet.id());
+        // To a member whose session of this node was lost, this node may have been lost, and what it said.
+        self.tell_observed(comet.id());
         self.admit(comet.id());
     }
 
@@ -342,16 +344,11 @@ impl Machine {
         self.jitter(first.saturating_mul(doubled).min(longest))
     }
 
-    /// The node of a link is lost: its session here has ended.
+    /// The node of a link is lost: its session here has ended. What was said by the link is known there as long
+    /// as it has this session; what was not taken is said again when the node is back.
     pub(super) fn lose(&mut self, id: LinkId, now: Instant) {
         if let Some(link) = self.links.get_mut(&id) {
             link.lost.get_or_insert(now);
-            if let Phase::Answered { opening, .. } = &mut link.phase
-                && *opening != Opening::Waits
-            {
-                // What was said by this link is known there as long as it has this session.
-                *opening = Opening::Done;
-            }
         }
     }
 

@@ -317,6 +317,24 @@ fn a_refused_join_is_sent_again() {
 }
 
 #[test]
+fn a_join_that_is_lost_with_the_other_direction_is_sent_again() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    scene.came("s", &other);
+    let (link, _) = scene.dialed();
+    scene.answered(link, &other);
+    assert!(matches!(scene.outputs()[..], [Output::Open { .. }]));
+    scene.machine.ended("s", Ending::Lost, scene.now);
+    scene.machine.opened(link, false, scene.now);
+    scene.pass();
+    scene.came("t", &other);
+    let outputs = scene.outputs();
+    assert!(
+        matches!(outputs[..], [Output::Open { link: again, .. }] if again == link),
+        "{outputs:?}"
+    );
+}
+
+#[test]
 fn a_join_of_somebody_else_has_no_effect() {
     let (mut scene, other) = (Scene::new(), comet("b"));
     scene.came("s", &other);
