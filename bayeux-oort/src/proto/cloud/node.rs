@@ -48,16 +48,25 @@ impl Machine {
     /// Makes a node a member once everything is there.
     pub(super) fn admit(&mut self, id: &str) {
         let Some(node) = self.nodes.get_mut(id).filter(|node| !node.is_member) else { return };
-        let Some(seat) = node.seat.as_ref().filter(|seat| seat.has_joined) else { return };
-        if node.link.is_none() {
+        let has_joined = node.seat.as_ref().is_some_and(|seat| seat.has_joined);
+        if !has_joined || node.link.is_none() {
             return;
         }
         node.is_member = true;
-        let (comet, channels) = (node.comet.clone(), seat.channels.clone());
-        self.outputs.push(Output::Joined(comet.clone()));
-        for channel in channels {
-            self.outputs.push(Output::Observed { comet: comet.clone(), channel });
-        }
+        let joined = Output::Joined(node.comet.clone());
+        self.outputs.push(joined);
+        self.tell_observed(id);
+    }
+
+    /// Tells what a member observes.
+    pub(super) fn tell_observed(&mut self, id: &str) {
+        let Some(node) = self.nodes.get(id).filter(|node| node.is_member) else { return };
+        let channels = node.seat.iter().flat_map(|seat| &seat.channels);
+        let observed = channels.map(|channel| Output::Observed {
+            comet: node.comet.clone(),
+            channel: channel.clone(),
+        });
+        self.outputs.extend(observed);
     }
 
     /// Takes a node's seat, and with it its membership.

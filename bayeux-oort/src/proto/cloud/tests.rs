@@ -196,6 +196,21 @@ fn what_a_member_observes_is_told_after_it_joined() {
 }
 
 #[test]
+fn a_member_that_has_lost_the_own_session_may_have_missed_what_it_observes() {
+    let (mut scene, other) = (Scene::new(), comet("b"));
+    let link = scene.join("s", &other);
+    scene.machine.subscribed("s", "/oort/objects/a");
+    let _ = scene.outputs();
+    scene.answered(link, &other);
+    let channel = "/oort/objects/a".to_owned();
+    let known = vec![other.url().to_owned()];
+    assert_eq!(
+        scene.outputs(),
+        [Output::Open { link, known }, Output::Observed { comet: other, channel }]
+    );
+}
+
+#[test]
 fn a_lost_node_is_dialed_on_and_given_up_unless_it_is_a_seed() {
     let (mut scene, other) = (Scene::new(), comet("b"));
     let link = scene.join("s", &other);
