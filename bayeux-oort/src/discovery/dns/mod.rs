@@ -54,11 +54,11 @@ impl Dns {
         Ok(Self { template, interval: INTERVAL, servers: Vec::new() })
     }
 
-    /// Sets after how long the name is asked for again at the latest; 30 s by default. A fifth of that is
-    /// added at random, so that not all nodes ask at once.
+    /// Sets after how long the name is asked for again at the latest, a day at most; 30 s by default. Up to a
+    /// fifth of that is added at random, so that not all nodes ask at once.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.max(SHORTEST);
+        self.interval = interval.clamp(SHORTEST, DAY);
         self
     }
 
@@ -140,6 +140,8 @@ fn chance() -> f64 {
 const INTERVAL: Duration = Duration::from_secs(30);
 
 const SHORTEST: Duration = Duration::from_millis(10);
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longer than any resolver tries; the system's goes on beyond it.
 const LONGEST: Duration = Duration::from_secs(60);

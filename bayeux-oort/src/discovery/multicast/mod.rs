@@ -75,6 +75,8 @@ impl MulticastConfig {
             format!("the address to bind to is not of the same kind as the group {group}")
         } else if self.advertise_interval.is_zero() {
             "the interval between two packets is 0".to_owned()
+        } else if self.kept() > YEAR {
+            "its times are longer than a year".to_owned()
         } else if own.len() > usize::from(longest) {
             format!("the URL {own:?} is longer than the {longest} bytes that a packet may have")
         } else {
@@ -83,6 +85,8 @@ impl MulticastConfig {
         Err(DiscoveryError::Config(wrong))
     }
 }
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Finds nodes on the local network by multicast, and is found. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -180,6 +184,8 @@ mod tests {
         let long = refusal(|config| config.max_transmission_length = 20);
         assert!(long.contains("20 bytes"), "{long}");
         assert!(refusal(|config| config.advertise_interval = Duration::ZERO).contains('0'));
+        assert!(refusal(|config| config.advertise_interval = Duration::MAX).contains("year"));
+        assert!(refusal(|config| config.connect_timeout = Duration::MAX).contains("year"));
     }
 
     #[test]
