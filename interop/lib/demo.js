@@ -1,4 +1,5 @@
-// Starts and stops the server under test: one demo process, on a free port of its own.
+// Starts and stops the server under test: one demo process, on a free port of its own; and other programs
+// that say where they listen.
 
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
@@ -17,14 +18,21 @@ process.once('SIGTERM', () => process.exit(1));
 /** A demo that is stopped has no more time than this for clients that have gone without a word. */
 const QUICK = {drainSpread: 0, drainInterval: 200, drainTimeout: 1_000};
 
-/** Starts the demo with CometD's `options`, beside which it stops quickly, and waits until it listens. */
-export async function startDemo({options = {}, port = 0} = {}) {
-  const args = ['--listen', `127.0.0.1:${port}`];
-  for (const [name, value] of Object.entries({...QUICK, ...options})) args.push('-o', `${name}=${value}`);
+/**
+ * Starts the demo with CometD's `options`, beside which it stops quickly, and with other `args`, and waits until
+ * it listens.
+ */
+export function startDemo({options = {}, port = 0, args = []} = {}) {
+  const all = ['--listen', `127.0.0.1:${port}`, ...args];
+  for (const [name, value] of Object.entries({...QUICK, ...options})) all.push('-o', `${name}=${value}`);
+  return startProgram(PROGRAM, all);
+}
 
-  const child = spawn(PROGRAM, args, {stdio: ['ignore', 'pipe', 'pipe']});
+/** Starts a program that prints its address when it listens, and waits until it does. */
+export async function startProgram(program, args) {
+  const child = spawn(program, args, {stdio: ['ignore', 'pipe', 'pipe']});
   running.add(child);
-  const output = new Inbox(`the output of ${PROGRAM}`);
+  const output = new Inbox(`the output of ${program}`);
   const ended = (how) => {
     running.delete(child);
     output.push(`exited: ${how}`);
@@ -42,7 +50,7 @@ export async function startDemo({options = {}, port = 0} = {}) {
     'the address',
   );
   const origin = line.match(/https?:\/\/[^\s/]+/)?.[0];
-  if (!origin) throw new Error(`the demo did not start:\n${output.all.join('\n')}`);
+  if (!origin) throw new Error(`${program} did not start:\n${output.all.join('\n')}`);
 
   return {
     origin,
@@ -50,11 +58,11 @@ export async function startDemo({options = {}, port = 0} = {}) {
     bayeux: `${origin}/cometd`,
     output,
     signal: (signal) => child.kill(signal),
-    /** Asks the demo to stop, and fails if it does not; how it ended is in its output. */
+    /** Asks it to stop, and fails if it does not; how it ended is in its output. */
     async stop(signal = 'SIGTERM') {
       if (!running.has(child)) return;
       child.kill(signal);
-      await within(exited, `the demo's exit after ${signal}`).catch((error) => {
+      await within(exited, `the exit of ${program} after ${signal}`).catch((error) => {
         child.kill('SIGKILL');
         throw error;
       });

@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use async_trait::async_trait;
+use bayeux_oort::Oort;
 use bayeux_server::{
     Request, Server, Service,
     api::{
@@ -17,12 +18,22 @@ use bayeux_server::{
         },
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Starts the chat; it ends when what is returned is dropped.
-pub(crate) async fn start(server: &Server) -> Result<Service, Box<dyn Error>> {
-    let chat = Arc::new(Chat { server: server.clone(), rooms: Mutex::default() });
+use crate::elsewhere::Elsewhere;
+
+/// Starts the chat, for all nodes of a cluster if this is one; it ends when what is returned is dropped.
+pub(crate) async fn start(server: &Server, oort: Option<&Oort>) -> Result<Service, Box<dyn Error>> {
+    let chat = Arc::new(Chat {
+        server: server.clone(),
+        rooms: Mutex::default(),
+        elsewhere: OnceLock::new(),
+    });
+    if let Some(oort) = oort {
+        let elsewhere = Elsewhere::start(oort, Arc::downgrade(&chat)).await?;
+        chat.elsewhere.get_or_init(|| elsewhere);
+    }
     server.add_subscription_listener(chat.clone()).keep();
     server.add_session_listener(chat.clone()).keep();
     let mut service = server.new_service("chat").await?;
@@ -45,9 +56,11 @@ pub(crate) async fn start(server: &Server) -> Result<Service, Box<dyn Error>> {
 }
 
 #[derive(Debug)]
-struct Chat {
+pub(crate) struct Chat {
     server: Server,
     rooms: Mutex<Rooms>,
+    /// The same chat on other nodes.
+    elsewhere: OnceLock<Elsewhere>,
 }
 
 /// The members of each room: the user of each session.
@@ -60,8 +73,9 @@ struct Join {
     room: String,
 }
 
-#[derive(Deserialize)]
-struct Private {
+/// A message for some members of a room alone.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Private {
     user: String,
     room: String,
     chat: String,
@@ -75,12 +89,15 @@ impl Chat {
     async fn join(&self, request: Request) {
         let Some(Ok(join)) = request.message.data.map(|data| data.to::<Join>()) else { return };
         let Some(room) = room_of(&join.room) else { return };
-        let user = join.user.chars().take(MAX_USER).collect();
+        let user: String = join.user.chars().take(MAX_USER).collect();
         let session = request.sender.id();
-        self.rooms().add(&room, session, user);
+        self.rooms().add(&room, session, user.clone());
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere.add(&room, session, user).await;
+        }
         if self.server.session(session).is_none() {
             // It ended meanwhile, and nobody tells of that again.
-            self.rooms().remove(&room, session);
+            self.leave(&room, session).await;
         }
         self.publish_members(&room).await;
     }
@@ -89,30 +106,54 @@ impl Chat {
         let Some(Ok(private)) = request.message.data.map(|data| data.to::<Private>()) else {
             return;
         };
+        self.tell_here(&private, Some((&*request.sender, request.message.id))).await;
+        if let (Some(elsewhere), Some(room)) = (self.elsewhere.get(), room_of(&private.room)) {
+            elsewhere.tell(&private, &room, &private.peers());
+        }
+    }
+
+    /// Delivers a private message to the members on this node, and to its sender if that is one, too; the
+    /// message has the id of the sender's.
+    pub(crate) async fn tell_here(
+        &self,
+        private: &Private,
+        sender: Option<(&dyn ServerSession, Option<String>)>,
+    ) {
         let Some(room) = room_of(&private.room) else { return };
-        let peers: Vec<_> = private.peer.split(',').map(str::trim).collect();
-        let mut receivers = self.rooms().sessions_of(&room, &peers);
-        receivers.retain(|id| id != request.sender.id());
-        receivers.push(request.sender.id().to_owned());
+        let mut receivers = self.rooms().sessions_of(&room, &private.peers());
         let data = json!({ "chat": private.chat, "user": private.user, "scope": "private" });
-        let mut message = Message::with_data(private.room, data);
-        message.id = request.message.id;
+        let mut message = Message::with_data(private.room.clone(), data);
         message.lazy = message_is_lazy(&private.chat);
+        if let Some((sender, id)) = &sender {
+            receivers.retain(|id| id != sender.id());
+            receivers.push(sender.id().to_owned());
+            message.id.clone_from(id);
+        }
         for id in receivers {
-            if let Some(session) = self.server.session(&id) {
-                session.deliver_from(&*request.sender, message.clone()).await;
-            }
+            let Some(session) = self.server.session(&id) else { continue };
+            match sender {
+                Some((sender, _)) => session.deliver_from(sender, message.clone()).await,
+                None => session.deliver(message.clone()).await,
+            };
         }
     }
 
     async fn leave(&self, room: &str, session: &str) {
-        if self.rooms().remove(room, session) {
-            self.publish_members(room).await;
+        if !self.rooms().remove(room, session) {
+            return;
         }
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere.remove(room, session).await;
+        }
+        self.publish_members(room).await;
     }
 
-    async fn publish_members(&self, room: &str) {
-        let members = self.rooms().members(room);
+    /// Tells the subscribers on this node who is in a room, on whichever node.
+    pub(crate) async fn publish_members(&self, room: &str) {
+        let mut members = self.rooms().members(room);
+        members.extend(self.elsewhere.get().into_iter().flat_map(|there| there.members(room)));
+        members.sort();
+        members.dedup();
         let Some(channel) = self.server.channel(&format!("/members/{room}")) else { return };
         // A wild channel is no room, and a deleted list is replaced by the next.
         let _ = channel.publish(json!(members)).await;
@@ -120,6 +161,12 @@ impl Chat {
 
     fn rooms(&self) -> std::sync::MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Private {
+    fn peers(&self) -> Vec<&str> {
+        self.peer.split(',').map(str::trim).collect()
     }
 }
 
@@ -154,11 +201,7 @@ impl Rooms {
     }
 
     fn members(&self, room: &str) -> Vec<String> {
-        let mut users: Vec<_> =
-            self.0.get(room).into_iter().flat_map(BTreeMap::values).cloned().collect();
-        users.sort();
-        users.dedup();
-        users
+        self.0.get(room).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     fn sessions_of(&self, room: &str, users: &[&str]) -> Vec<String> {

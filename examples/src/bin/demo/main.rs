@@ -2,12 +2,15 @@
 
 mod channels;
 mod chat;
+mod cluster;
+mod elsewhere;
 mod page;
 mod stats;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use axum::{Router, http::StatusCode, routing::get};
+use bayeux_oort::OortOptions;
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
 use tokio::net::TcpListener;
@@ -35,15 +38,21 @@ struct Arguments {
     /// `--help` lists them.
     #[arg(short, long = "option", value_name = "NAME=VALUE", value_parser = pair)]
     options: Vec<(String, String)>,
+
+    #[command(flatten)]
+    cluster: cluster::NodeArguments,
 }
 
 /// Lists what `-o` takes.
 fn options() -> String {
     let options: Vec<_> = Config::options().map(|option| format!("  {option}")).collect();
+    let of_nodes: Vec<_> = OortOptions::options().map(|option| format!("  {option}")).collect();
     format!(
         "Options for -o, of which those of a transport may stand after ws., long-polling., \
-         long-polling.json., long-polling.jsonp. or callback-polling. too:\n{}",
-        options.join("\n")
+         long-polling.json., long-polling.jsonp. or callback-polling. too:\n{}\n\n\
+         Options for -o of a node of a cluster:\n{}",
+        options.join("\n"),
+        of_nodes.join("\n")
     )
 }
 
@@ -71,27 +80,35 @@ fn fail(error: &dyn Error) {
     eprintln!("error: {error}");
 }
 
-async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let node = arguments.cluster.options(&mut arguments.options)?;
     let mut config = Config::default();
     config.acknowledgements = true;
     config.set_options(arguments.options)?;
     let server = Server::builder().config(config).policy(channels::Policy::default()).build();
-    let _services = channels::offer(&server).await?;
-    let _chat = chat::start(&server).await?;
-    stats::start(&server);
-
+    // Before any other node is told to come.
     let listener = TcpListener::bind(arguments.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
+    let oort = cluster::join(&server, &node).await?;
+    let _services = channels::offer(&server).await?;
+    let _chat = chat::start(&server, oort.as_ref()).await?;
+    stats::start(&server);
+
     announce(listener.local_addr()?);
     let bayeux = Router::new().nest_service("/cometd", server.service()).layer(server.cors());
     let asked = server.clone();
     let health = get(move || std::future::ready(health(&asked)));
     let app = page::routes().merge(bayeux).route("/health", health);
     tokio::select! {
-        served = serve(&server, listener, app, ServeConfig::default()) => Ok(served?),
-        () = told_twice_to_end(&server) => Err("ended at once, by a second signal".into()),
+        served = serve(&server, listener, app, ServeConfig::default()) => served?,
+        () = told_twice_to_end(&server) => return Err("ended at once, by a second signal".into()),
     }
+    if let Some(oort) = oort {
+        // Its clients have gone; the other nodes are told so that they do not wait for it.
+        oort.stop().await;
+    }
+    Ok(())
 }
 
 /// Tells a balancer whether clients may come: no more once the server is about to end.

@@ -1,0 +1,71 @@
+//! The demo as one node of a cluster.
+
+use std::{error::Error, sync::Arc};
+
+use bayeux_oort::{Mesh, Oort, OortOptions};
+use bayeux_server::Server;
+
+/// What says how the demo joins others; CometD's names, with dashes.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct NodeArguments {
+    /// Makes the demo a node of a cluster: where other nodes reach it, as in http://10.0.0.1:8080/cometd.
+    #[arg(long, value_name = "URL")]
+    oort_url: Option<String>,
+
+    /// The URLs of other nodes, joined by commas. One that is there is enough to find all.
+    #[arg(long, value_name = "URLS")]
+    oort_cloud: Option<String>,
+
+    /// What all nodes know, and nobody else does.
+    #[arg(long, value_name = "SECRET", env = "OORT_SECRET", hide_env_values = true)]
+    oort_secret: Option<String>,
+
+    /// The channels whose messages come here from other nodes; /chat/** by default, which the chat needs.
+    #[arg(long, value_name = "CHANNELS")]
+    oort_channels: Option<String>,
+}
+
+impl NodeArguments {
+    /// Takes the options of nodes out of `others`, which `-o` was given for.
+    pub(crate) fn options(
+        self,
+        others: &mut Vec<(String, String)>,
+    ) -> Result<OortOptions, Box<dyn Error>> {
+        let mut options = OortOptions::default();
+        options.channels.push("/chat/**".to_owned());
+        let is_ours = |name: &str| OortOptions::options().any(|option| option.name() == name);
+        options.set_options(others.extract_if(.., |(name, _)| is_ours(name)))?;
+        let named = [
+            ("oort.url", self.oort_url),
+            ("oort.cloud", self.oort_cloud),
+            ("oort.secret", self.oort_secret),
+            ("oort.channels", self.oort_channels),
+        ];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        options.set_options(named)?;
+        let is_sought = options.multicast.is_some() || options.dns.is_some();
+        if options.url.is_none() && (is_sought || !options.cloud.is_empty()) {
+            return Err("other nodes are named, and not this one: give --oort-url too".into());
+        }
+        Ok(options)
+    }
+}
+
+/// Joins the other nodes, if this is to be one.
+pub(crate) async fn join(
+    server: &Server,
+    options: &OortOptions,
+) -> Result<Option<Oort>, Box<dyn Error>> {
+    let Some(url) = &options.url else { return Ok(None) };
+    let secret = options.secret.as_ref().ok_or("a node has a secret: give --oort-secret too")?;
+    let mesh = Mesh::builder(url)
+        .secret(secret)
+        .configure(|config| config.acknowledgements = options.acknowledgements);
+    let mesh = options.discoveries()?.into_iter().fold(mesh, |mesh, one| mesh.discovery(one));
+    let oort = Oort::start(server, Arc::new(mesh.build()?)).await?;
+    for channel in &options.channels {
+        oort.observe_channel(channel)?;
+    }
+    Ok(Some(oort))
+}
