@@ -1,0 +1,110 @@
+//! A cluster to watch: three nodes on this machine, each a process of its own, and a page that shows what they
+//! know of each other while they are killed and started again.
+
+mod keeper;
+mod node;
+mod page;
+mod view;
+
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc};
+
+use bayeux_server::{Config, ServeConfig, Server, serve};
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+
+use keeper::Keeper;
+
+/// Three nodes of a cluster on this machine, and a page to watch, kill and restart them.
+///
+/// The page is at /. Each node is a process of its own, a Bayeux server on the next port. What is put into their
+/// shared map on one is there on all of them; a node that is killed takes its entries with it, and one that is
+/// started again gets those of the others.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where the page is; port 0 is any free one. The nodes have the three ports behind it.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Is one of the nodes, until its standard input ends.
+    #[command(hide = true)]
+    Node(node::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| "error".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let done = match arguments.role {
+        Some(Role::Node(arguments)) => node::run(arguments).await,
+        None => run(arguments.listen).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            fail(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
+fn fail(error: &dyn Error) {
+    eprintln!("error: {error}");
+}
+
+async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let mut config = Config::default();
+    config.drain.spread = std::time::Duration::ZERO;
+    config.drain.timeout = std::time::Duration::from_secs(1);
+    let server = Server::builder().config(config).build();
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let address = listener.local_addr()?;
+    let keeper = Arc::new(Keeper::new(address, server.clone())?);
+    let _service = keeper::offer(&keeper).await?;
+    keeper.start_all();
+
+    announce(address);
+    let bayeux = axum::Router::new().nest_service("/cometd", server.service());
+    let served = serve(&server, listener, page::routes().merge(bayeux), ServeConfig::default());
+    tokio::select! {
+        served = served => Ok(served?),
+        () = told_to_end() => {
+            // The nodes end with their standard input.
+            keeper.end_all();
+            Ok(())
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+fn announce(address: SocketAddr) {
+    println!("Bayeux cluster on http://{address}/ (stop with Ctrl-C)");
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    drop(interrupt.await);
+}

@@ -1,0 +1,26 @@
+//! The files of the page; what it has in common with the demo's is the demo's.
+
+use axum::{Router, http::header, routing::get};
+
+/// The path, type and text of each file.
+const FILES: [(&str, &str, &str); 11] = [
+    ("/", "text/html;charset=UTF-8", include_str!("page/index.html")),
+    ("/cluster.css", "text/css", include_str!("page/cluster.css")),
+    ("/app.js", "text/javascript", include_str!("page/app.js")),
+    ("/keeper.js", "text/javascript", include_str!("page/keeper.js")),
+    ("/node.js", "text/javascript", include_str!("page/node.js")),
+    ("/sky.js", "text/javascript", include_str!("page/sky.js")),
+    ("/log.js", "text/javascript", include_str!("page/log.js")),
+    ("/style.css", "text/css", include_str!("../demo/page/style.css")),
+    ("/dom.js", "text/javascript", include_str!("../demo/page/dom.js")),
+    ("/bayeux.js", "text/javascript", include_str!("../demo/page/bayeux.js")),
+    ("/transports.js", "text/javascript", include_str!("../demo/page/transports.js")),
+];
+
+/// Returns the routes of the page's files.
+pub(crate) fn routes() -> Router {
+    FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
+        let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
+        router.route(path, get((headers, text)))
+    })
+}

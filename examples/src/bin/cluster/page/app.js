@@ -1,0 +1,77 @@
+// The cluster page: a card for each node, a picture of all, and a log of what happens to them.
+
+import { show, byId } from "./dom.js";
+import { keeper, onNodes } from "./keeper.js";
+import { note } from "./log.js";
+import { NodeCard } from "./node.js";
+import { drawSky } from "./sky.js";
+
+const STATES = {
+  connecting: "Connecting",
+  connected: "Connected",
+  reconnecting: "Reconnecting",
+  disconnected: "Disconnected",
+};
+const cards = new Map(); // name → card
+
+/** What the page calls the node at `url`. */
+function nameOf(url) {
+  for (const card of cards.values()) if (card.place.url === url) return card.name;
+  return url;
+}
+
+function showNodes(places) {
+  for (const place of places) {
+    if (!cards.has(place.name)) {
+      const card = new NodeCard(place, { nameOf, changed: draw });
+      cards.set(place.name, card);
+      byId("nodes").append(card.element);
+    }
+  }
+  for (const place of places) {
+    const card = cards.get(place.name);
+    tellOfLife(card.place, place);
+    card.place = place;
+  }
+  for (const card of cards.values()) card.show();
+  draw();
+}
+
+function tellOfLife(before, now) {
+  if (before.life !== now.life) note("started", now.name, `was started, for the ${ordinal(now.life)} time`);
+  const hasEnded = ["ending", "down"].includes(now.state) && ["up", "starting"].includes(before.state);
+  if (hasEnded) note("killed", now.name, "was killed");
+}
+
+function ordinal(number) {
+  return ["", "first", "second", "third", "fourth", "fifth"][number] ?? `${number}th`;
+}
+
+function draw() {
+  drawSky([...cards.values()]);
+}
+
+function showStatus() {
+  const { state, reason, retryIn } = keeper.status;
+  byId("status").dataset.state = state;
+  byId("status").textContent = STATES[state];
+  const next = retryIn > 0 ? ` Next try in ${retryIn / 1000} s.` : "";
+  show(byId("status-reason"), reason && `The program that keeps the nodes: ${reason}.${next}`);
+}
+
+function abandon() {
+  keeper.abandon();
+  for (const card of cards.values()) card.client.abandon();
+}
+
+function connect() {
+  keeper.handshake("websocket");
+  for (const card of cards.values()) card.show();
+}
+
+onNodes(showNodes);
+keeper.addEventListener("status", showStatus);
+addEventListener("pagehide", abandon);
+addEventListener("pageshow", (event) => event.persisted && connect());
+showStatus();
+connect();
