@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bayeux_oort::{
-    Answer, Info, Oort, OortList, OortLong, OortService, OortStringMap, Request, ServiceError,
+    Answer, Info, Oort, OortList, OortLong, OortPrimaryLong, OortService, OortStringMap, Request,
+    Role, ServiceError,
     api::{Json, Registration},
     object::{
         ElementDeltas, ElementListener, Elements, Entries, Entry, EntryDeltas, EntryListener,
@@ -20,15 +21,18 @@ pub(crate) struct Objects {
     pub(crate) map: OortStringMap<Value>,
     pub(crate) list: OortList<Value>,
     pub(crate) long: OortLong,
+    pub(crate) numbers: OortPrimaryLong,
     echo: OortService,
     _tellings: Vec<Registration>,
 }
 
 impl Objects {
-    pub(crate) async fn start(oort: &Oort) -> Result<Self> {
+    pub(crate) async fn start(oort: &Oort, is_primary: bool) -> Result<Self> {
         let map = OortStringMap::start(oort, "map").await?;
         let list = OortList::start(oort, "list").await?;
         let long = OortLong::start(oort, "long", 0).await?;
+        let role = if is_primary { Role::Primary } else { Role::Secondary };
+        let numbers = OortPrimaryLong::start(oort, "numbers", role, 0).await?;
         let own = oort.own().url().to_owned();
         let echo = OortService::start(oort, "echo", move |request| {
             std::future::ready(echo(&request, &own))
@@ -40,7 +44,7 @@ impl Objects {
             list.add_element_listener(tell.clone()),
             list.add_listener(Arc::new(ElementDeltas::new(tell))),
         ];
-        Ok(Self { map, list, long, echo, _tellings: tellings })
+        Ok(Self { map, list, long, numbers, echo, _tellings: tellings })
     }
 
     /// Empties the own part of each.

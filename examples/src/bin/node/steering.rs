@@ -14,7 +14,7 @@ use bayeux_oort::{
         implement::lock,
         server::{LocalSession, ServerMessage, ServerSession, SessionListener},
     },
-    discovery::{self, Discovery, Multicast, MulticastConfig},
+    discovery::{Multicast, MulticastConfig},
 };
 use bayeux_server::Server;
 use serde_json::{Map, Value, json};
@@ -42,12 +42,14 @@ impl Steering {
         let mesh = mesh(url, arguments)?;
         let oort = Oort::start(server, Arc::new(mesh.clone())).await?;
         let tellings = Mutex::new(vec![oort.add_comet_listener(Arc::new(Tell))]);
-        let objects = Objects::start(&oort).await?;
+        let objects = Objects::start(&oort, arguments.primary).await?;
         for channel in &arguments.channels {
             oort.observe_channel(channel)?;
         }
         let flood = Flood::new(&*session)?;
-        find(&mesh, url, arguments)?;
+        for url in &arguments.cloud {
+            mesh.observe_comet(url)?;
+        }
         Ok(Self { server: server.clone(), mesh, oort, session, objects, flood, tellings })
     }
 
@@ -110,7 +112,11 @@ impl Steering {
             Wish::Forward { url, parameter } => {
                 self.objects.forward(url.as_deref(), parameter).await
             }
-            Wish::Number | Wish::Primary => Err("there is no primary yet".into()),
+            Wish::Number => Ok(json!(self.objects.numbers.get_and_add(1).await?)),
+            Wish::Primary => {
+                let primary = self.objects.numbers.primary();
+                Ok(json!(primary.map(|comet| comet.url().to_owned())))
+            }
         }
     }
 
@@ -155,30 +161,12 @@ fn mesh(url: &str, arguments: &Arguments) -> Result<Mesh> {
     if let Some(milliseconds) = arguments.max_interval {
         mesh = mesh.configure(|config| config.max_interval = Duration::from_millis(milliseconds));
     }
-    Ok(mesh.build()?)
-}
-
-/// Finds the other nodes.
-fn find(mesh: &Mesh, url: &str, arguments: &Arguments) -> Result<()> {
-    for url in &arguments.cloud {
-        mesh.observe_comet(url)?;
+    if let Some(group) = arguments.multicast {
+        let mut config = MulticastConfig::default();
+        (config.group_address, config.group_port) = (group.ip(), group.port());
+        mesh = mesh.discovery(Arc::new(Multicast::new(config)));
     }
-    let Some(group) = arguments.multicast else { return Ok(()) };
-    let mut config = MulticastConfig::default();
-    (config.group_address, config.group_port) = (group.ip(), group.port());
-    let multicast: Arc<dyn Discovery> = Arc::new(Multicast::new(config));
-    let (mut seeds, running) = discovery::start_all(url, &[multicast])?;
-    tokio::spawn(running);
-    let mesh = mesh.clone();
-    tokio::spawn(async move {
-        loop {
-            for url in seeds.urls() {
-                let _ = mesh.observe_comet(&url);
-            }
-            seeds.changed().await;
-        }
-    });
-    Ok(())
+    Ok(mesh.build()?)
 }
 
 /// Notes on each session of a node by which URL that is reached.
