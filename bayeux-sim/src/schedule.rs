@@ -90,6 +90,11 @@ impl<C> Schedule<C> {
         self.steps.push((at, step));
     }
 
+    /// Returns when something happens so far.
+    pub fn times(&self) -> Vec<Duration> {
+        self.steps.iter().map(|(at, _)| *at).collect()
+    }
+
     /// Adds a fault.
     pub fn fault(&mut self, at: Duration, fault: Fault) {
         self.add(at, Step::Fault(fault));

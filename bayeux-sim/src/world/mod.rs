@@ -89,6 +89,11 @@ impl<N: Node> World<N> {
         &self.truth
     }
 
+    /// Returns what time it is.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
     /// Returns the nodes that are alive.
     pub fn nodes(&self) -> impl Iterator<Item = (Place, &N)> {
         self.sites.iter().map(|(place, site)| (*place, &site.node))
