@@ -19,5 +19,7 @@ pub(crate) mod resolution;
 pub(crate) mod retry;
 pub(crate) mod secret;
 pub(crate) mod share;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod statistics;
 pub(crate) mod wire;
