@@ -165,6 +165,7 @@ fn a_push_that_is_not_taken_is_sent_again() {
     let mut a = object("a", 10, now);
     a.handle(Input::Joined(comet("b")), now);
     a.handle(Input::Observed(comet("b")), now);
+    a.handle(Input::Heard(comet("b"), whole(0, &[], Asks::No, false)), now);
     for _ in 0..5 {
         assert_eq!(sent(&mut a), ["push 10 to b"]);
         pushed(&mut a, false, now);
