@@ -27,7 +27,7 @@ pub use object::{
 };
 pub use oort::{ObserveChannelError, Oort};
 pub use options::{OortOption, OortOptionError, OortOptions};
-pub use participant::Participant;
+pub use participant::{ChannelTaken, Participant};
 pub use primary::{
     ElectionConfig, OortPrimaryLong, OortPrimaryService, PrimaryListener, Role, StartPrimaryError,
 };

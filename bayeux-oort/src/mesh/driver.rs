@@ -76,6 +76,8 @@ fn perform(mesh: &Arc<Inner>, output: Output) {
                 inbox.observed(channel);
             }
         }
-        Output::Forgotten(comet) => drop(lock(&mesh.inboxes).remove(comet.id())),
+        Output::Forgotten(comet) => {
+            lock(&mesh.inboxes).get(comet.id()).iter().for_each(|inbox| inbox.forgotten());
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! What comes from one node, by its sessions here and by this node's at it, is told one thing after the other.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bayeux_api::{
     ChannelId, Message,
-    implement::{Hook, Member},
+    implement::{Hook, Member, lock},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::{CloudListener, Comet};
+use crate::{
+    CloudListener, Comet,
+    mesh::{Inner, with},
+};
 
 /// The queue of one node. A task tells what is in it, until the last clone is gone.
 #[derive(Clone, Debug)]
@@ -23,6 +30,8 @@ enum Event {
     Left,
     Observed(ChannelId),
     Received(Received),
+    /// Nothing is left of the node.
+    Forgotten,
 }
 
 /// A message, and the room that it takes.
@@ -35,9 +44,9 @@ const ROOM: u32 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Inbox {
-    pub(super) fn new(comet: Comet, listener: Arc<dyn CloudListener>) -> Self {
+    pub(super) fn new(mesh: Weak<Inner>, comet: Comet, listener: Arc<dyn CloudListener>) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(tell(comet, listener, waiting));
+        tokio::spawn(tell(mesh, comet, listener, waiting));
         Self { events, room: Arc::new(Semaphore::new(ROOM as usize)) }
     }
 
@@ -51,6 +60,11 @@ impl Inbox {
 
     pub(super) fn observed(&self, channel: ChannelId) {
         let _ = self.events.send(Event::Observed(channel));
+    }
+
+    /// Ends it when all is told, unless the node is heard of again by then.
+    pub(super) fn forgotten(&self) {
+        let _ = self.events.send(Event::Forgotten);
     }
 
     /// Takes a message, after a while if others wait; false when it found no place in time.
@@ -68,6 +82,7 @@ impl Inbox {
 /// Tells what comes of one node. What it sends before it has joined, or after it left, waits until it joins: both
 /// ends see that at different times.
 async fn tell(
+    mesh: Weak<Inner>,
     comet: Comet,
     listener: Arc<dyn CloudListener>,
     mut events: mpsc::UnboundedReceiver<Event>,
@@ -96,6 +111,20 @@ async fn tell(
                 hand_over(listener(), &comet, received).await;
             }
             Event::Received(received) => early.add(&comet, received),
+            // There is one for each node: what comes of it later is told after what is told here.
+            Event::Forgotten => {
+                let is_over = with(&mesh, |mesh| {
+                    let mut inboxes = lock(&mesh.inboxes);
+                    let is_over = events.is_empty();
+                    if is_over {
+                        inboxes.remove(comet.id());
+                    }
+                    is_over
+                });
+                if is_over != Some(false) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -163,7 +163,7 @@ impl Inner {
     }
 
     /// Hands a message of a node to whoever is to have it; waits while too many do.
-    async fn receive(&self, comet: &Comet, message: Message) {
+    async fn receive(self: &Arc<Self>, comet: &Comet, message: Message) {
         let inbox = self.inbox(comet);
         if let Some(inbox) = inbox
             && !inbox.take(message).await
@@ -172,10 +172,11 @@ impl Inner {
         }
     }
 
-    fn inbox(&self, comet: &Comet) -> Option<Inbox> {
+    fn inbox(self: &Arc<Self>, comet: &Comet) -> Option<Inbox> {
         let started = self.started.get()?;
         let mut inboxes = lock(&self.inboxes);
-        let make = || Inbox::new(comet.clone(), started.listener.clone());
+        let me = Arc::downgrade(self);
+        let make = || Inbox::new(me, comet.clone(), started.listener.clone());
         Some(inboxes.entry(comet.id().to_owned()).or_insert_with(make).clone())
     }
 

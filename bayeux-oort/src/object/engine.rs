@@ -134,8 +134,8 @@ impl<S: Shape> Engine<S> {
             failed_broadcasts: AtomicU64::new(0),
             stopped: CancellationToken::new(),
         });
+        let place = oort.add_participant(&channels, inner.clone())?;
         inner.clone().spawn_tasks();
-        let place = oort.add_participant(&channels, inner.clone());
         Ok(Self { inner, _place: place })
     }
 

@@ -2,6 +2,8 @@
 
 use bayeux_api::ChannelIdError;
 
+use crate::ChannelTaken;
+
 /// Why an object cannot be started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +14,9 @@ pub enum ObjectError {
     /// The name makes no channel.
     #[error(transparent)]
     Channel(#[from] ChannelIdError),
+    /// There is an object of that name on this node.
+    #[error(transparent)]
+    Taken(#[from] ChannelTaken),
 }
 
 /// Why a change was not made, nor shared.

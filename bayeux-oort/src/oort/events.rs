@@ -25,46 +25,29 @@ impl CloudListener for Events {
     fn joined(&self, comet: &Comet) {
         let Some(oort) = self.0.upgrade() else { return };
         tracing::info!(?comet, "a node joined");
-        {
-            let places = lock(&oort.places);
-            for place in places.iter() {
-                let hook = Hook("Participant::joined", comet.url());
-                Member::of(&*place.participant).tell(hook, |it| it.joined(comet));
-            }
-        }
+        lock(&oort.participants).joined(comet);
         oort.tellings.joined(&oort, comet);
     }
 
     fn left(&self, comet: &Comet) {
         let Some(oort) = self.0.upgrade() else { return };
         tracing::info!(?comet, "a node left");
-        {
-            let places = lock(&oort.places);
-            for place in places.iter() {
-                let hook = Hook("Participant::left", comet.url());
-                Member::of(&*place.participant).tell(hook, |it| it.left(comet));
-            }
-        }
+        lock(&oort.participants).left(comet);
         oort.tellings.left(&oort, comet);
     }
 
     fn observed(&self, comet: &Comet, channel: &ChannelId) {
         let Some(oort) = self.0.upgrade() else { return };
-        let places = lock(&oort.places);
-        for place in places.iter().filter(|place| place.channels.contains(channel)) {
+        if let Some(participant) = lock(&oort.participants).on(channel) {
             let hook = Hook("Participant::observed", channel.as_str());
-            Member::of(&*place.participant).tell(hook, |it| it.observed(comet, channel));
+            Member::of(&**participant).tell(hook, |it| it.observed(comet, channel));
         }
     }
 
     async fn received(&self, from: &Comet, message: Message) {
         let Some(oort) = self.0.upgrade() else { return };
         let Ok(channel) = ChannelId::new(message.channel()) else { return };
-        let participant = {
-            let places = lock(&oort.places);
-            let mut found = places.iter().filter(|place| place.channels.contains(&channel));
-            found.next().map(|place| place.participant.clone())
-        };
+        let participant = lock(&oort.participants).on(&channel).cloned();
         match participant {
             Some(participant) => {
                 let hook = Hook("Participant::received", channel.as_str());

@@ -13,7 +13,8 @@ use bayeux_api::{
 use bayeux_server::Server;
 
 use crate::{
-    Cloud, Comet, CometListener, Participant, SendError, Sending, StartError, participant::Place,
+    Cloud, Comet, CometListener, Participant, SendError, Sending, StartError,
+    participant::{ChannelTaken, Participants},
 };
 
 use events::Events;
@@ -31,7 +32,7 @@ struct Inner {
     session: Arc<dyn LocalSession>,
     /// What takes part, by channel. Its lock is held while participants are told who joined and left, so that
     /// one that is added meanwhile neither misses a node nor hears of it twice.
-    places: Mutex<Vec<Place>>,
+    participants: Mutex<Participants>,
     /// The channels of applications that are observed.
     observed: RwLock<Vec<ChannelId>>,
     listeners: Listeners<dyn CometListener>,
@@ -56,7 +57,7 @@ impl Oort {
             server: server.clone(),
             cloud,
             session,
-            places: Mutex::default(),
+            participants: Mutex::default(),
             observed: RwLock::default(),
             listeners: Listeners::default(),
             tellings: Tellings::default(),
@@ -146,26 +147,25 @@ impl Oort {
 
     /// Adds what takes part in the cloud, with its channels, of which the broadcast ones are observed.
     /// Dropping the registration removes it. Not to be called by a [`Participant`]'s own methods.
+    ///
+    /// # Errors
+    ///
+    /// When another participant of this node has one of the channels.
     pub fn add_participant(
         &self,
         channels: &[ChannelId],
         participant: Arc<dyn Participant>,
-    ) -> Registration {
-        let place = Place { channels: channels.to_vec(), participant: participant.clone() };
-        {
-            let mut places = lock(&self.0.places);
-            places.push(place);
-            self.comets().iter().for_each(|comet| participant.joined(comet));
-        }
+    ) -> Result<Registration, ChannelTaken> {
+        lock(&self.0.participants).add(channels, participant.clone())?;
         let broadcast = channels.iter().filter(|channel| channel.is_broadcast());
         broadcast.for_each(|channel| self.0.cloud.observe(channel));
         let (oort, channels) = (Arc::downgrade(&self.0), channels.to_vec());
-        Registration::new(move || {
+        Ok(Registration::new(move || {
             let Some(oort) = oort.upgrade() else { return };
-            lock(&oort.places).retain(|place| !Arc::ptr_eq(&place.participant, &participant));
+            lock(&oort.participants).remove(&participant);
             let broadcast = channels.iter().filter(|channel| channel.is_broadcast());
             broadcast.for_each(|channel| oort.cloud.deobserve(channel));
-        })
+        }))
     }
 
     /// Brings a message on a participant's broadcast channel to all nodes that observe it.
@@ -186,6 +186,7 @@ impl Oort {
     /// Leaves the cloud: the others know at once. The server goes on.
     pub async fn stop(&self) {
         self.0.cloud.stop().await;
+        lock(&self.0.participants).end();
         let _ = self.0.session.disconnect().await;
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bayeux_api::{ChannelIdError, Json};
 
-use crate::SendError;
+use crate::{ChannelTaken, SendError};
 
 /// Why a request has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -64,4 +64,7 @@ pub enum StartServiceError {
     /// Its name has something wild or bound in it, or ends as the channel of another service's results.
     #[error("{0} is no name of a service")]
     Name(String),
+    /// There is a service of that name on this node.
+    #[error(transparent)]
+    Taken(#[from] ChannelTaken),
 }

@@ -125,7 +125,7 @@ impl OortService {
         let channels = Channels::new(name)?;
         let own = channels.all();
         let core = Arc::new(Core::new(oort, name, channels, config, handler));
-        let registration = oort.add_participant(&own, Arc::new(Ear(core.clone())));
+        let registration = oort.add_participant(&own, Arc::new(Ear(core.clone())))?;
         Ok(Self(Arc::new(Owner { core, registration: Some(registration).into() })))
     }
 

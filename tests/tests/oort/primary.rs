@@ -111,7 +111,7 @@ impl Wire {
     fn of(oort: &Oort, channels: &[&str]) -> (Self, Registration) {
         let wire = Self::default();
         let channels: Vec<_> = channels.iter().map(|one| ChannelId::new(one).unwrap()).collect();
-        let registration = oort.add_participant(&channels, Arc::new(wire.clone()));
+        let registration = oort.add_participant(&channels, Arc::new(wire.clone())).unwrap();
         (wire, registration)
     }
 

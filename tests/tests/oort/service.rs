@@ -95,7 +95,7 @@ impl Wire {
     fn of(oort: &Oort) -> (Self, Registration) {
         let wire = Self::default();
         let channels = [REQUESTS, BROADCASTS, RESULTS].map(|one| ChannelId::new(one).unwrap());
-        let registration = oort.add_participant(&channels, Arc::new(wire.clone()));
+        let registration = oort.add_participant(&channels, Arc::new(wire.clone())).unwrap();
         (wire, registration)
     }
 

@@ -35,7 +35,7 @@ impl Elsewhere {
         let listeners = vec![
             members.add_entry_listener(heard.clone()),
             members.add_listener(Arc::new(EntryDeltas::new(heard.clone()))),
-            oort.add_participant(&[ChannelId::new(PRIVATE)?], heard),
+            oort.add_participant(&[ChannelId::new(PRIVATE)?], heard)?,
         ];
         Ok(Self { oort: oort.clone(), members, listeners })
     }
