@@ -3,13 +3,11 @@
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
 
-import {SHORT, agree, exchange as exchangeInOrder, heard, inNetworks, mesh, readCasts, subscribe, toldOf} from '../lib/cloud.js';
+import {SHORT, agree, exchange, heard, inNetworks, mesh, readCasts, subscribe, toldOf} from '../lib/cloud.js';
 
 /** CometD's nodes miss a silent one after `timeout` and `maxInterval` alone. */
 const OURS = readCasts(process.env.CASTS ?? 'rust,rust,rust');
 const MIXED = readCasts(process.env.CASTS ?? 'rust,rust,java java,java,java');
-
-const exchange = (nodes, channel, count) => exchangeInOrder(nodes, channel, count, {ordered: false});
 
 /** Puts what each node has for this round, and waits until all have all of it. */
 async function share(nodes, round) {

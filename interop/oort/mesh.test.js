@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 
-import {exchange, fence, heard, inClouds, mesh, subscribe, toldOf} from '../lib/cloud.js';
+import {PATIENT, exchange, fence, heard, inClouds, mesh, subscribe, toldOf} from '../lib/cloud.js';
+
+inClouds(
+  'nodes that have no WebSocket are joined',
+  async ({nodes}) => {
+    await subscribe(nodes, '/chat');
+    await exchange(nodes, '/chat', 100);
+    for (const node of nodes) assert.deepEqual(node.told('left'), []);
+  },
+  {options: {...PATIENT, transports: 'long-polling'}},
+);
 
 inClouds('nodes are joined', async ({nodes, start, cast, step}) => {
   await step('each joins each once', async () => {

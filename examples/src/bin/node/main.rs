@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::Router;
-use bayeux_server::{Config, ServeConfig, Server, serve};
+use bayeux_server::{Config, ServeConfig, Server, api::ConnectionType, serve};
 use clap::Parser;
 use serde_json::{Value, json};
 use tokio::{
@@ -61,6 +61,10 @@ struct Arguments {
     /// The channels that are observed.
     #[arg(long, value_delimiter = ',', default_value = "/chat")]
     channels: Vec<String>,
+
+    /// The transports to other nodes, best first.
+    #[arg(long, value_delimiter = ',', default_value = "websocket,long-polling")]
+    transports: Vec<ConnectionType>,
 
     /// CometD's `timeout`, in milliseconds.
     #[arg(long, default_value_t = 10_000)]

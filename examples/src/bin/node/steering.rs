@@ -154,6 +154,7 @@ impl Steering {
 /// Makes what joins the node at `url` to others.
 fn mesh(url: &str, arguments: &Arguments) -> Result<Mesh> {
     let mut mesh = Mesh::builder(url);
+    mesh = mesh.configure(|config| config.transports.clone_from(&arguments.transports));
     mesh = match &arguments.secret {
         Some(secret) => mesh.secret(secret),
         None => mesh.trust_anybody(),

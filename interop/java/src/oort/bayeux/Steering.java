@@ -8,8 +8,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-import org.cometd.bayeux.client.ClientSessionChannel;
 import org.cometd.bayeux.server.LocalSession;
+import org.cometd.bayeux.server.ServerChannel;
+import org.cometd.bayeux.server.ServerMessage;
+import org.cometd.bayeux.server.ServerSession;
 import org.cometd.oort.Oort;
 import org.cometd.oort.OortList;
 import org.cometd.oort.OortLong;
@@ -174,13 +176,24 @@ final class Steering {
                 .anyMatch(subscriber -> url.equals(subscriber.getAttribute("org.cometd.oort.cometURL")));
     }
 
+    /**
+     * Tells what is published on a channel, in its order. That is lost on the way to a local session, which several
+     * threads bring messages to at once.
+     */
     private void subscribe(Object id, String channel) {
-        ClientSessionChannel.MessageListener listener = (from, message) -> {
-            var told = new LinkedHashMap<String, Object>(message);
-            told.put("event", "message");
-            Lines.write(told);
-        };
-        session.getChannel(channel).subscribe(listener, reply -> Lines.answer(id, reply.isSuccessful()));
+        var found = oort.getBayeuxServer().createChannelIfAbsent(channel).getReference();
+        found.setPersistent(true);
+        found.addListener(new ServerChannel.MessageListener() {
+            @Override
+            public boolean onMessage(ServerSession from, ServerChannel to, ServerMessage.Mutable message) {
+                var told = new LinkedHashMap<String, Object>(message);
+                told.keySet().removeAll(List.of("id", "clientId"));
+                told.put("event", "message");
+                Lines.write(told);
+                return true;
+            }
+        });
+        Lines.answer(id, true);
     }
 
     private void number(Object id) {
