@@ -116,18 +116,18 @@ impl Client {
     fn handshake(&mut self, world: World<'_, '_>) {
         self.phase = Phase::Handshaking;
         self.held.clear();
-        self.send(Request::Handshake(self.introduction.clone()), world);
+        self.send(&Request::Handshake(self.introduction.clone()), world);
         self.timer = Some(Timer::Overdue(world.now() + MAX_NETWORK_DELAY));
     }
 
     fn connect(&mut self, is_first: bool, world: World<'_, '_>) {
         let Phase::Live { session, ack } = &self.phase else { return };
         let request = Request::Connect { session: session.clone(), ack: *ack, is_first };
-        self.send(request, world);
+        self.send(&request, world);
         self.timer = Some(Timer::Overdue(world.now() + TIMEOUT + MAX_NETWORK_DELAY));
     }
 
-    fn send(&self, request: Request, world: World<'_, '_>) {
+    fn send(&self, request: &Request, world: World<'_, '_>) {
         self.stream.into_iter().for_each(|it| world.send(it, Packet::Request(request.clone())));
     }
 
@@ -190,7 +190,7 @@ impl Client {
             Phase::Live { session, .. } if matches!(self.timer, Some(Timer::Overdue(_))) => {
                 self.last_id += 1;
                 let request = make(self.last_id, session.clone());
-                self.send(request, world);
+                self.send(&request, world);
                 self.pending.insert(self.last_id, (asked, world.now() + MAX_NETWORK_DELAY));
                 Vec::new()
             }
@@ -293,7 +293,7 @@ impl Client {
         if let Phase::Live { session, .. } = &self.phase
             && says_farewell
         {
-            self.send(Request::Disconnect { session: session.clone() }, world);
+            self.send(&Request::Disconnect { session: session.clone() }, world);
         }
         self.close(world);
         self.fail_all()

@@ -16,7 +16,7 @@ use super::{
     inbox::Inbox,
     sessions::{Responses, Sessions},
     shared::Shared,
-    wire::{Packet, Response},
+    wire::Packet,
     witness::Witness,
 };
 use crate::{
