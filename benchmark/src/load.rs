@@ -132,6 +132,16 @@ impl LoadArguments {
 }
 
 impl Load {
+    /// Returns the load of a Bayeux server.
+    pub(crate) fn of(url: &str, pid: u32) -> Result<Self> {
+        Ok(Self {
+            target: Target::new(url)?,
+            protocol: Protocol::Bayeux,
+            scratch: Scratch::default(),
+            process: Some(Process::new(pid)),
+        })
+    }
+
     /// Returns the same for connections for which the system keeps few bytes that are not read.
     pub(crate) fn with_receive_buffer(&self, bytes: u32) -> Self {
         Self { target: self.target.with_receive_buffer(bytes), ..self.clone() }

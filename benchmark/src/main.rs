@@ -5,6 +5,7 @@ mod carrier;
 mod centrifugo;
 mod channels;
 mod churn;
+mod cloud;
 mod compare;
 mod dialect;
 mod echo;
@@ -73,6 +74,8 @@ enum Command {
     Channels(channels::Arguments),
     /// Makes sessions that come and go at once.
     Churn(churn::Arguments),
+    /// Measures clusters, with nodes of its own.
+    Cloud(cloud::Arguments),
     /// Measures all of it beside other servers, and writes docs/performance.md.
     Compare(compare::Arguments),
     /// Lets one subscriber stop reading while the others go on.
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Command::Idle(arguments) => generate(idle::run(arguments)),
         Command::Channels(arguments) => generate(channels::run(arguments)),
         Command::Churn(arguments) => generate(churn::run(arguments)),
+        Command::Cloud(arguments) => cloud::start(arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Slow(arguments) => generate(slow::run(arguments)),
         Command::Instructions(arguments) => instructions::start(&arguments),

@@ -234,6 +234,35 @@ fn parked_sessions_that_are_gone_are_noticed() {
     assert!(error(&output).contains("maxInterval"), "{}", error(&output));
 }
 
+/// Runs a part of `cloud`, which has nodes of its own.
+fn cloud(arguments: &[&str]) -> Value {
+    let output = benchmark(&["cloud", "--json"]).args(arguments).output().expect("it starts");
+    assert!(output.status.success(), "{arguments:?}: {}", error(&output));
+    serde_json::from_slice(&output.stdout).expect("there is one JSON object and nothing else")
+}
+
+#[test]
+fn a_broadcast_to_nodes_is_encoded_once() {
+    let report = cloud(&["encodings", "--peers=1,3", "--messages=10"]);
+    assert_eq!((report["to_1"].as_f64(), report["to_3"].as_f64()), (Some(1.0), Some(1.0)));
+}
+
+#[test]
+fn clouds_are_measured() {
+    let small = ["--messages=50", "--rounds=2", "--sleep"];
+    let cases = [
+        (&["forward"][..], &small[..], "forward_micros"),
+        (&["alone", "--subscribers=5"], &small, "ratio"),
+        (&["joins", "--entries=2000", "--rounds=2"], &[], "arrived_millis"),
+        (&["puts", "--peers=2", "--puts=500", "--rounds=2"], &[], "puts_per_second"),
+        (&["wide", "--nodes=3", "--settle=0.1", "--seconds=0.5"], &[], "formed_seconds"),
+    ];
+    for (part, size, figure) in cases {
+        let report = cloud(&[part, size].concat());
+        assert!(report[figure].is_f64(), "{report}");
+    }
+}
+
 #[test]
 fn churned_sessions_come_and_go() {
     let server = Server::bayeux(&[]);

@@ -176,9 +176,21 @@ pub(crate) async fn gather(
     publishers: u64,
     crowd: &Crowd,
 ) -> Result<()> {
+    gather_on(load, CHANNEL, transport, numbers, publishers, crowd).await
+}
+
+/// Does so with another channel.
+pub(crate) async fn gather_on(
+    load: &Load,
+    channel: &str,
+    transport: Transport,
+    numbers: std::ops::Range<u64>,
+    publishers: u64,
+    crowd: &Crowd,
+) -> Result<()> {
     let mut progress = say::Progress::new("subscribers", numbers.end);
     for number in numbers {
-        let (part, index) = (Part::Subscribe(CHANNEL), usize::try_from(number)?);
+        let (part, index) = (Part::Subscribe(channel), usize::try_from(number)?);
         let link = Link::open(load, transport, part, index).await?;
         let crowd = crowd.clone();
         spawn_local(async move {

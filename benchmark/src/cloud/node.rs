@@ -1,0 +1,63 @@
+//! A node as a process of its own, as `benchmark cloud` starts it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use async_trait::async_trait;
+use bayeux_oort::{Comet, CometListener, OortLongMap};
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::{Result, cloud::nodes::Node, say};
+
+/// Serves Bayeux at /cometd as a node, and says who joins.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Arguments {
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// A node to join; repeatable.
+    #[arg(long, value_name = "URL")]
+    join: Vec<String>,
+
+    /// A channel to observe; repeatable.
+    #[arg(long, value_name = "CHANNEL")]
+    observe: Vec<String>,
+
+    /// Has the map of `puts`.
+    #[arg(long)]
+    map: bool,
+}
+
+/// The map's name.
+pub(crate) const MAP: &str = "benchmark";
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let listener = TcpListener::bind(arguments.listen).await?;
+    let node = Node::start(listener, &arguments.observe).await?;
+    let _map = match arguments.map {
+        true => Some(OortLongMap::<i64>::start(&node.oort, MAP).await?),
+        false => None,
+    };
+    say::result(format!("node on {}", node.url()));
+    let says = Says(std::sync::Mutex::new(0));
+    node.oort.add_comet_listener(Arc::new(says)).keep();
+    for url in &arguments.join {
+        node.mesh.observe_comet(url)?;
+    }
+    std::future::pending().await
+}
+
+/// Says how many nodes have joined.
+#[derive(Debug)]
+struct Says(std::sync::Mutex<usize>);
+
+#[async_trait]
+impl CometListener for Says {
+    async fn comet_joined(&self, _comet: &Comet) {
+        if let Ok(mut count) = self.0.lock() {
+            *count += 1;
+            say::result(format!("joined {count}"));
+        }
+    }
+}
