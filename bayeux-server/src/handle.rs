@@ -15,6 +15,7 @@ use bayeux_api::{
 
 use crate::{
     channel::{Channel, Found},
+    fan_out::Together,
     local_session::Local,
     server::Server,
     session::Session,
@@ -88,6 +89,17 @@ impl Server {
             Some(Found::Existing(channel)) => Created::Existing(channel),
             None => panic!("a listener panicked that was to configure {id}"),
         })
+    }
+
+    /// Does `work`, which may be a task of its own. What it publishes by
+    /// [`Channel::publish_together`](Channel::publish_together) meanwhile is written when it waits or is done,
+    /// in one write for each connection: for work that takes many messages from somewhere, and has nobody wait
+    /// for what it publishes.
+    pub fn together<F: Future + Send>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = F::Output> + Send + use<F> {
+        Together::new(self, Box::pin(work))
     }
 
     /// Returns the session of this id.

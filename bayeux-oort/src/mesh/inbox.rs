@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::{
     CloudListener, Comet,
-    mesh::{Inner, with},
+    mesh::{Inner, Started, with},
 };
 
 /// The queue of one node. A task tells what is in it, until the last clone is gone.
@@ -44,9 +44,12 @@ const ROOM: u32 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Inbox {
-    pub(super) fn new(mesh: Weak<Inner>, comet: Comet, listener: Arc<dyn CloudListener>) -> Self {
+    pub(super) fn new(mesh: &Arc<Inner>, comet: Comet, started: &Started) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(tell(mesh, comet, listener, waiting));
+        let listener = started.listener.clone();
+        // What came together goes on to the subscribers here together.
+        let telling = tell(Arc::downgrade(mesh), comet, listener, waiting);
+        tokio::spawn(started.server.together(telling));
         Self { events, room: Arc::new(Semaphore::new(ROOM as usize)) }
     }
 

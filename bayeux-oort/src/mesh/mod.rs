@@ -175,9 +175,12 @@ impl Inner {
     fn inbox(self: &Arc<Self>, comet: &Comet) -> Option<Inbox> {
         let started = self.started.get()?;
         let mut inboxes = lock(&self.inboxes);
-        let me = Arc::downgrade(self);
-        let make = || Inbox::new(me, comet.clone(), started.listener.clone());
-        Some(inboxes.entry(comet.id().to_owned()).or_insert_with(make).clone())
+        if let Some(inbox) = inboxes.get(comet.id()) {
+            return Some(inbox.clone());
+        }
+        let inbox = Inbox::new(self, comet.clone(), started);
+        inboxes.insert(comet.id().to_owned(), inbox.clone());
+        Some(inbox)
     }
 
     fn observed_channels(&self) -> Vec<ChannelId> {

@@ -71,7 +71,7 @@ impl Inner {
         }
         let Some(session) = self.session.server_session() else { return };
         let Ok(channel) = self.server.create_channel_if_absent(channel.as_str()) else { return };
-        if let Err(error) = channel.publish_from(&*session, message).await {
+        if let Err(error) = channel.publish_together(&*session, message).await {
             tracing::debug!(channel = channel.id().as_str(), %error, "a node's message goes nowhere");
         }
     }

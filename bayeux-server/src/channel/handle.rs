@@ -12,6 +12,7 @@ use bayeux_api::{
 
 use crate::{
     channel::{Channel, Inserted, Presence},
+    fan_out::Writing,
     session::Session,
 };
 
@@ -170,7 +171,7 @@ impl Channel {
     /// When this is a wild channel, the message was deleted on its way, or it could not be passed on to other
     /// servers, in which case this one's sessions do not get it either.
     pub async fn publish(&self, message: impl Into<Message>) -> Result<Published, PublishError> {
-        self.publish_for(None, message.into()).await
+        self.publish_for(None, message.into(), Writing::AtOnce).await
     }
 
     /// Publishes on behalf of `from`, as [`publish`](Self::publish) does: the listeners see who it is, and
@@ -184,7 +185,22 @@ impl Channel {
         from: &dyn ServerSession,
         message: impl Into<Message>,
     ) -> Result<Published, PublishError> {
-        self.publish_for(Some(from), message.into()).await
+        self.publish_for(Some(from), message.into(), Writing::AtOnce).await
+    }
+
+    /// Publishes as [`publish_from`](Self::publish_from) does, but what becomes of it is written together with
+    /// what else is published so within [`Server::together`](crate::Server::together), when that waits or is
+    /// done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`publish`](Self::publish).
+    pub async fn publish_together(
+        &self,
+        from: &dyn ServerSession,
+        message: impl Into<Message>,
+    ) -> Result<Published, PublishError> {
+        self.publish_for(Some(from), message.into(), Writing::Gathered).await
     }
 
     /// Removes this channel, not those below it, and its listeners. Its subscribers forget it without a
@@ -244,6 +260,7 @@ impl Channel {
         &self,
         from: Option<&dyn ServerSession>,
         message: Message,
+        writing: Writing,
     ) -> Result<Published, PublishError> {
         if self.id.is_wild() {
             return Err(PublishError::Wild);
@@ -251,6 +268,6 @@ impl Channel {
         let Some((server, channel)) = self.handles() else { return Ok(Published::default()) };
         let channel = server.0.channels.get(self.id.as_str()).unwrap_or(channel);
         let from = from.and_then(|session| server.0.sessions.get(session.id()));
-        server.publish_from_server(from.as_ref(), &channel, message).await
+        server.publish_from_server(from.as_ref(), &channel, message, writing).await
     }
 }

@@ -12,7 +12,7 @@ use bayeux_api::{
     },
 };
 
-use crate::{channel::Channel, session::Session};
+use crate::{channel::Channel, fan_out::Writing, session::Session};
 
 impl Sealed for Channel {}
 
@@ -107,7 +107,7 @@ impl ServerChannel for Channel {
         from: Option<&Arc<dyn ServerSession>>,
         message: Message,
     ) -> Result<Published, PublishError> {
-        self.publish_for(from.map(|from| &**from), message).await
+        self.publish_for(from.map(|from| &**from), message, Writing::AtOnce).await
     }
 
     fn remove(&self) {

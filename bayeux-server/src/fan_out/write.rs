@@ -296,6 +296,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_published_together_is_written_when_that_is_done() {
+        let server = Server::builder().build();
+        let session = server.new_session(None, Origin::default());
+        let socket = Arc::new(Carrier::new(Counts::default()));
+        let carrier: Arc<Carrier> = socket.clone();
+        session.bind_waiting(&carrier);
+        assert!(session.handshaken());
+        let channel = server.create_channel_if_absent("/a").unwrap().channel();
+        assert!(channel.subscribe(&*session).await);
+        let node = server.new_session(None, Origin::default());
+        let publish = async || {
+            channel.publish_together(&*node, json!(1)).await.unwrap();
+            socket.socket().0.load(Relaxed)
+        };
+        assert_eq!(publish().await, 1, "nothing is gathered");
+        let together = server.together(async { (publish().await, publish().await) }).await;
+        assert_eq!(together, (1, 1));
+        tokio::task::yield_now().await;
+        assert_eq!(socket.socket().0.load(Relaxed), 3);
+    }
+
+    #[tokio::test]
     async fn what_comes_while_many_are_written_to_goes_out_with_it() {
         let server = Server::builder().build();
         let sockets: Vec<_> = (0..3 * WRITE_TOGETHER).map(|_| Counts::default()).collect();

@@ -54,10 +54,11 @@ impl Server {
         from: Option<&Arc<Session>>,
         channel: &Arc<Channel>,
         message: Message,
+        writing: Writing,
     ) -> Result<Published, PublishError> {
         let (server, from, channel) = (self.clone(), from.cloned(), channel.clone());
         let publishing =
-            async move { server.publish_whole(from.as_ref(), &channel, message).await };
+            async move { server.publish_whole(from.as_ref(), &channel, message, writing).await };
         finish(publishing).await.unwrap_or(Err(PublishError::Deleted))
     }
 
@@ -66,6 +67,7 @@ impl Server {
         from: Option<&Arc<Session>>,
         channel: &Arc<Channel>,
         mut message: Message,
+        writing: Writing,
     ) -> Result<Published, PublishError> {
         message.channel = Some(channel.id().as_str().to_owned());
         if channel.id().is_broadcast() {
@@ -75,7 +77,7 @@ impl Server {
         let channels = self.0.channels.matching(channel.id());
         let notified = self.notify(from, &channels, &mut message).await;
         notified.map_err(|_| PublishError::Deleted)?;
-        self.broadcast(from, channel.id(), &channels, &mut message, Writing::AtOnce).await
+        self.broadcast(from, channel.id(), &channels, &mut message, writing).await
     }
 
     /// Shows a message to the listeners of the channels that match its own, from `/**` down to that
