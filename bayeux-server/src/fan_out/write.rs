@@ -303,6 +303,7 @@ mod tests {
         let carrier: Arc<Carrier> = socket.clone();
         session.bind_waiting(&carrier);
         assert!(session.handshaken());
+        server.0.sessions.insert(session.clone());
         let channel = server.create_channel_if_absent("/a").unwrap().channel();
         assert!(channel.subscribe(&*session).await);
         let node = server.new_session(None, Origin::default());

@@ -53,6 +53,10 @@ impl Decoder {
         Self { most, begun: None }
     }
 
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
     pub(crate) fn set_most(&mut self, most: usize) {
         self.most = most;
     }

@@ -107,7 +107,8 @@ impl Connection {
         if !self.busy.inbox.has_room() {
             return Poll::Pending;
         }
-        let limits = self.server.limits(ConnectionType::WebSocket);
+        let mut limits = self.server.limits(ConnectionType::WebSocket);
+        limits.size = self.socket.max_message_size();
         let (busy, mut ping) = (&mut self.busy, None);
         // The latest of several pings is enough (RFC 6455, section 5.5.3).
         let mut take =

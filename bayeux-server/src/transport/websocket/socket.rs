@@ -90,6 +90,10 @@ impl Socket {
         }
     }
 
+    pub(super) fn max_message_size(&self) -> usize {
+        self.decoder.most()
+    }
+
     /// Sets the largest message that is taken.
     pub(super) fn set_max_message_size(&mut self, most: usize) {
         self.decoder.set_most(most);
