@@ -28,8 +28,8 @@ pub struct MeshConfig {
     /// How connections to other nodes are made; but [`max_silence`](Self::max_silence) and
     /// [`max_message_size`](Self::max_message_size) count in place of its pings and size.
     pub network: NetworkConfig,
-    /// For how long a WebSocket between nodes may be silent, and is pinged, before it is taken for broken;
-    /// 1.5 s by default.
+    /// For how long a WebSocket between nodes may be silent, and is pinged, before it is taken for broken; over
+    /// long-polling, how long a connect is held. 1.5 s by default.
     pub max_silence: Duration,
     /// `maxInterval` of other nodes' sessions: how long after its connection broke a node counts as lost, unless
     /// it comes again; 1 s by default. A break that is shorter is noticed by nobody, if messages are acknowledged.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bayeux_api::{
-    BayeuxError, Flow, Message, Reconnect,
+    BayeuxError, ConnectionType, Flow, Message, Reconnect,
     implement::lock,
     server::{
         Access, ConnectionLimits, Reach, Removal, ServerChannel, ServerChannelListener,
@@ -154,6 +154,10 @@ impl SessionListener for Gate {
         limits.silence = Some(mesh.config.max_silence);
         limits.max_message_size = Some(mesh.config.max_message_size);
         session.set_connection_limits(limits);
+        if session.transport() != Some(ConnectionType::WebSocket) {
+            // What cannot be pinged asks as often.
+            session.set_timeout(Some(mesh.config.max_silence));
+        }
         let is_verified = mesh.is_verified(&introduction);
         let came =
             mesh.input(|machine, now| machine.came(session.id(), &introduction, is_verified, now));

@@ -44,8 +44,8 @@ pub struct OortOptions {
     /// `enableAckExtension`: whether what the nodes send each other is acknowledged, so that a short break
     /// loses nothing. True by default.
     pub acknowledgements: bool,
-    /// `enableBinaryExtension`: whether binary data goes to other nodes. True by default, as it is with
-    /// CometD's servlets.
+    /// `enableBinaryExtension`. True by default, as it is with CometD's servlets, and of no effect: binary data
+    /// goes to other nodes as it came, and is neither decoded nor encoded on its way.
     pub binary: bool,
     /// `oort.cloud`: the URLs of other nodes. None by default.
     pub cloud: Vec<String>,

@@ -17,7 +17,7 @@ pub(super) static OPTIONS: &[OortOption] = &[
     option(
         "oort.dns",
         Kind::Text(SERVICE, |o| &mut o.dns),
-        "the URL of the nodes' service, whose name has an address or an SRV record for each",
+        "the URL of the nodes' service, whose name has an address (or, with the feature srv, a record) for each",
     ),
     option(
         "enableAckExtension",
@@ -27,7 +27,7 @@ pub(super) static OPTIONS: &[OortOption] = &[
     option(
         "enableBinaryExtension",
         Kind::Flag(|o| &mut o.binary),
-        "whether binary data goes to other nodes",
+        "taken for CometD's sake: binary data goes to other nodes as it came",
     ),
     option(
         "oort.multicast",

@@ -34,7 +34,9 @@ impl NodeArguments {
     ) -> Result<OortOptions, Box<dyn Error>> {
         let mut options = OortOptions::default();
         options.channels.push("/chat/**".to_owned());
-        let is_ours = |name: &str| OortOptions::options().any(|option| option.name() == name);
+        let is_known = |name: &str| OortOptions::options().any(|option| option.name() == name);
+        // One that is misspelt is told which there are of its kind.
+        let is_ours = |name: &str| name.starts_with("oort.") || is_known(name);
         options.set_options(others.extract_if(.., |(name, _)| is_ours(name)))?;
         let named = [
             ("oort.url", self.oort_url),
