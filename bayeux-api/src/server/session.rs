@@ -240,6 +240,7 @@ pub enum Removal {
     /// Nothing was heard of its client for too long.
     #[doc(alias = "timeout")]
     Expired,
-    /// Its queue was full.
+    /// Its queue was full, or its client gets more at once than it takes, and would for ever since it has not
+    /// acknowledged it (close code 1009, RFC 6455, section 7.4.1).
     Overflowed,
 }

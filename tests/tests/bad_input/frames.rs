@@ -149,6 +149,36 @@ async fn each_breach_closes_with_its_code() {
 }
 
 #[tokio::test]
+async fn who_gets_too_much_at_once_is_not_sent_the_same_for_ever() {
+    let mut scene = Scene::with(|config, _| config.acknowledgements = true).await;
+    for (ext, code, is_ended) in [
+        (r#"{"ack":true}"#, 1009_u16, true),
+        (r#"{"ack":true}"#, 1000, false),
+        // Nothing is sent to it again.
+        ("{}", 1009, false),
+    ] {
+        let mut raw = open(&scene).await;
+        raw.write(text(format!(r#"[{{"channel":"/meta/handshake","ext":{ext}}}]"#))).await;
+        let id = messages(&mut raw).await[0]["clientId"].as_str().unwrap().to_owned();
+        raw.write(frame(FINAL | CLOSE, code.to_be_bytes())).await;
+        assert_eq!(closed(&mut raw).await.0, code);
+        let session = || scene.server.session(&id);
+        if is_ended {
+            tests::eventually("the session ends", || session().is_none()).await;
+        } else {
+            let mut again = open(&scene).await;
+            let connect = format!(
+                r#"[{{"channel":"/meta/connect","clientId":"{id}","connectionType":"websocket","advice":{{"timeout":0}}}}]"#
+            );
+            again.write(text(connect)).await;
+            assert_eq!(messages(&mut again).await[0]["successful"], true, "{ext} {code}");
+            session().unwrap().disconnect().await;
+        }
+    }
+    scene.is_calm().await;
+}
+
+#[tokio::test]
 async fn fragments_may_be_tiny_empty_and_mixed_with_pings() {
     let mut scene = Scene::new().await;
     let mut raw = open(&scene).await;

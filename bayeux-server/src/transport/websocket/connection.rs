@@ -102,6 +102,7 @@ impl Connection {
         tracing::debug!(?end, address, "websocket ends");
         self.take_turn();
         let is_writable = !matches!(end, End::Gone) && self.write_rest().await;
+        let overfull = self.overfull(&end);
         self.unbind();
         match end {
             End::Close(code, reason) if is_writable => {
@@ -110,6 +111,21 @@ impl Connection {
             End::Closed(code) if is_writable => self.socket.answer_close(code).await,
             End::Gone | End::Close(..) | End::Closed(_) => {}
         }
+        if let Some(session) = overfull {
+            tracing::warn!(
+                session = session.id(),
+                "a client gets more than it takes, and loses its session"
+            );
+            self.server.end_session(&session, Removal::Overflowed, None).await;
+        }
+    }
+
+    /// Returns the session whose client closed because it was sent too much (RFC 6455, section 7.4.1), if what it
+    /// has not acknowledged would be sent again for ever.
+    fn overfull(&self, end: &End) -> Option<Arc<Session>> {
+        let is_too_much =
+            matches!(end, End::Closed(Some(code)) if *code == Code::TooLarge.number());
+        self.session.clone().filter(|session| is_too_much && session.is_acknowledged())
     }
 
     async fn serve(&mut self) -> End {
