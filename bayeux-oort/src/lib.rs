@@ -13,6 +13,7 @@ mod participant;
 mod primary;
 mod proto;
 mod service;
+mod weight;
 
 pub use bayeux_api as api;
 

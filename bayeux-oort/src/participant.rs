@@ -1,6 +1,10 @@
 //! What takes part in a cloud: an object, a service, or something of an application's own that every node has.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bayeux_api::{
@@ -15,7 +19,8 @@ use crate::Comet;
 /// [`Oort::add_participant`](crate::Oort::add_participant) with its channels.
 ///
 /// Joined and left of a node are told in order, and so is what it sends between them. The methods that are
-/// not `async` must not wait.
+/// not `async` must not wait, nor add or remove participants: they are called under a lock of the cloud, without
+/// which one that is added meanwhile could hear of a node twice, or never.
 #[async_trait]
 pub trait Participant: Send + Sync + fmt::Debug {
     /// A node joined. Also told, at once, of those that have joined when this is added.
@@ -37,14 +42,19 @@ pub trait Participant: Send + Sync + fmt::Debug {
 /// The participants of a node, and the others that they were told of.
 #[derive(Debug, Default)]
 pub(crate) struct Participants {
-    places: Vec<Place>,
+    /// In the order in which they were added.
+    all: Vec<Place>,
+    by_channel: HashMap<ChannelId, Place>,
+    /// How many were ever added.
+    count: u64,
     comets: BTreeSet<Comet>,
+    has_ended: bool,
 }
 
-/// A participant and its channels.
+/// A participant, as it was added once.
 #[derive(Clone, Debug)]
 struct Place {
-    channels: Vec<ChannelId>,
+    number: u64,
     participant: Arc<dyn Participant>,
 }
 
@@ -56,47 +66,57 @@ struct Place {
 pub struct ChannelTaken(pub ChannelId);
 
 impl Participants {
-    /// Adds a participant, which is told who has joined.
+    /// Adds a participant, which is told who has joined; returns by which number it is removed.
     pub(crate) fn add(
         &mut self,
         channels: &[ChannelId],
         participant: Arc<dyn Participant>,
-    ) -> Result<(), ChannelTaken> {
+    ) -> Result<u64, ChannelTaken> {
         if let Some(taken) = channels.iter().find(|channel| self.on(channel).is_some()) {
             return Err(ChannelTaken(taken.clone()));
         }
         self.comets.iter().for_each(|comet| joined(&*participant, comet));
-        self.places.push(Place { channels: channels.to_vec(), participant });
-        Ok(())
+        self.count += 1;
+        let place = Place { number: self.count, participant };
+        self.by_channel.extend(channels.iter().map(|channel| (channel.clone(), place.clone())));
+        self.all.push(place);
+        Ok(self.count)
     }
 
-    pub(crate) fn remove(&mut self, participant: &Arc<dyn Participant>) {
-        self.places.retain(|place| !Arc::ptr_eq(&place.participant, participant));
+    pub(crate) fn remove(&mut self, number: u64) {
+        self.all.retain(|place| place.number != number);
+        self.by_channel.retain(|_, place| place.number != number);
     }
 
     /// Returns the participant that has a channel.
     pub(crate) fn on(&self, channel: &ChannelId) -> Option<&Arc<dyn Participant>> {
-        let place = self.places.iter().find(|place| place.channels.contains(channel));
-        place.map(|place| &place.participant)
+        self.by_channel.get(channel).map(|place| &place.participant)
     }
 
-    pub(crate) fn joined(&mut self, comet: &Comet) {
-        if self.comets.insert(comet.clone()) {
-            self.places.iter().for_each(|place| joined(&*place.participant, comet));
+    /// Returns whether that is news.
+    pub(crate) fn joined(&mut self, comet: &Comet) -> bool {
+        let is_news = !self.has_ended && self.comets.insert(comet.clone());
+        if is_news {
+            self.all.iter().for_each(|place| joined(&*place.participant, comet));
         }
+        is_news
     }
 
-    pub(crate) fn left(&mut self, comet: &Comet) {
-        if self.comets.remove(comet) {
-            for place in &self.places {
+    /// Returns whether that is news.
+    pub(crate) fn left(&mut self, comet: &Comet) -> bool {
+        let is_news = self.comets.remove(comet);
+        if is_news {
+            for place in &self.all {
                 let hook = Hook("Participant::left", comet.url());
                 Member::of(&*place.participant).tell(hook, |it| it.left(comet));
             }
         }
+        is_news
     }
 
     /// This node has left: to it all others have.
     pub(crate) fn end(&mut self) {
+        self.has_ended = true;
         for comet in self.comets.clone() {
             self.left(&comet);
         }

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::{
     CloudListener, Comet,
     mesh::{Inner, Started, with},
+    weight::share,
 };
 
 /// The queue of one node. A task tells what is in it, until the last clone is gone.
@@ -46,10 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Inbox {
     pub(super) fn new(mesh: &Arc<Inner>, comet: Comet, started: &Started) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
-        let listener = started.listener.clone();
-        // What came together goes on to the subscribers here together.
-        let telling = tell(Arc::downgrade(mesh), comet, listener, waiting);
-        tokio::spawn(started.server.together(telling));
+        tokio::spawn(tell(Arc::downgrade(mesh), comet, started.listener.clone(), waiting));
         Self { events, room: Arc::new(Semaphore::new(ROOM as usize)) }
     }
 
@@ -72,9 +70,7 @@ impl Inbox {
 
     /// Takes a message, after a while if others wait; false when it found no place in time.
     pub(super) async fn take(&self, message: Message) -> bool {
-        let data = message.data.as_ref().map_or(0, |data| data.text().len());
-        let units = u32::try_from(data / 1024 + 1).unwrap_or(ROOM).min(ROOM);
-        let room = self.room.clone().acquire_many_owned(units);
+        let room = self.room.clone().acquire_many_owned(share(&message, ROOM));
         match tokio::time::timeout(PATIENCE, room).await {
             Ok(Ok(room)) => self.events.send(Event::Received((Box::new(message), room))).is_ok(),
             Ok(Err(_)) | Err(_) => false,

@@ -25,14 +25,18 @@ impl CloudListener for Events {
     fn joined(&self, comet: &Comet) {
         let Some(oort) = self.0.upgrade() else { return };
         tracing::info!(?comet, "a node joined");
-        lock(&oort.participants).joined(comet);
+        if !lock(&oort.participants).joined(comet) {
+            return;
+        }
         oort.tellings.joined(&oort, comet);
     }
 
     fn left(&self, comet: &Comet) {
         let Some(oort) = self.0.upgrade() else { return };
         tracing::info!(?comet, "a node left");
-        lock(&oort.participants).left(comet);
+        if !lock(&oort.participants).left(comet) {
+            return;
+        }
         oort.tellings.left(&oort, comet);
     }
 
@@ -53,22 +57,23 @@ impl CloudListener for Events {
                 let hook = Hook("Participant::received", channel.as_str());
                 Member::of(&*participant).wait(hook, |it| it.received(from, message)).await;
             }
-            None => oort.publish_here(&channel, message).await,
+            None if message.data.is_some() && oort.is_observed(&channel) => {
+                oort.publish_soon(from, channel, message).await;
+            }
+            None => {}
         }
     }
 }
 
 impl Inner {
+    fn is_observed(&self, channel: &ChannelId) -> bool {
+        let observed = self.observed.read().unwrap_or_else(PoisonError::into_inner);
+        observed.iter().any(|own| own.matches(channel))
+    }
+
     /// Publishes what an application broadcast on another node to the subscribers of this one, and to no
     /// further node.
-    async fn publish_here(&self, channel: &ChannelId, message: Message) {
-        let is_observed = {
-            let observed = self.observed.read().unwrap_or_else(PoisonError::into_inner);
-            observed.iter().any(|own| own.matches(channel))
-        };
-        if !is_observed || message.data.is_none() {
-            return;
-        }
+    pub(super) async fn publish_here(&self, channel: &ChannelId, message: Message) {
         let Some(session) = self.session.server_session() else { return };
         let Ok(channel) = self.server.create_channel_if_absent(channel.as_str()) else { return };
         if let Err(error) = channel.publish_together(&*session, message).await {

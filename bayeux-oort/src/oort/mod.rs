@@ -1,6 +1,7 @@
 //! `Oort`: this node, as an application holds it.
 
 mod events;
+mod lane;
 mod tellings;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,6 +19,7 @@ use crate::{
 };
 
 use events::Events;
+use lane::Lanes;
 use tellings::Tellings;
 
 /// A node of a cloud: a server together with what joins it to others. Cheap to clone.
@@ -37,6 +39,7 @@ struct Inner {
     observed: RwLock<Vec<ChannelId>>,
     listeners: Listeners<dyn CometListener>,
     tellings: Tellings,
+    lanes: Mutex<Lanes>,
 }
 
 impl Oort {
@@ -61,6 +64,7 @@ impl Oort {
             observed: RwLock::default(),
             listeners: Listeners::default(),
             tellings: Tellings::default(),
+            lanes: Mutex::default(),
         }));
         let events = Arc::new(Events::new(Arc::downgrade(&oort.0)));
         oort.0.cloud.start(server, events).await?;
@@ -111,25 +115,21 @@ impl Oort {
         if !id.is_broadcast() {
             return Err(ObserveChannelError::NotBroadcast(id));
         }
-        {
-            let mut observed = self.0.observed.write().unwrap_or_else(PoisonError::into_inner);
-            if observed.contains(&id) {
-                return Ok(());
-            }
-            observed.push(id.clone());
+        let mut observed = self.0.observed.write().unwrap_or_else(PoisonError::into_inner);
+        if !observed.contains(&id) {
+            // Under the lock: the cloud is told in the order in which it happens here.
+            self.0.cloud.observe(&id);
+            observed.push(id);
         }
-        self.0.cloud.observe(&id);
         Ok(())
     }
 
     /// Ends [`observe_channel`](Self::observe_channel), and returns whether the channel was observed.
     pub fn deobserve_channel(&self, channel: &str) -> bool {
         let Ok(id) = ChannelId::new(channel) else { return false };
-        {
-            let mut observed = self.0.observed.write().unwrap_or_else(PoisonError::into_inner);
-            let Some(index) = observed.iter().position(|one| *one == id) else { return false };
-            observed.remove(index);
-        }
+        let mut observed = self.0.observed.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(index) = observed.iter().position(|one| *one == id) else { return false };
+        observed.remove(index);
         self.0.cloud.deobserve(&id);
         true
     }
@@ -156,13 +156,13 @@ impl Oort {
         channels: &[ChannelId],
         participant: Arc<dyn Participant>,
     ) -> Result<Registration, ChannelTaken> {
-        lock(&self.0.participants).add(channels, participant.clone())?;
+        let number = lock(&self.0.participants).add(channels, participant)?;
         let broadcast = channels.iter().filter(|channel| channel.is_broadcast());
         broadcast.for_each(|channel| self.0.cloud.observe(channel));
         let (oort, channels) = (Arc::downgrade(&self.0), channels.to_vec());
         Ok(Registration::new(move || {
             let Some(oort) = oort.upgrade() else { return };
-            lock(&oort.participants).remove(&participant);
+            lock(&oort.participants).remove(number);
             let broadcast = channels.iter().filter(|channel| channel.is_broadcast());
             broadcast.for_each(|channel| oort.cloud.deobserve(channel));
         }))

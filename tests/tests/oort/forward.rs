@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bayeux_oort::{Comet, CometListener, ObserveChannelError, Oort};
+use bayeux_oort::{Answer, Comet, CometListener, ObserveChannelError, Oort, OortService, Request};
+use bayeux_server::api::{
+    Flow,
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
+};
 use serde_json::{Value, json};
 use tests::{
     Client, TestNode, Transport,
     cluster::{cluster, join_all},
+    hooks::Log,
 };
 
 /// Returns a client of each node, which is subscribed to `channel`.
@@ -197,4 +202,61 @@ async fn a_message_may_be_as_large_as_nodes_were_told() {
     let mut writer = nodes[1].server.connected(Transport::WebSocket).await;
     writer.publish("/chat", json!("x".repeat(90_000))).await;
     assert_eq!(reader.message_on("/chat").await["data"].as_str().unwrap().len(), 90_000);
+}
+
+/// Asks the node that it hears, and waits for the answer.
+#[derive(Debug)]
+struct Asks(OortService, Log);
+
+#[async_trait]
+impl ServerChannelListener for Asks {
+    async fn on_message(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _channel: &Arc<dyn ServerChannel>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        let url = message.data.as_ref().unwrap().to::<String>().unwrap();
+        let answer = self.0.forward::<u64>(Some(&url), 1).await;
+        self.1.add(format!("{answer:?}"));
+        Flow::Continue
+    }
+}
+
+#[tokio::test]
+async fn a_listener_may_wait_for_the_very_node_that_it_hears() {
+    let nodes = cluster(2).await;
+    observe(&nodes, "/chat").await;
+    let mut services = Vec::new();
+    for node in &nodes {
+        let answer = async |request: Request| Answer::success(request.parameter);
+        services.push(OortService::start(&node.oort, "echo", answer).unwrap());
+    }
+    let log = Log::default();
+    let channel = nodes[0].server.server.create_channel_if_absent("/chat").unwrap();
+    channel.add_listener(Arc::new(Asks(services[0].clone(), log.clone()))).keep();
+    let mut writer = nodes[1].server.connected(Transport::WebSocket).await;
+    writer.publish("/chat", json!(nodes[1].url())).await;
+    log.until("Ok(1)").await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_a_node_keeps_nothing_else_from_it() {
+    let one = TestNode::start().await;
+    let other = TestNode::with(|_| {}, |config| config.max_message_size = 20_000).await;
+    other.observe(&one);
+    one.has_joined(1).await;
+    other.has_joined(1).await;
+    other.oort.observe_channel("/chat").unwrap();
+    one.is_observed("/chat", 1).await;
+    let mut reader = other.server.connected(Transport::WebSocket).await;
+    reader.subscribe("/chat").await;
+    let mut writer = one.server.connected(Transport::WebSocket).await;
+    writer.publish("/chat", json!("x".repeat(40_000))).await;
+    // It is told that the other has missed something.
+    one.was_told("left", 1).await;
+    one.has_joined(1).await;
+    one.is_observed("/chat", 1).await;
+    writer.publish("/chat", json!("small")).await;
+    assert_eq!(reader.message_on("/chat").await["data"], "small");
 }
