@@ -8,7 +8,6 @@ mod dns;
 mod multicast;
 mod seeds;
 mod static_list;
-mod url;
 
 use std::{fmt, future::Future, io, pin::Pin, sync::Arc};
 
@@ -20,7 +19,7 @@ pub use multicast::{Multicast, MulticastConfig, MulticastStatistics};
 pub use seeds::{SeedSet, Seeds, seeds};
 pub use static_list::StaticList;
 
-pub(crate) use url::check as check_url;
+pub(crate) use crate::proto::url::check as check_url;
 
 /// Finds out at which URLs other nodes are.
 ///

@@ -14,8 +14,8 @@ use crate::{
     mesh::{Inner, Mesh, counters::Counters},
     proto::{
         cloud::{Machine, Rules},
-        introduction::is_url,
         secret::Proof,
+        url::is_url,
     },
 };
 
@@ -132,6 +132,7 @@ impl MeshBuilder {
             reopen: std::time::Duration::from_secs(1),
             advertise: config.advertise_interval,
             max_comets: config.max_comets,
+            names_vouch: config.trust == Trust::Secret,
         };
         let aliases = config.aliases.iter().cloned().collect();
         let machine = Machine::new(own.clone(), aliases, rules, seed);

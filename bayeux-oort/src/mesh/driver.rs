@@ -53,12 +53,11 @@ fn perform(mesh: &Arc<Inner>, output: Output) {
         }
         Output::Open { link, known } => {
             if let Some(link) = lock(&mesh.links).get(&link).cloned() {
-                link.open(mesh, &known);
+                link.open(mesh, known);
             }
         }
         Output::Advertise { link, known } => {
             if let Some(link) = lock(&mesh.links).get(&link).cloned() {
-                link.sync(&mesh.observed_channels());
                 link.advertise(&known);
             }
         }

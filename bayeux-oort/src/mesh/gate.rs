@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bayeux_api::{
-    BayeuxError, ConnectionType, Flow, Message, Reconnect,
+    Attribute, BayeuxError, ChannelIdError, ConnectionType, Flow, Message, Reconnect,
     implement::lock,
     server::{
         Access, ConnectionLimits, Reach, Removal, ServerChannel, ServerChannelListener,
@@ -22,31 +22,45 @@ use crate::{
     proto::{
         cloud::{Ending, Unheard},
         introduction::{Introduction, OORT, answer, read_join},
+        url::LONGEST,
     },
 };
 
 /// What belongs to the cluster, and not to its clients.
 const CLUSTERS: [&str; 4] = ["/oort/**", "/service/oort", "/service/oort/**", "/seti/**"];
 
+/// As what a server knows the mesh that it is of, on the cloud's channel.
+const MESH: &str = "org.cometd.oort.Oort";
+
 const CLOUD: &str = "/oort/cloud";
 const JOIN: &str = "/service/oort";
 
 /// Lets other nodes come to `server`, and keeps its clients from what belongs to the cluster.
 pub(super) fn open(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError> {
+    let failed = |error: ChannelIdError| StartError::Failed(error.to_string());
+    let cloud = server.create_channel_if_absent(CLOUD).map_err(failed)?;
+    let mine: Attribute = Arc::new(Arc::downgrade(mesh));
+    let other =
+        cloud.set_attribute(MESH, mine).and_then(|other| other.downcast::<Weak<Inner>>().ok());
+    if let Some(other) = other
+        && other.upgrade().is_some_and(|other| !lock(&other.machine).is_stopped())
+    {
+        cloud.set_attribute(MESH, other);
+        return Err(StartError::Failed(
+            "the server is a node already: a server is of one mesh".to_owned(),
+        ));
+    }
+    cloud.set_persistent(true);
     let gate = Arc::new(Gate(Arc::downgrade(mesh)));
     let mut registrations = lock(&mesh.registrations);
     registrations.push(server.add_extension(gate.clone()));
     registrations.push(server.add_session_listener(gate.clone()));
     registrations.push(server.add_subscription_listener(gate.clone()));
     for name in CLUSTERS {
-        let channel = server.create_channel_if_absent(name);
-        let channel = channel.map_err(|error| StartError::Failed(error.to_string()))?;
+        let channel = server.create_channel_if_absent(name).map_err(failed)?;
         channel.set_access(Access::Cluster);
         channel.set_reach(Reach::Exact);
         registrations.push(channel.add_listener(gate.clone()));
-    }
-    if let Ok(cloud) = server.create_channel_if_absent(CLOUD) {
-        cloud.set_persistent(true);
     }
     Ok(())
 }
@@ -252,10 +266,18 @@ impl Inner {
     }
 
     fn take_list(&self, session: &Arc<dyn ServerSession>, comet: &Comet, message: &Message) {
-        let list = message.data.as_ref().map(bayeux_api::Json::value);
-        let Some(Value::Array(list)) = list else {
-            return self.counters.urls_refused.add(comet.url(), "its list of nodes is no list");
+        let refused = |why| self.counters.urls_refused.add(comet.url(), why);
+        let most = self.config.max_comets;
+        let data = message.data.as_ref();
+        if data.is_some_and(|data| data.text().len() > most.saturating_mul(LONGEST)) {
+            return refused("its list of nodes is longer than there may be nodes");
+        }
+        let Some(Value::Array(list)) = data.map(bayeux_api::Json::value) else {
+            return refused("its list of nodes is no list");
         };
+        if list.len() > most {
+            return refused("its list of nodes is longer than there may be nodes");
+        }
         let wrong = list.iter().filter(|url| !url.is_string()).count();
         let urls = list.iter().filter_map(Value::as_str);
         let named = self.input(|machine, now| machine.named(session.id(), urls, now));

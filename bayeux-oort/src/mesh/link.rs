@@ -1,7 +1,6 @@
 //! A link: this node's Bayeux client of another one.
 
 use std::{
-    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
@@ -9,18 +8,17 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_api::{
-    ChannelId, ConnectionType, Message,
+    ConnectionType, Message,
     client::{ClientSessionChannel, MessageListener, RequestError},
     implement::lock,
     meta,
 };
 use bayeux_client::{Backoff, BayeuxClient, Config, NetworkConfig, State, StateChanges};
-use futures_util::{FutureExt as _, future::join_all};
 use serde_json::json;
 
 use crate::{
     Comet, SendError, Sending,
-    mesh::{FAREWELL, Inner, with},
+    mesh::{FAREWELL, Inner, subscriptions::Subscriptions, with},
     proto::{
         cloud::LinkId,
         introduction::{Introduction, OORT, read_answer},
@@ -34,8 +32,8 @@ pub(super) struct Link {
     client: BayeuxClient,
     /// The node that has answered.
     comet: Mutex<Option<Comet>>,
-    /// What is subscribed to, or asked for, in this session.
-    subscribed: Mutex<HashSet<ChannelId>>,
+    /// What this session subscribes to, once it is opened.
+    subscriptions: Mutex<Option<Subscriptions>>,
     /// How long the last answer took.
     delay: Mutex<Option<Duration>>,
 }
@@ -84,7 +82,7 @@ impl Link {
             url: url.to_owned(),
             client,
             comet: Mutex::default(),
-            subscribed: Mutex::default(),
+            subscriptions: Mutex::default(),
             delay: Mutex::default(),
         });
         lock(&mesh.links).insert(id, link.clone());
@@ -112,99 +110,45 @@ impl Link {
         lock(&self.comet).as_ref() == Some(comet)
     }
 
-    /// Subscribes to what is observed, tells which nodes there are, and joins, in one batch.
-    pub(super) fn open(self: &Arc<Self>, mesh: &Arc<Inner>, known: &[String]) {
-        let begun = Instant::now();
-        let batch = self.client.start_batch();
-        let cloud = ChannelId::new("/oort/cloud").expect("it is a channel");
-        let mut channels = mesh.observed_channels();
-        channels.insert(0, cloud);
-        lock(&self.subscribed).clear();
-        let subscriptions = self.subscribe(&channels);
-        drop(self.publish(Message::with_data("/oort/cloud", json!(known))));
-        let own = json!({ "oortId": mesh.own.id(), "oortURL": mesh.own.url() });
-        let joined = self.publish(Message::with_data("/service/oort", own));
-        batch.end();
-        let (link, mesh) = (self.clone(), Arc::downgrade(mesh));
-        tokio::spawn(async move {
-            let joined = joined.await;
-            lock(&link.delay).replace(begun.elapsed());
-            if let Err(error) = &joined {
-                tracing::info!(url = link.url, %error, "a node did not take the join");
-            }
-            with(&mesh, |mesh| {
-                mesh.input(|machine, now| machine.opened(link.id, joined.is_ok(), now));
-            });
-            subscriptions.await;
-        });
+    /// Subscribes to what is observed, tells which nodes there are, and joins, in one batch. From then on it is
+    /// subscribed to what is observed, until the next session.
+    pub(super) fn open(self: &Arc<Self>, mesh: &Arc<Inner>, known: Vec<String>) {
+        let opened = Subscriptions::open(self, mesh, known);
+        lock(&self.subscriptions).replace(opened);
     }
 
-    /// Subscribes to those that are observed, and unsubscribes from others, if the link is open.
-    pub(super) fn sync(self: &Arc<Self>, observed: &[ChannelId]) {
-        let (missing, others) = {
-            let subscribed = lock(&self.subscribed);
-            if subscribed.is_empty() {
-                return;
-            }
-            let is_missing = |channel: &&ChannelId| !subscribed.contains(*channel);
-            let is_other = |channel: &&ChannelId| {
-                !observed.contains(*channel) && channel.as_str() != "/oort/cloud"
-            };
-            let missing: Vec<_> = observed.iter().filter(is_missing).cloned().collect();
-            let others: Vec<_> = subscribed.iter().filter(is_other).cloned().collect();
-            (missing, others)
-        };
-        for channel in others {
-            lock(&self.subscribed).remove(&channel);
-            if let Ok(channel) = self.client.channel(channel.as_str()) {
-                drop(channel.unsubscribe());
-            }
-        }
-        if !missing.is_empty() {
-            tokio::spawn(self.subscribe(&missing));
-        }
+    /// What is observed has changed.
+    pub(super) fn observes_others(&self) {
+        lock(&self.subscriptions).iter().for_each(Subscriptions::changed);
     }
 
-    /// Asks for subscriptions; the future is of the answers.
-    fn subscribe(
-        self: &Arc<Self>,
-        channels: &[ChannelId],
-    ) -> impl Future<Output = ()> + Send + use<> {
-        lock(&self.subscribed).extend(channels.iter().cloned());
-        let asked = channels.iter().map(|channel| {
-            let (link, name) = (self.clone(), channel.clone());
-            async move {
-                let Ok(channel) = link.client.channel(name.as_str()) else { return };
-                match channel.subscribe_listener(Arc::new(Nothing)).await {
-                    Ok(registration) => registration.keep(),
-                    Err(error) => {
-                        // It is asked for again when the nodes are told next.
-                        lock(&link.subscribed).remove(&name);
-                        let url = &link.url;
-                        tracing::info!(url, channel = name.as_str(), %error, "a node refuses");
-                    }
-                }
-            }
-        });
-        let mut all = Box::pin(join_all(asked));
-        // What is asked for is asked for now: in the batch, before what is said after it.
-        let asked = all.as_mut().now_or_never();
-        async move {
-            if asked.is_none() {
-                all.await;
-            }
-        }
-    }
-
-    /// Tells which nodes there are.
+    /// Tells which nodes there are, and asks again for what was refused.
     pub(super) fn advertise(self: &Arc<Self>, known: &[String]) {
+        lock(&self.subscriptions).iter().for_each(Subscriptions::again);
         let (begun, link) = (Instant::now(), self.clone());
         let told = self.publish(Message::with_data("/oort/cloud", json!(known)));
         tokio::spawn(async move {
             if told.await.is_ok() {
-                lock(&link.delay).replace(begun.elapsed());
+                link.took(begun.elapsed());
             }
         });
+    }
+
+    /// An answer took that long.
+    pub(super) fn took(&self, delay: Duration) {
+        lock(&self.delay).replace(delay);
+    }
+
+    pub(super) fn id(&self) -> LinkId {
+        self.id
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn client(&self) -> &BayeuxClient {
+        &self.client
     }
 
     /// Hands a message over.
@@ -227,10 +171,13 @@ impl Link {
 
     /// Ends the session, and waits for that for a while.
     pub(super) async fn say_farewell(&self, patience: Duration) {
-        if tokio::time::timeout(patience, self.client.disconnect()).await.is_err() {
+        let ended = async {
+            let told = self.client.disconnect().await.is_ok();
+            told && self.client.wait_for(patience, &[State::Disconnected]).await
+        };
+        if !tokio::time::timeout(patience, ended).await.unwrap_or(false) {
             self.client.abort();
         }
-        self.client.wait_for(patience, &[State::Disconnected]).await;
     }
 
     pub(super) fn abort(&self) {
@@ -256,6 +203,10 @@ fn client_config(mesh: &Inner) -> Config {
     config.acknowledgements = mesh.config.acknowledgements;
     config.max_network_delay = Some(mesh.config.max_network_delay);
     config.max_send_message_size = mesh.config.max_message_size;
+    // While something large is on its way, others find place.
+    let large = mesh.config.max_message_size.saturating_mul(2);
+    config.max_request_bytes = mesh.config.queue.bytes.max(large);
+    config.max_requests = mesh.config.queue.messages;
     config
 }
 
@@ -334,19 +285,11 @@ impl MessageListener for Handshakes {
             // A failure of the network, or somebody who may come to be a node: the client knows what to do.
             return;
         }
-        lock(&link.subscribed).clear();
+        *lock(&link.subscriptions) = None;
         lock(&link.comet).clone_from(&comet);
         let is_successful = message.is_successful();
         mesh.input(|machine, now| machine.answered(link.id, comet.as_ref(), is_successful, now));
     }
-}
-
-/// Gets what is subscribed to, which is heard by the listener to all.
-struct Nothing;
-
-#[async_trait]
-impl MessageListener for Nothing {
-    async fn on_message(&self, _channel: &dyn ClientSessionChannel, _message: &Message) {}
 }
 
 impl fmt::Debug for Link {

@@ -10,6 +10,7 @@ mod gate;
 mod inbox;
 mod link;
 mod seeking;
+mod subscriptions;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use bayeux_api::{ChannelId, Message, Registration, implement::lock};
 use bayeux_server::Server;
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc},
     task::AbortHandle,
     time::Instant,
@@ -164,7 +166,11 @@ impl Inner {
 
     /// Hands a message of a node to whoever is to have it; waits while too many do.
     async fn receive(self: &Arc<Self>, comet: &Comet, message: Message) {
-        let inbox = self.inbox(comet);
+        // Only for a node that is known: the end of its inbox is told when it is forgotten.
+        let inbox = {
+            let machine = lock(&self.machine);
+            machine.knows(comet).then(|| self.inbox(comet)).flatten()
+        };
         if let Some(inbox) = inbox
             && !inbox.take(message).await
         {
@@ -188,9 +194,8 @@ impl Inner {
     }
 
     /// Has all links subscribe to what is observed, and to nothing else.
-    fn sync_links(self: &Arc<Self>) {
-        let links: Vec<_> = lock(&self.links).values().cloned().collect();
-        links.iter().for_each(|link| link.sync(&self.observed_channels()));
+    fn observes_others(&self) {
+        lock(&self.links).values().for_each(|link| link.observes_others());
     }
 }
 
@@ -220,7 +225,7 @@ impl Cloud for Mesh {
 
     fn observe(&self, channel: &ChannelId) {
         *lock(&self.0.observed).entry(channel.clone()).or_default() += 1;
-        self.0.sync_links();
+        self.0.observes_others();
     }
 
     fn deobserve(&self, channel: &ChannelId) {
@@ -231,12 +236,15 @@ impl Cloud for Mesh {
                 _ => drop(observed.remove(channel)),
             }
         }
-        self.0.sync_links();
+        self.0.observes_others();
     }
 
     async fn broadcast(&self, message: Message) -> Result<(), SendError> {
         let failed = |error: &dyn fmt::Display| SendError::Failed(error.to_string());
         let Started { server, .. } = self.0.started.get().ok_or(SendError::Stopped)?;
+        if lock(&self.0.machine).is_stopped() {
+            return Err(SendError::Stopped);
+        }
         let channel = server.create_channel_if_absent(message.channel());
         let channel = channel.map_err(|error| failed(&error))?;
         channel.publish(message).await.map_err(|error| failed(&error))?;
@@ -253,9 +261,9 @@ impl Cloud for Mesh {
 
     async fn stop(&self) {
         seeking::end(&self.0);
+        let links = std::mem::take(&mut *lock(&self.0.links));
         self.0.input(|machine, _| machine.stop());
-        let links: Vec<_> = lock(&self.0.links).values().cloned().collect();
-        let farewells = links.iter().map(|link| link.say_farewell(FAREWELL));
+        let farewells = links.values().map(|link| link.say_farewell(FAREWELL));
         futures_util::future::join_all(farewells).await;
         lock(&self.0.registrations).clear();
     }
@@ -277,7 +285,18 @@ impl fmt::Debug for Mesh {
 impl Drop for Inner {
     fn drop(&mut self) {
         seeking::end(self);
-        lock(&self.links).values().for_each(|link| link.abort());
+        let links = std::mem::take(&mut *lock(&self.links)).into_values();
+        let (Some(started), Ok(runtime)) = (self.started.get(), Handle::try_current()) else {
+            return links.for_each(|link| link.abort());
+        };
+        // The others need not wait until they miss this node, since there is somebody to tell them.
+        links
+            .for_each(|link| drop(runtime.spawn(async move { link.say_farewell(FAREWELL).await })));
+        for session in lock(&self.machine).sessions() {
+            if let Some(session) = started.server.session(session) {
+                runtime.spawn(async move { session.disconnect().await });
+            }
+        }
     }
 }
 

@@ -1,16 +1,13 @@
 //! What the discoveries of a mesh find is observed by it.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Weak},
-};
+use std::sync::{Arc, Weak};
 
 use bayeux_api::implement::lock;
 
 use crate::{
     StartError,
     discovery::{SeedSet, start_all},
-    mesh::{Inner, Mesh, ObserveError, with},
+    mesh::{Inner, with},
 };
 
 /// Starts the discoveries, which go on until the [end](end).
@@ -36,24 +33,16 @@ pub(super) fn end(mesh: &Inner) {
     }
 }
 
-/// Observes what is found, and what is found no more no longer.
+/// Has those dialed that are found.
 async fn follow(mesh: Weak<Inner>, mut seeds: SeedSet) {
-    let mut known = BTreeSet::new();
     loop {
-        let now = seeds.urls();
-        with(&mesh, |mesh| {
-            let mesh = Mesh(mesh.clone());
-            let gone = known.difference(&now);
-            gone.for_each(|url: &String| mesh.0.input(|machine, _| machine.unseed(url)));
-            for url in now.difference(&known) {
-                match mesh.observe_comet(url) {
-                    // A name of its own that it finds among those of others.
-                    Ok(()) | Err(ObserveError::Own) => {}
-                    Err(error) => tracing::warn!(url, %error, "who was found is not observed"),
-                }
-            }
-        });
-        known = now;
+        let urls = seeds.urls();
+        let refused = with(&mesh, |mesh| mesh.input(|machine, now| machine.found(&urls, now)));
+        match refused {
+            None => return,
+            Some(0) => {}
+            Some(refused) => tracing::warn!(refused, "more nodes are found than there may be"),
+        }
         seeds.changed().await;
     }
 }

@@ -2,15 +2,17 @@
 
 use bayeux_api::Message;
 use serde_json::{Map, Value, json};
-use url::Url;
 
-use crate::{Comet, proto::secret::Proof};
+use crate::{
+    Comet,
+    proto::{
+        secret::Proof,
+        url::{LONGEST, is_url},
+    },
+};
 
 /// The name of the field.
 pub(crate) const OORT: &str = "org.cometd.oort";
-
-/// The longest URL of a node, and the longest id, in bytes.
-const LONGEST: usize = 2048;
 
 /// What a node says of itself when it starts a session at another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +48,9 @@ impl Introduction {
             Some(_) => text(fields, name).map(Some),
         };
         let url = text(fields, "oortURL")?;
-        check_url(&url).ok_or(Malformed::Url("oortURL"))?;
+        if !is_url(&url) {
+            return Err(Malformed::Url("oortURL"));
+        }
         Ok(Self {
             comet: Comet::new(text(fields, "oortId")?, url),
             comet_url: optional("cometURL")?,
@@ -83,26 +87,13 @@ pub(crate) fn answer(own: &Comet) -> Value {
 pub(crate) fn read_answer(reply: &Message) -> Option<Comet> {
     let Value::Object(fields) = reply.ext_field(OORT)? else { return None };
     let url = text(&fields, "oortURL").ok()?;
-    check_url(&url)?;
-    Some(Comet::new(text(&fields, "oortId").ok()?, url))
+    is_url(&url).then(|| Some(Comet::new(text(&fields, "oortId").ok()?, url)))?
 }
 
 /// Reads the data of a join: `{"oortId":..,"oortURL":..}`.
 pub(crate) fn read_join(data: &Value) -> Option<Comet> {
     let fields = data.as_object()?;
     Some(Comet::new(text(fields, "oortId").ok()?, text(fields, "oortURL").ok()?))
-}
-
-/// Returns whether this may be the URL of a node.
-pub(crate) fn is_url(url: &str) -> bool {
-    check_url(url).is_some()
-}
-
-fn check_url(text: &str) -> Option<()> {
-    let is_short = text.len() <= LONGEST;
-    let url = is_short.then(|| Url::parse(text).ok()).flatten()?;
-    let has_scheme = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
-    (has_scheme && url.has_host()).then_some(())
 }
 
 fn text(fields: &Map<String, Value>, name: &'static str) -> Result<String, Malformed> {

@@ -22,4 +22,5 @@ pub(crate) mod share;
 #[cfg(test)]
 mod simulation;
 pub(crate) mod statistics;
+pub(crate) mod url;
 pub(crate) mod wire;

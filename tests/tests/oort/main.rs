@@ -17,5 +17,6 @@ mod observe;
 mod outage;
 mod primary;
 mod service;
+mod start;
 mod strange_parts;
 mod told;

@@ -231,3 +231,53 @@ async fn a_node_that_is_dropped_has_no_connections_any_more() {
     drop((mesh, oort));
     eventually("its connections to end", || websockets() == 0).await;
 }
+
+#[test]
+fn channels_are_observed_from_any_thread() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let nodes = runtime.block_on(cluster(2));
+    // Here is no runtime.
+    nodes[0].oort.observe_channel("/chat").unwrap();
+    runtime.block_on(nodes[1].is_observed("/chat", 1));
+    nodes[0].oort.deobserve_channel("/chat");
+    runtime.block_on(nodes[1].is_observed("/chat", 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_said_last_of_a_channel_holds_however_often_it_was_said() {
+    let nodes = cluster(2).await;
+    for round in 0..30 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let oort = nodes[0].oort.clone();
+            tasks.spawn(async move {
+                for step in 0..round {
+                    oort.observe_channel("/chat").unwrap();
+                    if step % 3 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    oort.deobserve_channel("/chat");
+                }
+            });
+        }
+        tasks.join_all().await;
+        nodes[1].is_observed("/chat", 0).await;
+        nodes[0].oort.observe_channel("/chat").unwrap();
+        nodes[1].is_observed("/chat", 1).await;
+        nodes[0].oort.deobserve_channel("/chat");
+    }
+}
+
+#[tokio::test]
+async fn many_channels_are_observed_by_a_node_that_joins() {
+    let (one, other) = (TestNode::start().await, TestNode::start().await);
+    let name = |n: usize| format!("/many/{n}/{}", "x".repeat(150));
+    (0..1_000).for_each(|n| one.oort.observe_channel(&name(n)).unwrap());
+    one.observe(&other);
+    other.has_joined(1).await;
+    // By then it is subscribed to all: nothing is missed from here on.
+    for n in 0..1_000 {
+        let channel = other.server.server.channel(&name(n)).expect("it is subscribed to");
+        assert_eq!(channel.subscribers().len(), 1);
+    }
+}

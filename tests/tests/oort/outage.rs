@@ -178,3 +178,24 @@ async fn a_node_is_found_again_by_one_that_knows_it() {
         node.has_joined(2).await;
     }
 }
+
+#[tokio::test]
+async fn a_url_that_leads_to_another_node_after_a_break_leaves_nobody_half_a_member() {
+    let link = Link::to("127.0.0.1:1".parse().unwrap()).await;
+    let aliased = |config: &mut MeshConfig| {
+        impatient(config);
+        config.aliases = vec![link.url()];
+    };
+    let (first, second) =
+        (TestNode::with(|_| {}, aliased).await, TestNode::with(|_| {}, aliased).await);
+    link.lead_to(first.server.address);
+    let node = TestNode::with(|_| {}, impatient).await;
+    node.mesh.observe_comet(&link.url()).unwrap();
+    node.has_joined(1).await;
+    link.lead_to(second.server.address);
+    link.cut();
+    // The first one has not gone: it is found by its own URL.
+    for node in [&node, &first, &second] {
+        node.has_joined(2).await;
+    }
+}

@@ -1,14 +1,20 @@
 //! The sessions of this node at others: which URLs are dialed, how often, and for how long.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use crate::{
     Comet,
     proto::{
         cloud::{LinkId, Machine, Output, after, node::Node},
-        introduction::is_url,
+        url::is_url,
     },
 };
+
+/// For how long a URL is tried at which nobody has ever answered.
+const UNANSWERED: Duration = Duration::from_secs(60);
 
 /// One URL that is dialed, and what has come of it.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(super) struct Link {
     failures: u32,
     /// Since when there is no node, or it is lost.
     lost: Option<Instant>,
+    /// Whether a node has ever answered.
+    has_answered: bool,
 }
 
 #[derive(Debug)]
@@ -101,16 +109,32 @@ impl Machine {
         if self.is_own(url) {
             return Err(Undialed::Own);
         }
-        if self.seeds.len() >= self.rules.max_comets && !self.seeds.contains(url) {
-            return Err(Undialed::TooMany);
-        }
+        // One that is refused is not dialed later, when nobody expects it.
+        self.dial(url, Origin::Seed, now)?;
         self.seeds.insert(url.to_owned());
-        self.dial(url, Origin::Seed, now)
+        Ok(())
     }
 
-    /// A URL is no seed any more; a link that is there stays.
-    pub(crate) fn unseed(&mut self, url: &str) {
-        self.seeds.remove(url);
+    /// Dials URLs for as long as they are among those that are found; a link that is there stays. Returns how many
+    /// are too many, or none of a node.
+    pub(crate) fn found(&mut self, urls: &BTreeSet<String>, now: Instant) -> usize {
+        if self.is_stopped {
+            return 0;
+        }
+        let taken = urls.iter().filter(|url| is_url(url) && !self.is_own(url));
+        let taken: BTreeSet<_> = taken.take(self.rules.max_comets).cloned().collect();
+        let own = urls.iter().filter(|url| self.is_own(url)).count();
+        let new: Vec<_> = taken.difference(&self.found).cloned().collect();
+        self.found = taken;
+        for url in new {
+            // One for which there is no place now is tried when there is.
+            let _ = self.dial(&url, Origin::Seed, now);
+        }
+        urls.len() - self.found.len() - own
+    }
+
+    pub(super) fn is_seed(&self, url: &str) -> bool {
+        self.seeds.contains(url) || self.found.contains(url)
     }
 
     /// Leaves a node, and does not dial it any more unless it comes itself. Returns whether there was one.
@@ -123,7 +147,7 @@ impl Machine {
         }
         let mut was_there = false;
         for url in &urls {
-            was_there |= self.seeds.remove(url);
+            was_there |= self.seeds.remove(url) | self.found.remove(url);
         }
         while let Some(link) = urls.iter().find_map(|url| self.link_to(url)) {
             was_there = true;
@@ -145,15 +169,20 @@ impl Machine {
         }
         let is_trusted = match origin {
             Origin::Seed => true,
-            Origin::Named { is_verified } | Origin::Back { is_verified, .. } => is_verified,
+            Origin::Named { is_verified } => is_verified && self.rules.names_vouch,
+            Origin::Back { is_verified, .. } => is_verified,
         };
         if let Some(id) = self.link_to(url) {
             let link = self.links.get_mut(&id).expect("it was found");
             link.is_trusted |= is_trusted;
-            self.hasten(id, now);
+            // Somebody may name a URL as often as he likes.
+            if !matches!(origin, Origin::Named { .. }) {
+                self.hasten(id, now);
+            }
             return Ok(());
         }
-        if self.links.len() >= self.rules.max_comets {
+        let is_named = matches!(origin, Origin::Named { .. });
+        if self.links.len() >= self.rules.max_comets && (is_named || !self.make_place()) {
             return Err(Undialed::TooMany);
         }
         let alias = match origin {
@@ -161,8 +190,18 @@ impl Machine {
             Origin::Seed | Origin::Named { .. } => None,
         };
         let (url, phase) = (url.to_owned(), Phase::Resting(now));
-        self.start(Link { url, alias, is_trusted, phase, failures: 0, lost: Some(now) });
+        let (failures, lost, has_answered) = (0, Some(now), false);
+        self.start(Link { url, alias, is_trusted, phase, failures, lost, has_answered });
         Ok(())
+    }
+
+    /// Gives up the URL at which nobody was for the longest time, for one at which somebody is; false if none is to
+    /// be given up.
+    fn make_place(&mut self) -> bool {
+        let at = |(id, link): (&LinkId, &Link)| Some((self.given_up_at(link)?, link.lost?, *id));
+        let Some((.., lost)) = self.links.iter().filter_map(at).min() else { return false };
+        self.detach(lost, false);
+        true
     }
 
     fn start(&mut self, mut link: Link) {
@@ -210,15 +249,17 @@ impl Machine {
         match comet {
             Some(comet) if comet.id() == self.own.id() => self.is_this_node(id),
             Some(comet) if is_successful => self.reached(id, comet, now),
-            Some(_) | None => self.rest(id, now),
+            // Whoever is there has begun a session, which is of no use.
+            Some(_) | None => self.rest(id, is_successful, now),
         }
-        self.restore_seeds(now);
+        self.restore(now);
     }
 
     /// A URL leads to this node itself, which is no seed then.
     fn is_this_node(&mut self, id: LinkId) {
         if let Some(link) = self.detach(id, false) {
             self.seeds.remove(&link.url);
+            self.found.remove(&link.url);
             // A URL costs little; but a name server may give any number of them.
             if self.aliases.len() < self.rules.max_comets {
                 self.aliases.insert(link.url);
@@ -238,7 +279,7 @@ impl Machine {
         let link = self.links.get_mut(&id).expect("it was found");
         node.names.insert(link.url.clone());
         link.phase = Phase::Answered { id: comet.id().to_owned(), opening: Opening::Waits };
-        link.failures = 0;
+        (link.failures, link.has_answered) = (0, true);
         if is_lost {
             link.lost.get_or_insert(now);
         }
@@ -295,18 +336,18 @@ impl Machine {
     pub(crate) fn closed(&mut self, id: LinkId, now: Instant) {
         let Some(link) = self.links.get(&id) else { return };
         // A node that came by nothing but its name, and that has gone, is not waited for.
-        let is_wanted = self.seeds.contains(&link.url) || link.lost.is_none() || !link.is_open();
+        let is_wanted = self.is_seed(&link.url) || link.lost.is_none() || !link.is_open();
         if is_wanted {
-            self.rest(id, now);
+            self.rest(id, false, now);
         } else {
             self.detach(id, false);
         }
-        self.restore_seeds(now);
+        self.restore(now);
     }
 
     /// Waits before a URL is dialed again.
-    fn rest(&mut self, id: LinkId, now: Instant) {
-        let Some(mut link) = self.detach(id, false) else { return };
+    fn rest(&mut self, id: LinkId, says_farewell: bool, now: Instant) {
+        let Some(mut link) = self.detach(id, says_farewell) else { return };
         link.lost.get_or_insert(now);
         link.failures = link.failures.saturating_add(1);
         self.put_to_rest(link, now);
@@ -319,17 +360,24 @@ impl Machine {
         self.links.insert(id, link);
     }
 
-    /// Sees to it that each seed is dialed that no link leads to any more.
-    pub(super) fn restore_seeds(&mut self, now: Instant) {
-        let is_lost = |url: &&String| self.link_to(url).is_none();
-        let lost: Vec<_> = self.seeds.iter().filter(is_lost).cloned().collect();
-        for url in lost {
-            let phase = Phase::Resting(now);
-            let lost = Some(now);
-            self.put_to_rest(
-                Link { url, alias: None, is_trusted: true, phase, failures: 1, lost },
-                now,
-            );
+    /// Sees to it that each seed is dialed that no link leads to any more, and each node that is connected in the
+    /// other direction alone.
+    pub(super) fn restore(&mut self, now: Instant) {
+        let seeds = self.seeds.union(&self.found).map(|url| (url.as_str(), true));
+        let seated = self.nodes.values().filter(|node| node.link.is_none());
+        let seated =
+            seated.filter_map(|node| Some((node.comet.url(), node.seat.as_ref()?.is_verified)));
+        let lost = seeds.chain(seated).filter(|(url, _)| self.link_to(url).is_none());
+        let lost: BTreeMap<_, _> =
+            lost.map(|(url, is_trusted)| (url.to_owned(), is_trusted)).collect();
+        for (url, is_trusted) in lost {
+            let is_full = self.links.len() >= self.rules.max_comets && !self.is_seed(&url);
+            if !is_full && !self.is_own(&url) {
+                let (alias, phase, lost) = (None, Phase::Resting(now), Some(now));
+                let (failures, has_answered) = (1, true);
+                let link = Link { url, alias, is_trusted, phase, failures, lost, has_answered };
+                self.put_to_rest(link, now);
+            }
         }
     }
 
@@ -389,8 +437,14 @@ impl Machine {
     }
 
     fn given_up_at(&self, link: &Link) -> Option<Instant> {
-        let is_seed = self.seeds.contains(&link.url);
-        link.lost.filter(|_| !is_seed).map(|lost| after(lost, self.rules.give_up))
+        let is_wanted = self.is_seed(&link.url)
+            || self.node_named(&link.url).is_some_and(|node| node.seat.is_some());
+        let patience = match link.has_answered {
+            true => self.rules.give_up,
+            // Whoever names URLs at which there is nobody shall not keep the place of those at which there is.
+            false => self.rules.give_up.min(UNANSWERED),
+        };
+        link.lost.filter(|_| !is_wanted).map(|lost| after(lost, patience))
     }
 
     pub(super) fn is_due(&self, link: &Link, now: Instant) -> bool {
@@ -402,7 +456,7 @@ impl Machine {
         let Some(link) = self.links.get(&id) else { return };
         if self.given_up_at(link).is_some_and(|at| at <= now) {
             self.detach(id, false);
-            return self.restore_seeds(now);
+            return self.restore(now);
         }
         match &link.phase {
             Phase::Resting(_) => {

@@ -55,6 +55,9 @@ pub(crate) struct Rules {
     pub(crate) advertise: Duration,
     /// How many nodes there may be, and how many URLs may be dialed.
     pub(crate) max_comets: usize,
+    /// Whether a node that knows the secret is trusted in whom it names, so that these are told it, too: not if
+    /// it may itself have let in strangers.
+    pub(crate) names_vouch: bool,
 }
 
 /// A link, for as long as one client of it lives.
@@ -91,8 +94,10 @@ pub(crate) struct Machine {
     rules: Rules,
     /// Other URLs of this node.
     aliases: BTreeSet<String>,
-    /// The URLs that are dialed for ever.
+    /// The URLs that are dialed for ever, since the application says so.
     seeds: BTreeSet<String>,
+    /// Those that are dialed for as long as they are found.
+    found: BTreeSet<String>,
     links: BTreeMap<LinkId, Link>,
     nodes: BTreeMap<String, Node>,
     /// The node of each session.
@@ -111,6 +116,7 @@ impl Machine {
             rules,
             aliases,
             seeds: BTreeSet::new(),
+            found: BTreeSet::new(),
             links: BTreeMap::new(),
             nodes: BTreeMap::new(),
             seats: BTreeMap::new(),
@@ -144,6 +150,7 @@ impl Machine {
         if self.advertise_at.is_some_and(|at| at <= now) {
             self.advertise(now);
         }
+        self.restore(now);
     }
 
     /// Leaves the cloud: all that is connected is told, and nothing is done any more. Nobody is told here that
@@ -157,8 +164,23 @@ impl Machine {
         for session in std::mem::take(&mut self.seats).into_keys() {
             self.outputs.push(Output::EndSession { session });
         }
-        self.nodes.clear();
+        let nodes = std::mem::take(&mut self.nodes).into_values();
+        self.outputs.extend(nodes.map(|node| Output::Forgotten(node.comet)));
         self.advertise_at = None;
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Returns whether anything is left of a node: if so, it is told when that goes.
+    pub(crate) fn knows(&self, comet: &Comet) -> bool {
+        self.nodes.contains_key(comet.id())
+    }
+
+    /// Returns the sessions of other nodes here.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &str> {
+        self.seats.keys().map(String::as_str)
     }
 
     /// Returns the members, in the order of their ids.

@@ -9,7 +9,8 @@ use crate::{
             Machine, Origin, Output,
             node::{Node, Seat},
         },
-        introduction::{Introduction, is_url},
+        introduction::Introduction,
+        url::is_url,
     },
 };
 
@@ -93,7 +94,7 @@ impl Machine {
         }
         let dialed = alias_url.as_deref().filter(|alias| self.link_to(alias).is_some());
         let origin = Origin::Back { alias: comet_url.clone(), is_verified };
-        // Too many are dialed: it stays a session, and comes again.
+        // If too many are dialed, it is when there is place.
         let _ = self.dial(dialed.unwrap_or_else(|| comet.url()), origin, now);
     }
 
@@ -166,7 +167,7 @@ impl Machine {
             (Ending::Lost, None) => {}
         }
         self.forget_if_gone(&id);
-        self.restore_seeds(now);
+        self.restore(now);
     }
 
     /// Returns the node of a session.

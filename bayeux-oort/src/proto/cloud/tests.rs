@@ -32,6 +32,7 @@ impl Scene {
             reopen: SECOND,
             advertise: 60 * SECOND,
             max_comets: 100,
+            names_vouch: true,
         };
         let machine = Machine::new(comet("own"), BTreeSet::new(), rules, 7);
         #[expect(clippy::disallowed_methods, reason = "a test begins at some time")]
@@ -214,10 +215,10 @@ fn a_member_that_has_lost_the_own_session_may_have_missed_what_it_observes() {
 fn a_lost_node_is_dialed_on_and_given_up_unless_it_is_a_seed() {
     let (mut scene, other) = (Scene::new(), comet("b"));
     let link = scene.join("s", &other);
+    scene.machine.seeds.clear();
     scene.machine.ended("s", Ending::Lost, scene.now);
     assert_eq!(scene.outputs(), [Output::Left(other.clone())]);
     assert!(scene.machine.known().is_empty(), "no ghost is told of");
-    scene.machine.unseed(other.url());
     assert_eq!(scene.pass(), [Output::Advertise { link, known: vec![] }]);
     while scene.machine.deadline().is_some() {
         let outputs = scene.pass();
@@ -386,4 +387,129 @@ fn at_the_stop_all_are_told_and_nothing_follows() {
     assert_eq!(scene.outputs(), expected);
     assert!(scene.machine.came("t", &introduction(&comet("c")), true, scene.now).is_err());
     assert_eq!((scene.machine.deadline(), scene.outputs()), (None, vec![]));
+}
+
+#[test]
+fn whom_a_node_names_that_may_have_let_in_strangers_is_not_told_the_secret() {
+    let mut scene = Scene::new();
+    scene.machine.rules.names_vouch = false;
+    scene.machine.came("s", &introduction(&comet("b")), true, scene.now).unwrap();
+    scene.machine.named("s", [url("c").as_str()].into_iter(), scene.now).unwrap();
+    let told: Vec<_> = scene
+        .outputs()
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Dial { url, tells_secret, .. } => Some((url, tells_secret)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(url("b"), true), (url("c"), false)]);
+}
+
+#[test]
+fn who_is_found_no_more_is_a_seed_still_if_the_application_says_so() {
+    let mut scene = Scene::new();
+    let both: BTreeSet<_> = [url("b"), url("c"), url("own"), "nowhere".to_owned()].into();
+    scene.machine.observe(&url("b"), scene.now).unwrap();
+    let _ = scene.outputs();
+    assert_eq!(scene.machine.found(&both, scene.now), 1, "what is no URL is left out");
+    assert_eq!(scene.dialed().1, url("c"));
+    assert_eq!(scene.machine.found(&BTreeSet::new(), scene.now), 0);
+    assert!(scene.machine.is_seed(&url("b")) && !scene.machine.is_seed(&url("c")));
+}
+
+#[test]
+fn a_url_at_which_nobody_ever_was_is_given_up_soon() {
+    let mut scene = Scene::new();
+    scene.came("s", &comet("b"));
+    let (link, _) = scene.dialed();
+    scene.answered(link, &comet("b"));
+    scene.machine.named("s", [url("c").as_str()].into_iter(), scene.now).unwrap();
+    let begun = scene.now;
+    let _ = scene.outputs();
+    loop {
+        let closed = scene.pass().iter().any(|output| matches!(output, Output::Close { .. }));
+        if closed {
+            return assert_eq!(scene.now - begun, 60 * SECOND);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_said_again_is_not_dialed_sooner() {
+    let mut scene = Scene::new();
+    scene.came("s", &comet("b"));
+    let (link, _) = scene.dialed();
+    scene.answered(link, &comet("b"));
+    let say = |scene: &mut Scene| {
+        scene.machine.named("s", [url("c").as_str()].into_iter(), scene.now).unwrap();
+    };
+    let _ = scene.outputs();
+    say(&mut scene);
+    let (link, _) = scene.dialed();
+    scene.machine.answered(link, None, false, scene.now);
+    let _ = scene.outputs();
+    for _ in 0..10 {
+        say(&mut scene);
+        assert_eq!(scene.outputs(), []);
+    }
+}
+
+#[test]
+fn a_node_that_comes_when_too_many_are_dialed_is_dialed_when_there_is_place() {
+    let mut scene = Scene::new();
+    scene.machine.rules.max_comets = 2;
+    scene.came("s", &comet("b"));
+    let (link, _) = scene.dialed();
+    scene.answered(link, &comet("b"));
+    scene.machine.named("s", [url("x").as_str()].into_iter(), scene.now).unwrap();
+    let _ = scene.outputs();
+    scene.came("t", &comet("c"));
+    assert_eq!(scene.outputs(), [], "there is no place");
+    for _ in 0..10 {
+        let dials =
+            |output: &Output| matches!(output, Output::Dial { url: at, .. } if *at == url("c"));
+        if scene.pass().iter().any(dials) {
+            return;
+        }
+    }
+    panic!("it is never dialed");
+}
+
+#[test]
+fn who_comes_takes_the_place_of_who_has_been_gone_for_longest() {
+    let mut scene = Scene::new();
+    scene.machine.rules.max_comets = 2;
+    for id in ["b", "c"] {
+        scene.came(id, &comet(id));
+        let (link, _) = scene.dialed();
+        scene.answered(link, &comet(id));
+        scene.machine.joined(id, &comet(id)).unwrap();
+        let _ = scene.outputs();
+    }
+    for id in ["c", "b"] {
+        scene.machine.ended(id, Ending::Lost, scene.now);
+        scene.now += SECOND;
+    }
+    let _ = scene.outputs();
+    scene.came("d", &comet("d"));
+    let outputs = scene.outputs();
+    let [Output::Close { .. }, Output::Forgotten(gone), Output::Dial { url: dialed, .. }] =
+        &outputs[..]
+    else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!((gone, dialed), (&comet("c"), &url("d")));
+}
+
+#[test]
+fn a_url_that_is_refused_as_one_too_many_is_not_dialed_later() {
+    let mut scene = Scene::new();
+    scene.machine.rules.max_comets = 1;
+    scene.machine.observe(&url("b"), scene.now).unwrap();
+    let _ = scene.outputs();
+    assert_eq!(scene.machine.observe(&url("c"), scene.now), Err(Undialed::TooMany));
+    assert!(scene.machine.deobserve(&url("b")));
+    let _ = scene.outputs();
+    assert_eq!(scene.machine.deadline(), None);
 }

@@ -99,6 +99,7 @@ impl Member {
             reopen: second,
             advertise: 20 * second,
             max_comets: 20,
+            names_vouch: true,
         };
         Self {
             machine: Machine::new(settings.comet.clone(), BTreeSet::new(), rules, settings.seed),

@@ -26,8 +26,13 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     }
 }
 
-/// Longer ones go through no proxy, and are no one's.
-const LONGEST: usize = 8_000;
+/// Returns whether `text` can be the URL of a node.
+pub(crate) fn is_url(text: &str) -> bool {
+    check(text).is_ok()
+}
+
+/// The longest one, in bytes: nodes keep and pass on many.
+pub(crate) const LONGEST: usize = 2_048;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,100 @@
+//! What is started twice, not stopped, or added again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bayeux_oort::{Comet, Mesh, Oort, Participant, StartError};
+use bayeux_server::api::{ChannelId, Message};
+use serde_json::json;
+use tests::{
+    TestServer,
+    cluster::{SECRET, TestNode, cluster},
+    eventually,
+    hooks::Log,
+};
+
+async fn start(server: &TestServer) -> Result<Oort, StartError> {
+    let mesh = Mesh::builder(&server.url()).secret(SECRET).build().unwrap();
+    Oort::start(&server.server, Arc::new(mesh)).await
+}
+
+#[tokio::test]
+async fn a_server_is_of_one_mesh_at_a_time() {
+    let server = TestServer::start(|_| {}).await;
+    let oort = start(&server).await.unwrap();
+    let refused = start(&server).await.unwrap_err();
+    assert!(refused.to_string().contains("a node already"), "{refused}");
+    oort.stop().await;
+    let again = start(&server).await.unwrap();
+    drop(again);
+    start(&server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_is_dropped_is_gone_for_the_others_and_leaves_no_session() {
+    let (hub, node) = (TestNode::start().await, TestNode::start().await);
+    node.observe(&hub);
+    hub.has_joined(1).await;
+    node.has_joined(1).await;
+    let TestNode { server, mesh, oort, events } = node;
+    drop((mesh, oort, events));
+    hub.was_told("left", 1).await;
+    eventually("all sessions of the node to end", || server.server.statistics().sessions == 0)
+        .await;
+}
+
+#[tokio::test]
+async fn nodes_that_stop_and_start_at_one_url_end_as_one_member() {
+    let hub = TestNode::start().await;
+    let mut server = TestServer::start(|_| {}).await;
+    let url = server.url();
+    for round in 0..20_u8 {
+        let node = TestNode::at(server, &url, |_| {}).await;
+        node.observe(&hub);
+        match round % 3 {
+            0 => {}
+            1 => tokio::task::yield_now().await,
+            _ => hub.has_joined(1).await,
+        }
+        let TestNode { server: own, mesh, oort, events } = node;
+        if round % 2 == 0 {
+            oort.stop().await;
+        }
+        drop((mesh, oort, events));
+        server = own;
+    }
+    let node = TestNode::at(server, &url, |_| {}).await;
+    node.observe(&hub);
+    node.has_joined(1).await;
+    eventually("the last one to be the member", || hub.oort.comets() == [node.oort.own().clone()])
+        .await;
+    hub.has_joined(1).await;
+}
+
+#[derive(Debug)]
+struct Notes(Log);
+
+#[async_trait]
+impl Participant for Notes {
+    fn joined(&self, _comet: &Comet) {}
+
+    fn left(&self, _comet: &Comet) {}
+
+    async fn received(&self, _from: &Comet, message: Message) {
+        self.0.add(message.channel());
+    }
+}
+
+#[tokio::test]
+async fn a_participant_that_is_added_twice_is_removed_once() {
+    let nodes = cluster(2).await;
+    let notes = Arc::new(Notes(Log::default()));
+    let id = |name| ChannelId::new(name).unwrap();
+    let first = nodes[0].oort.add_participant(&[id("/service/oort/x")], notes.clone()).unwrap();
+    let _second = nodes[0].oort.add_participant(&[id("/service/oort/y")], notes.clone()).unwrap();
+    drop(first);
+    let to = nodes[1].oort.comet(nodes[0].url()).unwrap();
+    let message = Message::with_data("/service/oort/y", json!(1));
+    nodes[1].oort.send(&to, message).await.unwrap();
+    notes.0.until("/service/oort/y").await;
+}
