@@ -37,7 +37,11 @@ pub(super) fn play(mistake: Mistake, seed: u64, trace: &Trace) -> Result<(), Str
     let delay = *random.pick(&[0, 0, 20, 300]).expect("there are some");
     let delay = Duration::from_millis(delay);
     let has_aliases = random.happens(200);
-    trace.note(Duration::ZERO, format_args!("{count} nodes, {topology:?}, aliases: {has_aliases}"));
+    let loss = *random.pick(&[0, 0, 20, 200]).expect("there are some");
+    trace.note(
+        Duration::ZERO,
+        format_args!("{count} nodes, {topology:?}, aliases: {has_aliases}, loss: {loss}"),
+    );
     let schedule = schedule(&places, topology, &mut random);
     let conditions = conditions(&mut random);
     let all = places.clone();
@@ -48,7 +52,7 @@ pub(super) fn play(mistake: Mistake, seed: u64, trace: &Trace) -> Result<(), Str
         let version = 1_000_000 * u64::from(incarnation);
         let seeds = seeds.into_iter().map(|seed| url_of(seed, has_aliases && random.happens(300)));
         let (seeds, seed) = (seeds.collect(), random.draw());
-        Member::new(Settings { comet, seeds, delay, seed, version, mistake })
+        Member::new(Settings { comet, seeds, delay, seed, version, loss, mistake })
     };
     let mut world = World::new(random.draw(), conditions, schedule, trace.clone(), make);
     world.run(SETTLED)?;
@@ -121,6 +125,7 @@ fn schedule(places: &[Place], topology: Topology, random: &mut Random) -> Schedu
         }
     }
     for place in places {
+        schedule.add(FAULTS.1 + 3 * SECOND, Step::Ask(*place, Command::Attend));
         schedule.add(SETTLED + SECOND, Step::Ask(*place, Command::Count));
     }
     schedule
@@ -215,7 +220,11 @@ fn asked(commands: &[Command]) -> Vec<u32> {
             Command::Add(number) => list.push(*number),
             Command::Remove(number) => list.retain(|one| one != number),
             Command::Replace(number) => list = vec![*number],
-            Command::Share | Command::Count | Command::Observe(_) | Command::Deobserve(_) => {}
+            Command::Share
+            | Command::Count
+            | Command::Observe(_)
+            | Command::Deobserve(_)
+            | Command::Attend => {}
         }
     }
     list

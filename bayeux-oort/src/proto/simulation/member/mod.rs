@@ -35,6 +35,8 @@ pub(super) struct Settings {
     pub(super) delay: Duration,
     /// The version with which the object begins.
     pub(super) version: u64,
+    /// How many in a thousand of the messages about the object are lost, until [`Command::Attend`].
+    pub(super) loss: u64,
     pub(super) mistake: Mistake,
     pub(super) seed: u64,
 }
@@ -51,6 +53,10 @@ pub(super) enum Mistake {
     NoExpiry,
     /// What nodes tell of others is not heard.
     NoNames,
+    /// A version that is not newer than what is here is taken as if it were.
+    NoVersion,
+    /// A pull that has brought nothing is not sent again.
+    NoPullRetry,
 }
 
 /// What an application does on a node.
@@ -68,6 +74,8 @@ pub(super) enum Command {
     Add(u32),
     Remove(u32),
     Replace(u32),
+    /// Loses no message from now on.
+    Attend,
 }
 
 #[derive(Debug)]

@@ -174,6 +174,8 @@ impl Member {
                 self.witness.complain(format!("{publisher:?} counts, and {from:?} says so"));
             }
             Data::Count(_, number) => self.witness.counted(from, number),
+            // An extension may have deleted it, or nobody may have listened.
+            Data::Object(_) if world.random().happens(self.settings.loss) => {}
             Data::Object(said) => {
                 let now = world.now();
                 self.share(|shared| shared.heard(from, said, now), world);

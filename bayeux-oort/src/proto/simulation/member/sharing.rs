@@ -46,8 +46,8 @@ impl Member {
         if self.shared.is_some() {
             return;
         }
-        let (own, now) = (&self.settings.comet, world.now());
-        self.shared = Some(Shared::new(own, self.settings.version, self.settings.seed, now));
+        let now = world.now();
+        self.shared = Some(Shared::new(&self.settings, now));
         for comet in self.witness.members().cloned().collect::<Vec<_>>() {
             self.share(|shared| shared.joined(&comet, now), world);
         }
@@ -92,6 +92,7 @@ impl Member {
                 let now = world.now();
                 self.share(|shared| shared.replace(&[number], now), world);
             }
+            Command::Attend => self.settings.loss = 0,
         }
     }
 
