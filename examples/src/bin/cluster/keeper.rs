@@ -65,13 +65,8 @@ const NAMES: [&str; 3] = ["A", "B", "C"];
 impl Keeper {
     /// Finds a port for each node, behind that of `address` if they are free.
     pub(crate) fn new(address: SocketAddr, server: Server) -> Result<Self, Box<dyn Error>> {
-        let mut places = Vec::new();
-        for (name, offset) in NAMES.into_iter().zip(1..) {
-            let wanted = address.port().checked_add(offset).unwrap_or_default();
-            let ip = address.ip();
-            let free = TcpListener::bind((ip, wanted)).or_else(|_| TcpListener::bind((ip, 0)))?;
-            places.push(Place { name, port: free.local_addr()?.port(), life: Mutex::default() });
-        }
+        let place = |(name, port)| Place { name, port, life: Mutex::default() };
+        let places = NAMES.into_iter().zip(free_ports(address)?).map(place).collect();
         let host = match address {
             SocketAddr::V4(address) => address.ip().to_string(),
             SocketAddr::V6(address) => format!("[{}]", address.ip()),
@@ -197,6 +192,18 @@ impl Keeper {
             let _ = channel.publish(self.nodes()).await;
         }
     }
+}
+
+/// Finds ports that are free, and different.
+fn free_ports(address: SocketAddr) -> std::io::Result<Vec<u16>> {
+    let ip = address.ip();
+    let listen = |offset| {
+        let wanted = address.port().checked_add(offset).unwrap_or_default();
+        TcpListener::bind((ip, wanted)).or_else(|_| TcpListener::bind((ip, 0)))
+    };
+    // All are held until the last is found: none is found twice.
+    let listeners: Vec<_> = (1..).take(NAMES.len()).map(listen).collect::<Result<_, _>>()?;
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 /// Which node is meant.
