@@ -10,6 +10,7 @@ use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::{Parser, Subcommand};
+use examples::told_to_end;
 use tokio::net::TcpListener;
 
 use keeper::Keeper;
@@ -39,26 +40,14 @@ enum Role {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| "error".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
-    let done = match arguments.role {
-        Some(Role::Node(arguments)) => node::run(arguments).await,
-        None => run(arguments.listen).await,
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            fail(&*error);
-            ExitCode::FAILURE
+    examples::run("error", async {
+        match arguments.role {
+            Some(Role::Node(arguments)) => node::run(arguments).await,
+            None => run(arguments.listen).await,
         }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
-fn fail(error: &dyn Error) {
-    eprintln!("error: {error}");
+    })
+    .await
 }
 
 async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
@@ -90,21 +79,4 @@ async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
 #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
 fn announce(address: SocketAddr) {
     println!("Bayeux cluster on http://{address}/ (stop with Ctrl-C)");
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn told_to_end() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    drop(interrupt.await);
 }

@@ -13,6 +13,7 @@ use axum::{Router, http::StatusCode, routing::get};
 use bayeux_oort::OortOptions;
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
+use examples::told_to_end;
 use tokio::net::TcpListener;
 
 /// Keeps buffers of one size together, so that what is never touched of them takes no memory: that
@@ -63,21 +64,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            fail(&*error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
-fn fail(error: &dyn Error) {
-    eprintln!("error: {error}");
+    let arguments = Arguments::parse();
+    examples::run("warn", run(arguments)).await
 }
 
 async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -130,22 +118,4 @@ async fn told_twice_to_end(server: &Server) {
     let draining = server.clone();
     tokio::spawn(async move { draining.drain().await });
     told_to_end().await;
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn told_to_end() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            },
-            Err(_) => drop(interrupt.await),
-        }
-    }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
 }

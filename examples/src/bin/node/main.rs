@@ -81,21 +81,8 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            fail(&*error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
-fn fail(error: &dyn Error) {
-    eprintln!("error: {error}");
+    let arguments = Arguments::parse();
+    examples::run("warn", run(arguments)).await
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
