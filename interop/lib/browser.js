@@ -1,18 +1,12 @@
 // Scenarios in a browser: each over every transport, on the page's own origin and across origins.
 
-import {after, before} from 'node:test';
-
-import {launch, newPage} from './chromium.js';
+import {oneBrowser} from './chromium.js';
 import {servePage} from './page-server.js';
 import {scenario} from './scenario.js';
 
 export const TRANSPORTS = ['websocket', 'long-polling', 'callback-polling'];
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
+const open = oneBrowser();
 
 /** Declares scenarios whose body gets the Bayeux URL, the page's server, and a function that opens pages. */
 export function inTheBrowser(name, body, options = {}) {
@@ -24,7 +18,7 @@ export function inTheBrowser(name, body, options = {}) {
         const origin = where === 'same origin' ? server.origin : scene.demo.origin;
 
         const openPage = async () => {
-          const page = await newPage(browser);
+          const page = await open();
           scene.atEnd(() => page.context().close());
           await page.goto(server.origin);
           await page.waitForFunction(() => window.interop);

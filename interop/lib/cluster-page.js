@@ -1,26 +1,19 @@
 // The page of the cluster example, opened in Chromium and worked with as a person does.
 
-import {mkdir} from 'node:fs/promises';
-import {after, before, test} from 'node:test';
+import {test} from 'node:test';
 import {fileURLToPath} from 'node:url';
 
-import {launch, newPage} from './chromium.js';
+import {oneBrowser, picture as take} from './chromium.js';
 import {startProgram} from './demo.js';
 
-const OUT = fileURLToPath(new URL('../.out/', import.meta.url));
 const PROGRAM =
   process.env.BAYEUX_CLUSTER ?? fileURLToPath(new URL('../../target/release/cluster', import.meta.url));
 export const NODES = ['A', 'B', 'C'];
 
-let browser;
-before(async () => {
-  await mkdir(OUT, {recursive: true});
-  browser = await launch();
-});
-after(() => browser?.close());
+const openPage = oneBrowser();
 
-/** Saves what the page looks like. */
-export const picture = (page, name) => page.screenshot({path: `${OUT}${name}.png`, fullPage: true});
+/** Saves what the page looks like, down to its end. */
+export const picture = (page, name) => take(page, name, {fullPage: true});
 
 /** Declares a test whose body gets a function that opens the page of a cluster of its own. */
 export function onTheClusterPage(name, body) {
@@ -28,7 +21,7 @@ export function onTheClusterPage(name, body) {
     const cluster = await startProgram(PROGRAM, ['--listen', '127.0.0.1:0']);
     const pages = [];
     const open = async (settings = {}) => {
-      const page = await newPage(browser, {viewport: {width: 1280, height: 860}, ...settings});
+      const page = await openPage({viewport: {width: 1280, height: 860}, ...settings});
       page.setDefaultTimeout(60_000);
       pages.push(page);
       await page.goto(`${cluster.origin}/`);

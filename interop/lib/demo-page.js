@@ -1,30 +1,18 @@
 // The demo's own page, opened in Chromium by several users and worked with as a person does.
 
-import {mkdir} from 'node:fs/promises';
-import {after, before} from 'node:test';
-import {fileURLToPath} from 'node:url';
-
-import {launch, newPage} from './chromium.js';
+import {oneBrowser} from './chromium.js';
 import {scenario} from './scenario.js';
 
-const OUT = fileURLToPath(new URL('../.out/', import.meta.url));
+export {picture} from './chromium.js';
 export const TRANSPORTS = ['websocket', 'long-polling', 'callback-polling'];
 
-let browser;
-before(async () => {
-  await mkdir(OUT, {recursive: true});
-  browser = await launch();
-});
-after(() => browser?.close());
-
-/** Saves what the page looks like. */
-export const picture = (page, name) => page.screenshot({path: `${OUT}${name}.png`});
+const openPage = oneBrowser();
 
 /** Declares a scenario whose body also gets a function that opens the demo's page for one more user. */
 export function onTheDemoPage(name, body) {
   const run = (scene) => {
     const open = async (settings = {}) => {
-      const page = await newPage(browser, {viewport: {width: 1280, height: 860}, ...settings});
+      const page = await openPage({viewport: {width: 1280, height: 860}, ...settings});
       scene.atEnd(() => page.context().close());
       await page.goto(`${scene.demo.origin}/`);
       return page;
