@@ -7,18 +7,27 @@ import {once} from 'node:events';
 import {startDemo} from '../lib/demo.js';
 import {connected, entry, join, members, onTheDemoPage, picture, say} from '../lib/demo-page.js';
 
-/** A port that was free just now: a node has to know its own before it listens. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const {port} = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Two ports that were free just now: a node has to know its own before it listens. */
+async function freePorts() {
+  const servers = [1, 2].map(() => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
 
+/** Starts two nodes, on other ports if somebody else was faster. */
 async function startNodes(atEnd) {
-  const ports = [await freePort(), await freePort()];
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startNodesAt(await freePorts(), atEnd);
+    } catch (error) {
+      if (tries === 5 || !/cannot listen/.test(error.message)) throw error;
+    }
+  }
+}
+
+async function startNodesAt(ports, atEnd) {
   const url = (port) => `http://127.0.0.1:${port}/cometd`;
   const nodes = [];
   for (const port of ports) {
