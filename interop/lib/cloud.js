@@ -37,7 +37,7 @@ export function inClouds(name, body, {options = PATIENT, casts = CASTS, timeout 
         const nodes = [];
         for (const kind of cast) nodes.push(await start(kind, nodes.length ? {cloud: nodes[0].url} : {}));
         await mesh(nodes);
-        await body({nodes, start, cast, step: (what, act) => t.test(what, act)});
+        await body({nodes, start, cast, step: stepper(t)});
       });
     });
   }
@@ -57,7 +57,7 @@ export function inNetworks(name, body, {options = {}, casts = CASTS, timeout = 3
             const node = await start(kind, {host: place.address, port: 8080, cloud}, place.prefix);
             return Object.assign(node, {place});
           };
-          await body({network, begin: () => Promise.all(cast.map(begin)), note: (text) => t.diagnostic(text)});
+          await body({network, begin: () => Promise.all(cast.map(begin)), step: stepper(t), note: (text) => t.diagnostic(text)});
         });
       } finally {
         network.close();
@@ -84,6 +84,21 @@ async function play(t, cast, options, act) {
       if (failed) diagnose(t, node);
     }
   }
+}
+
+/** What declares a part of a test; after one that fails the test goes no further. */
+const stepper = (t) => async (what, act) => {
+  let passed = false;
+  await t.test(what, async () => {
+    await act();
+    passed = true;
+  });
+  assert.ok(passed, what);
+};
+
+/** Of each kind of node the last one. */
+export function oneOfEachKind(nodes) {
+  return [...new Map(nodes.map((node) => [node.kind, node])).values()];
 }
 
 /** Waits until each of `nodes` has all others. */

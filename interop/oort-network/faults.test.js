@@ -1,38 +1,19 @@
-// Wires between nodes are cut, slow and healed: who is lost is missed by all, who is back is there again, and has all.
+// Wires between nodes are cut for a moment, slow, or come and go.
 
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
 
-import {SHORT, agree, exchange, heard, inNetworks, mesh, readCasts, subscribe, toldOf} from '../lib/cloud.js';
+import {PATIENT, exchange, heard, inNetworks, mesh, readCasts} from '../lib/cloud.js';
+import {alternate, begun, parted, share} from '../lib/wires.js';
 
 /** CometD's nodes miss a silent one after `timeout` and `maxInterval` alone. */
 const OURS = readCasts(process.env.CASTS ?? 'rust,rust,rust');
-const MIXED = readCasts(process.env.CASTS ?? 'rust,rust,java java,java,java');
 
-/** Puts what each node has for this round, and waits until all have all of it. */
-async function share(nodes, round) {
-  for (const node of nodes) await node.ask('put', {key: 'round', value: round});
-  await agree(nodes, 'map', Object.fromEntries(nodes.map(({url}) => [url, {round}])));
-}
+/** So soon a node is missed that is gone without a word, in milliseconds, by default. */
+const NOTICED = 3_000;
 
-/** Waits until `node` has none of `others`, and the other way round. */
-async function parted(node, others) {
-  await Promise.all(others.flatMap((other) => [node.left(other), other.left(node)]));
-}
-
-/** Of one life of `other`, `node` is told alternately that it joined and left. */
-function alternate(node, other) {
-  const told = toldOf(node, other, 'joined', 'left').map(({event}) => event);
-  assert.deepEqual(told, told.map((_, index) => (index % 2 ? 'left' : 'joined')));
-}
-
-async function begun({begin}) {
-  const nodes = await begin();
-  await mesh(nodes);
-  await subscribe(nodes, '/chat');
-  await share(nodes, 0);
-  return nodes;
-}
+/** What a machine takes on top of it that has more to do than it can, such as one that runs other tests. */
+const BUSY = 2_000;
 
 inNetworks(
   'a cut that nobody is told of is noticed within three seconds',
@@ -42,46 +23,16 @@ inNetworks(
     const start = Date.now();
     network.cut(lost.place);
     await parted(lost, others);
-    const took = Date.now() - start;
+    const told = nodes.flatMap((node) => node.told('left'));
+    const took = Math.max(...told.map(({at}) => at)) - start;
     note(`noticed after ${took} ms`);
-    // Without a watch of its own it takes 20 s. What is above three belongs to a busy machine.
-    assert.ok(took < 6_000, `${took} ms`);
+    assert.ok(took <= NOTICED + BUSY, `${took} ms`);
     network.heal(lost.place);
     await mesh(nodes);
     await share(nodes, 1);
   },
   {casts: OURS},
 );
-
-const CUTS = {
-  'cut silently': ['cut', 'heal'],
-  'pulled out': ['unplug', 'plug'],
-};
-for (const [how, [cut, heal]] of Object.entries(CUTS)) {
-  inNetworks(
-    `a wire that is ${how} is healed: all are joined, maps are equal, broadcasts come once`,
-    async ({network, begin}) => {
-      const nodes = await begun({begin});
-      for (const [round, lost] of nodes.entries()) {
-        const others = nodes.filter((node) => node !== lost);
-        network[cut](lost.place);
-        await parted(lost, others);
-        for (const node of nodes) {
-          await node.ask('put', {key: `meanwhile ${round}`, value: 1});
-          await node.ask('remove', {key: `meanwhile ${round}`});
-        }
-        await agree([lost], 'map', {[lost.url]: {round}});
-        await exchange(others, '/chat', 20);
-        network[heal](lost.place);
-        await mesh(nodes);
-        await share(nodes, round + 1);
-        await exchange(nodes, '/chat', 20);
-      }
-      for (const node of nodes) for (const other of nodes) alternate(node, other);
-    },
-    {casts: MIXED, options: SHORT},
-  );
-}
 
 inNetworks(
   'a wire that is cut for half a second loses nobody and nothing',
@@ -101,29 +52,8 @@ inNetworks(
       assert.deepEqual(node.told('left'), []);
     }
   },
-  {casts: readCasts(process.env.CASTS ?? 'rust,rust,rust rust,rust,java java,java,java')},
-);
-
-inNetworks(
-  'what one sends to another goes nowhere: both lose each other and nobody else, and find each other again',
-  async ({network, begin}) => {
-    const nodes = await begun({begin});
-    const [from, to, third] = nodes;
-    network.block(from.place, to.place);
-    await parted(from, [to]);
-    await exchange([from, third], '/chat', 20);
-    await exchange([to, third], '/chat', 20);
-    for (const node of nodes) await node.ask('put', {key: 'meanwhile', value: node.url});
-    assert.deepEqual(third.told('left'), []);
-    network.unblock(from.place, to.place);
-    await mesh(nodes);
-    const wanted = Object.fromEntries(nodes.map(({url}) => [url, {round: 0, meanwhile: url}]));
-    await agree(nodes, 'map', wanted);
-    await exchange(nodes, '/chat', 20);
-    assert.deepEqual(third.told('left'), []);
-    for (const node of nodes) for (const other of nodes) alternate(node, other);
-  },
-  {casts: MIXED, options: SHORT},
+  // A machine that pauses is not to lose anybody either.
+  {casts: readCasts(process.env.CASTS ?? 'rust,rust,rust rust,rust,java java,java,java'), options: PATIENT},
 );
 
 inNetworks(
@@ -142,7 +72,7 @@ inNetworks(
       assert.equal(node.told('joined').length, nodes.length - 1);
     }
   },
-  {casts: readCasts(process.env.CASTS ?? 'rust,rust,rust rust,rust,java')},
+  {casts: readCasts(process.env.CASTS ?? 'rust,rust,rust rust,rust,java'), options: PATIENT},
 );
 
 inNetworks(

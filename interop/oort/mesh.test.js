@@ -7,6 +7,11 @@ import {PATIENT, exchange, fence, heard, inClouds, mesh, subscribe, toldOf} from
 inClouds(
   'nodes that have no WebSocket are joined',
   async ({nodes}) => {
+    for (const node of nodes) {
+      const others = nodes.filter((other) => other !== node);
+      const wanted = Object.fromEntries(others.map(({url}) => [url, 'long-polling']));
+      assert.deepEqual(await node.ask('transports'), wanted);
+    }
     await subscribe(nodes, '/chat');
     await exchange(nodes, '/chat', 100);
     for (const node of nodes) assert.deepEqual(node.told('left'), []);

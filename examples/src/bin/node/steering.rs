@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -62,6 +62,8 @@ impl Steering {
         match wish {
             Wish::Comets => Ok(self.oort.comets().iter().map(comet).collect()),
             Wish::Known => Ok(json!(self.mesh.known_comets())),
+            Wish::Transports => Ok(self.transports()),
+            Wish::Refused => Ok(json!(self.mesh.statistics().handshakes_refused)),
             Wish::ObserveComet { url } => {
                 self.mesh.observe_comet(&url)?;
                 Ok(json!(true))
@@ -118,6 +120,11 @@ impl Steering {
                 Ok(json!(primary.map(|comet| comet.url().to_owned())))
             }
         }
+    }
+
+    fn transports(&self) -> Value {
+        let comets = self.mesh.oort_comets().into_iter().filter(|link| link.comet.is_some());
+        comets.map(|link| (link.url, json!(link.transport.to_string()))).collect()
     }
 
     /// Whether the node at `url` gets what is published here on `channel`.
@@ -196,8 +203,15 @@ impl CometListener for Tell {
     }
 
     async fn comet_left(&self, left: &Comet) {
-        lines::tell("left", comet(left));
+        let mut fields = comet(left);
+        // By this node's clock: who reads it may be late.
+        fields["at"] = json!(since_the_epoch().as_millis() as u64);
+        lines::tell("left", fields);
     }
+}
+
+fn since_the_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn comet(comet: &Comet) -> Value {

@@ -11,6 +11,10 @@ pub(crate) enum Wish {
     Comets,
     /// The URLs of the nodes that are connected, joined or not yet.
     Known,
+    /// Over which transports this node's clients of nodes that answered are connected, by URL.
+    Transports,
+    /// How many handshakes of nodes were refused.
+    Refused,
     /// Begins to dial a node.
     ObserveComet { url: String },
     /// Parts from a node.

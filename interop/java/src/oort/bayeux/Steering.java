@@ -115,6 +115,7 @@ final class Steering {
         switch (what) {
             case "comets" -> Lines.answer(id, comets());
             case "known" -> Lines.answer(id, oort.getKnownComets());
+            case "transports" -> Lines.answer(id, transports());
             case "observe-comet" -> Lines.answer(id, oort.observeComet(url) != null);
             case "deobserve-comet" -> Lines.answer(id, oort.deobserveComet(url) != null);
             case "observe" -> {
@@ -167,6 +168,18 @@ final class Steering {
                     .map(comet -> Map.<String, Object>of("comet", comet.getKey(), "url", comet.getValue()))
                     .toList();
         }
+    }
+
+    /** Over which transports this node's clients of the others are connected, by URL. */
+    private Map<String, String> transports() {
+        var transports = new TreeMap<String, String>();
+        for (var url : oort.getKnownComets()) {
+            var comet = oort.getComet(url);
+            if (comet != null && comet.getTransport() != null) {
+                transports.put(url, comet.getTransport().getName());
+            }
+        }
+        return transports;
     }
 
     /** Whether the node at {@code url} gets what is published here on {@code channel}. */
