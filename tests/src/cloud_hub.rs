@@ -129,7 +129,16 @@ impl CloudHub {
         }
     }
 
-    /// Heals what was [cut](Self::cut).
+    /// Has one node lose another, which goes on to know it: what the one sends does not get there, and what the
+    /// other sends comes of a node that has left.
+    pub fn lose(&self, who: &str, other: &str) {
+        let hub = lock(&self.0);
+        if let (Some(who), Some(other)) = (hub.by_url(who), hub.by_url(other)) {
+            who.forget(&other.own);
+        }
+    }
+
+    /// Heals what was [cut](Self::cut) or [lost](Self::lose).
     pub fn heal(&self, one: &str, other: &str) {
         let mut hub = lock(&self.0);
         hub.cuts.remove(&(one.to_owned(), other.to_owned()));
@@ -145,14 +154,17 @@ impl Hub {
         self.nodes.values().find(|node| node.own.url() == url).cloned()
     }
 
-    /// Joins two nodes; each hears what the other observes.
+    /// Joins two nodes: each that does not know the other hears of it, and both what the other observes, since
+    /// either may have missed something.
     fn join(&self, one: &Arc<Node>, other: &Arc<Node>) {
         if self.cuts.contains(&(one.own.url().to_owned(), other.own.url().to_owned())) {
             return;
         }
         for (own, new) in [(one, other), (other, one)] {
-            lock(&own.joined).insert(new.own.id().to_owned(), new.own.clone());
-            own.note(Event::Joined(new.own.clone()));
+            let known = lock(&own.joined).insert(new.own.id().to_owned(), new.own.clone());
+            if known.is_none() {
+                own.note(Event::Joined(new.own.clone()));
+            }
             for channel in lock(&new.observed).iter() {
                 own.note(Event::Observed(new.own.clone(), channel.clone()));
             }

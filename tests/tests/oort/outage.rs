@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bayeux_oort::MeshConfig;
+use bayeux_oort::{MeshConfig, OortStringMap, mergers};
 use serde_json::json;
 use tests::{Transport, cluster::TestNode, eventually, scripted::Link};
 
@@ -122,6 +122,28 @@ async fn of_a_break_in_one_direction_only_the_end_that_is_not_heard_hears() {
     pair.one.was_told("joined", 2).await;
     assert_eq!(pair.other.events.all().len(), 1, "{:?}", pair.other.events.all());
     pair.one.has_joined(1).await;
+}
+
+#[tokio::test]
+async fn after_a_break_in_one_direction_only_both_have_all_of_a_map() {
+    let pair = Pair::join(impatient).await;
+    let mut maps = Vec::new();
+    for (_, node) in pair.both() {
+        maps.push(OortStringMap::<i64>::start(&node.oort, "half").await.unwrap());
+    }
+    eventually("both parts on both", || maps.iter().all(|map| map.infos().len() == 2)).await;
+    pair.near.refuse(true);
+    pair.near.cut();
+    eventually("the part to go", || maps[0].infos().len() == 1).await;
+    // Neither has this of the other, which has lost nobody.
+    for (map, key) in maps.iter().zip(["a", "b"]) {
+        map.put_and_share(key.to_owned(), 1).await.unwrap();
+    }
+    assert_eq!(maps[1].infos().len(), 2);
+    pair.near.refuse(false);
+    let keys = |map: &OortStringMap<i64>| map.merge(mergers::map_union::<String, i64>).len();
+    eventually("all keys on both", || maps.iter().all(|map| keys(map) == 2)).await;
+    assert_eq!(pair.other.events.all().len(), 1, "{:?}", pair.other.events.all());
 }
 
 #[tokio::test]
