@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bayeux_oort::{OortList, OortObject, OortStringMap};
 use serde_json::{Value, json};
-use tests::{cloud_hub::CloudHub, eventually};
+use tests::{cloud_hub::CloudHub, eventually, hooks::Log};
 
 use crate::{
     nodes::{Nodes, Stranger},
@@ -210,7 +210,10 @@ async fn elements_of_another_type_are_left_out() {
     assert_eq!(list.statistics().malformed, 3);
 }
 
-#[tokio::test]
+/// What nodes of ours alone know.
+const OURS: [&str; 3] = ["oort.object.ask", "oort.object.reached", "oort.object.gone"];
+
+#[tokio::test(start_paused = true)]
 async fn a_node_of_cometds_is_never_sent_what_it_does_not_know() {
     let hub = CloudHub::default();
     let nodes = Nodes::on(&hub, 2).await;
@@ -218,15 +221,13 @@ async fn a_node_of_cometds_is_never_sent_what_it_does_not_know() {
     for oort in &nodes.oorts {
         maps.push(OortStringMap::<i64>::start(oort, "m").await.unwrap());
     }
-    let unknown = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counted = unknown.clone();
+    let sent = Log::default();
+    let noted = sent.clone();
     hub.set_filter(move |_, to, message| {
         let text = message.data.as_ref().unwrap().text();
-        let is_unknown = ["object.ask", "object.reached", "object.gone"]
-            .iter()
-            .any(|action| text.contains(action));
-        let is_to_stranger = to.url() == STRANGER && is_unknown;
-        counted.fetch_add(usize::from(is_to_stranger), std::sync::atomic::Ordering::Relaxed);
+        for action in OURS.iter().filter(|action| text.contains(*action)) {
+            noted.add(format!("{action} to {}", to.url()));
+        }
         true
     });
     let stranger = Stranger::join(&hub, "m").await;
@@ -238,7 +239,18 @@ async fn a_node_of_cometds_is_never_sent_what_it_does_not_know() {
     let shared = maps[0].put_and_share("a".to_owned(), 1).await.unwrap();
     let applied = tests::within("both", shared.applied()).await.unwrap();
     assert_eq!(applied.by.len(), 2);
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    drop(maps);
-    assert_eq!(unknown.load(std::sync::atomic::Ordering::Relaxed), 0);
+    let ask = format!("{} to http://1", OURS[0]);
+    let asked = sent.count(&ask);
+    maps[0].put_and_share("b".to_owned(), 1).await.unwrap();
+    // By the clock of the test: long enough for those to be asked who can be.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(sent.count(&ask) > asked, "nobody waits, and it is asked when it is quiet");
+    drop(maps.remove(0));
+    for sent_to_ours in
+        [ask, format!("{} to http://0", OURS[1]), format!("{} to http://1", OURS[2])]
+    {
+        sent.until(&sent_to_ours).await;
+    }
+    let all = sent.entries();
+    assert!(!all.iter().any(|sent| sent.ends_with(STRANGER)), "{all:?}");
 }

@@ -240,6 +240,29 @@ fn a_node_of_ours_is_asked_and_one_of_cometds_never() {
 }
 
 #[test]
+fn however_quiet_it_is_a_node_of_cometds_is_asked_nothing() {
+    const QUIET: Duration = Duration::from_secs(5);
+    let mut now = Instant::now();
+    let mut a = with_foreign(now);
+    a.handle(Input::Joined(comet("c")), now);
+    a.handle(Input::Heard(comet("c"), whole(5, &[], Asks::No, true)), now);
+    assert_eq!(sent(&mut a), ["push 10 to c"]);
+    a.handle(Input::Pushed(comet("c"), a.pushes, true), now);
+    let (version, _) = a.change(Change::Put(1, 1), now);
+    a.has_broadcast(version, now);
+    assert_eq!(a.deadline(now), Some(now + QUIET));
+    now += QUIET;
+    a.handle(Input::Tick, now);
+    assert_eq!(sent(&mut a), ["ask c for 11"]);
+    a.handle(Input::Heard(comet("c"), Heard::Reached(11)), now);
+    assert_eq!(a.deadline(now), None);
+    now += QUIET * 10;
+    a.handle(Input::Tick, now);
+    assert!(sent(&mut a).is_empty());
+    assert_eq!(a.ours(), [comet("c")], "who is told when the object goes");
+}
+
+#[test]
 fn what_was_lost_last_is_found_when_it_is_quiet() {
     let mut now = Instant::now();
     let [mut a, mut b] = ["a", "b"].map(|id| object(id, 10, now));
