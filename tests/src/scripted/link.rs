@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -28,6 +31,8 @@ struct LinkState {
     cuts: watch::Sender<usize>,
     is_silent: watch::Sender<bool>,
     is_refusing: watch::Sender<bool>,
+    /// How many connections there were.
+    connections: AtomicUsize,
     /// How many bytes still go to clients before the next cut.
     left: Mutex<Option<usize>>,
     was_cut: Notify,
@@ -43,6 +48,7 @@ impl Link {
             cuts: watch::Sender::new(0),
             is_silent: watch::Sender::new(false),
             is_refusing: watch::Sender::new(false),
+            connections: AtomicUsize::new(0),
             left: Mutex::default(),
             was_cut: Notify::new(),
         });
@@ -57,6 +63,7 @@ impl Link {
                 }
                 let target = *shared.target.lock().unwrap();
                 let Ok(far) = TcpStream::connect(target).await else { continue };
+                shared.connections.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(carry(near, far, shared.clone()));
             }
         });
@@ -66,6 +73,11 @@ impl Link {
     /// Returns the address for clients.
     pub fn url(&self) -> String {
         format!("http://{}/cometd", self.address)
+    }
+
+    /// Returns how many connections it has carried so far.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
     }
 
     /// Ends all connections.

@@ -1,7 +1,7 @@
 //! Who is taken for a node, and what is kept from those who are none.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bayeux_oort::{Mesh, MeshError, Trust};
+use bayeux_oort::{Mesh, MeshError, ObserveError, Trust};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 use tests::{Client, TestNode, Transport, cluster::SECRET, eventually, over_every_transport};
@@ -130,7 +130,9 @@ async fn what_a_node_says_is_checked(transport: Transport) {
         assert_eq!(client.publish("/oort/cloud", list).await["successful"], true, "as CometD");
         assert_eq!(node.mesh.statistics().urls_refused, index as u64 + 1);
     }
-    assert!(node.mesh.oort_comets().len() <= 10);
+    eventually("as many to be dialed as may", || node.mesh.oort_comets().len() == 10).await;
+    let one_more = node.mesh.observe_comet("http://127.0.0.1:1/more");
+    assert_eq!((one_more, node.mesh.oort_comets().len()), (Err(ObserveError::TooMany), 10));
     assert_eq!(node.oort.comets(), [], "it could not be reached, and has not joined");
 }
 

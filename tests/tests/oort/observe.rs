@@ -2,8 +2,9 @@
 
 use bayeux_oort::{MeshConfig, ObserveError};
 use bayeux_server::api::ConnectionType::{LongPolling, WebSocket};
+use serde_json::json;
 use tests::{
-    TestServer,
+    TestServer, Transport,
     cluster::{TestNode, cluster, join_all},
     eventually,
     scripted::Link,
@@ -145,10 +146,30 @@ async fn a_node_that_is_observed_no_more_leaves_and_others_stay() {
 #[tokio::test]
 async fn a_client_that_leaves_disturbs_no_node() {
     let nodes = cluster(2).await;
-    let mut client = nodes[0].server.connected(tests::Transport::WebSocket).await;
-    client.disconnect().await;
-    assert_eq!(nodes[0].oort.comets().len(), 1);
-    assert_eq!(nodes[0].events.all().len(), 1);
+    for node in &nodes {
+        node.oort.observe_channel("/fence").unwrap();
+    }
+    let mut readers = Vec::new();
+    for node in &nodes {
+        node.is_observed("/fence", 1).await;
+        let mut reader = node.server.connected(Transport::WebSocket).await;
+        reader.subscribe("/fence").await;
+        readers.push(reader);
+        let mut client = node.server.connected(Transport::WebSocket).await;
+        client.disconnect().await;
+    }
+    // What is told of a node is told before what it says then.
+    let [one, other] = &mut readers[..] else { unreachable!() };
+    one.publish("/fence", json!(1)).await;
+    other.message_on("/fence").await;
+    other.publish("/fence", json!(2)).await;
+    for expected in [1, 2] {
+        assert_eq!(one.message_on("/fence").await["data"], expected);
+    }
+    for node in &nodes {
+        assert_eq!(node.oort.comets().len(), 1);
+        assert_eq!(node.events.all().len(), 1, "{:?}", node.events.all());
+    }
 }
 
 #[tokio::test]

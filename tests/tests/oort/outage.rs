@@ -59,6 +59,7 @@ async fn a_break_that_is_short_is_noticed_by_nobody_and_nothing_is_lost() {
     let mut reader = pair.one.server.connected(Transport::WebSocket).await;
     reader.subscribe("/chat").await;
     let mut writer = pair.other.server.connected(Transport::WebSocket).await;
+    let before = pair.both().map(|(link, _)| link.connections());
     pair.break_off();
     for number in 0..10 {
         writer.publish("/chat", json!(number)).await;
@@ -67,7 +68,9 @@ async fn a_break_that_is_short_is_noticed_by_nobody_and_nothing_is_lost() {
     for number in 0..10 {
         assert_eq!(reader.message_on("/chat").await["data"], json!(number));
     }
-    for (_, node) in pair.both() {
+    for ((link, node), before) in pair.both().into_iter().zip(before) {
+        eventually("another connection", || link.connections() > before).await;
+        node.is_settled(1).await;
         assert_eq!(node.events.all().len(), 1);
         assert_eq!(node.oort.comets().len(), 1);
     }
