@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bayeux_oort::{Answer, Comet, CometListener, ObserveChannelError, Oort, OortService, Request};
-use bayeux_server::api::{
-    Flow,
-    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
+use bayeux_oort::{
+    Answer, Comet, CometListener, MeshConfig, ObserveChannelError, Oort, OortService, Request,
+};
+use bayeux_server::{
+    Config,
+    api::{
+        Flow,
+        server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
+    },
 };
 use serde_json::{Value, json};
 use tests::{
     Client, TestNode, Transport,
     cluster::{cluster, join_all},
     hooks::Log,
+    within,
 };
 
 /// Returns a client of each node, which is subscribed to `channel`.
@@ -192,16 +198,36 @@ async fn what_is_published_when_a_node_joined_reaches_it() {
     }
 }
 
-#[tokio::test]
-async fn a_message_may_be_as_large_as_nodes_were_told() {
-    let small = |config: &mut bayeux_oort::MeshConfig| config.max_message_size = 100_000;
-    let nodes = [TestNode::with(|_| {}, small).await, TestNode::with(|_| {}, small).await];
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// Starts two nodes, which send each other what has 2 MiB, and what a client of the second one may send is larger.
+async fn with_limits() -> [TestNode; 2] {
+    let clients = |config: &mut Config| config.websocket.max_message_size = 8 * MEBIBYTE;
+    let between = |config: &mut MeshConfig| config.max_message_size = 2 * MEBIBYTE;
+    let nodes = [TestNode::with(|_| {}, between).await, TestNode::with(clients, between).await];
     join_all(&nodes).await;
     observe(&nodes, "/chat").await;
+    nodes
+}
+
+#[tokio::test]
+async fn a_message_may_be_as_large_as_nodes_were_told() {
+    let nodes = with_limits().await;
     let mut reader = readers(&nodes[..1], "/chat").await.remove(0);
     let mut writer = nodes[1].server.connected(Transport::WebSocket).await;
-    writer.publish("/chat", json!("x".repeat(90_000))).await;
-    assert_eq!(reader.message_on("/chat").await["data"].as_str().unwrap().len(), 90_000);
+    // The server of the reader's node takes less than that of its own clients.
+    for size in [90_000, 3 * MEBIBYTE / 2] {
+        writer.publish("/chat", json!("x".repeat(size))).await;
+        let data = reader.message_on("/chat").await["data"].take();
+        assert_eq!(data.as_str().map(str::len), Some(size));
+    }
+    // What is for one node alone comes by the connection that the sender has made.
+    let echo = async |request: Request| Answer::success(request.parameter);
+    let services = nodes.each_ref().map(|node| OortService::start(&node.oort, "echo", echo));
+    let [_other, service] = services.map(Result::unwrap);
+    let text = "x".repeat(3 * MEBIBYTE / 2);
+    let result = service.forward_json(Some(nodes[0].url()), text.as_str());
+    assert_eq!(within("the result", result).await, Ok(text.as_str().into()));
 }
 
 /// Asks the node that it hears, and waits for the answer.
