@@ -263,7 +263,7 @@ async fn an_entry_that_comes_before_its_map_is_found_when_that_comes() {
     are_equal(&maps, "http://0").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lost_entry_is_found_by_the_next() {
     let hub = CloudHub::default();
     let nodes = Nodes::on(&hub, 2).await;
@@ -282,22 +282,22 @@ async fn a_lost_entry_is_found_by_the_next() {
     told.count(4).await;
     assert_eq!(told.all()[2..], ["other removed \"a\" Some(1)", "other put \"c\" None Some(1)"]);
     let statistics = maps[1].statistics();
-    assert_eq!((statistics.pulls, statistics.early), (1, 1));
+    assert!(statistics.pulls >= 1 && statistics.early == 1, "{statistics:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn entries_in_any_order_end_equal() {
     let hub = CloudHub::default();
     let nodes = Nodes::on(&hub, 2).await;
     let maps = start::<String, i64>(nodes.oorts.iter(), "order").await;
-    hub.hold(|_, _, _| true);
+    hub.hold(|_, _, message| message.channel().starts_with("/oort/objects/"));
     for number in 0..100 {
         maps[0]
             .put_and_share(key(number % 7), number.cast_signed().try_into().unwrap())
             .await
             .unwrap();
     }
-    eventually("all to be held", || hub.held() == 100).await;
+    eventually("all to be held", || hub.held() >= 100).await;
     hub.release(|messages| messages.reverse());
     are_equal(&maps, "http://0").await;
     assert_eq!(maps[1].statistics().early, 99);

@@ -1,9 +1,10 @@
 //! `OortObject`: each node has a part that the others see.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bayeux_oort::{Info, OortLong, OortObject, mergers, object::OortObjectListener};
+use futures_util::poll;
 use serde_json::json;
 use tests::{
     cloud_hub::CloudHub,
@@ -220,7 +221,7 @@ over_every_cloud!(
     additions_at_the_same_time_are_all_in_the_sum,
 );
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_join_costs_one_whole_part_in_each_direction() {
     let (hub, mut nodes) = Nodes::start(2).await;
     hub.cut("http://0", "http://1");
@@ -355,7 +356,7 @@ async fn what_was_lost_is_asked_for_when_somebody_waits() {
     let waits = tokio::spawn(async move { shared.applied().await.unwrap() });
     within("it to be pulled", waits).await.unwrap();
     assert_eq!(*long[1].info("http://0").unwrap().object(), 1);
-    assert_eq!(long[1].statistics().pulls, 1);
+    assert!(long[1].statistics().pulls >= 1);
 }
 
 #[tokio::test]
@@ -365,10 +366,10 @@ async fn a_stopped_object_ends_who_waits() {
     hub.set_filter(|_, _, _| false);
     let object = objects.remove(0);
     let shared = object.set_and_share(1).await.unwrap();
-    let waits = tokio::spawn(async move { shared.applied().await.is_err() });
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut waits = std::pin::pin!(shared.applied());
+    assert!(poll!(&mut waits).is_pending());
     drop(object);
-    assert!(within("it to end", waits).await.unwrap());
+    assert!(within("it to end", waits).await.is_err());
 }
 
 #[tokio::test]

@@ -100,17 +100,21 @@ async fn a_node_that_falls_silent_is_lost() {
         config.max_interval = Duration::from_millis(100);
     })
     .await;
+    let counts = |what: &str| pair.both().map(|(_, node)| node.events.count(what));
+    // On a busy machine each may have been silent for too long before.
+    let left = counts("left");
     pair.near.silence(true);
     pair.far.silence(true);
-    for (_, node) in pair.both() {
-        node.was_told("left", 1).await;
+    for ((_, node), left) in pair.both().into_iter().zip(left) {
+        eventually("the other to be lost", || node.events.count("left") > left).await;
     }
+    let joined = counts("joined");
     for (link, _) in pair.both() {
         link.cut();
         link.silence(false);
     }
-    for (_, node) in pair.both() {
-        eventually("it joins again", || node.events.count("joined") >= 2).await;
+    for ((_, node), joined) in pair.both().into_iter().zip(joined) {
+        eventually("it joins again", || node.events.count("joined") > joined).await;
     }
 }
 

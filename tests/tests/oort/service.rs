@@ -222,13 +222,26 @@ async fn a_panic_is_nothing_to_one_who_asked_all_nodes() {
     let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
     let panics = |_| -> std::future::Ready<Answer> { panic!("at once") };
     let service = OortService::start_with(&a, NAME, patient(), panics).unwrap();
-    let _panics = OortService::start_with(&b, NAME, patient(), panics).unwrap();
-    let slow = async |_| {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        Answer::success("R")
+    let other = OortService::start_with(&b, NAME, patient(), panics).unwrap();
+    let goes_on = Arc::new(Notify::new());
+    let waits = goes_on.clone();
+    let slow = move |_| {
+        let waits = waits.clone();
+        async move {
+            waits.notified().await;
+            Answer::success("R")
+        }
     };
     let _slow = OortService::start_with(&c, NAME, patient(), slow).unwrap();
-    assert_eq!(forward(&service, None).await, Ok("R".into()));
+    let asking = service.clone();
+    let asked = tokio::spawn(async move { forward(&asking, None).await });
+    let has_panicked = |service: &OortService| {
+        let statistics = service.statistics();
+        statistics.handled == 1 && statistics.being_handled == 0
+    };
+    eventually("both to panic", || has_panicked(&service) && has_panicked(&other)).await;
+    goes_on.notify_one();
+    assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()));
 }
 
 #[tokio::test(start_paused = true)]

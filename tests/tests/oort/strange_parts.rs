@@ -66,6 +66,8 @@ async fn what_cometds_nodes_send_is_taken() {
     stranger.send(&node, &entry(&json!(21.0), "oort.map.put", "e", 5)).await;
     has(&map, &[("c", 1), ("e", 5)]).await;
     assert_eq!((map.statistics().stale, map.statistics().refused), (2, 0));
+    // Another task tells.
+    told.count(4).await;
     assert_eq!(told.all().len(), 4);
 }
 
