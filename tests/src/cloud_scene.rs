@@ -71,6 +71,14 @@ impl Scene {
         self.oort(index).own().url()
     }
 
+    /// Waits until each node observes a channel, as far as all others know.
+    pub async fn is_observed(&self, channel: &str) {
+        let count = self.nodes.iter().filter(|node| node.is_there()).count();
+        for node in self.nodes.iter().filter(|node| node.is_there()) {
+            node.is_observed(channel, count - 1).await;
+        }
+    }
+
     /// Has a node leave.
     pub async fn stop(&mut self, index: usize) {
         self.nodes[index].stop().await;
@@ -88,6 +96,7 @@ trait Makes: Send + Sync + fmt::Debug {
 trait SceneNode: Send + Sync + fmt::Debug {
     fn oort(&self) -> &Oort;
     fn is_there(&self) -> bool;
+    async fn is_observed(&self, channel: &str, count: usize);
     async fn stop(&mut self);
 }
 
@@ -119,6 +128,9 @@ impl SceneNode for HubNode {
     fn is_there(&self) -> bool {
         self.is_there
     }
+
+    /// The hub knows at once.
+    async fn is_observed(&self, _channel: &str, _count: usize) {}
 
     async fn stop(&mut self) {
         self.is_there = false;
@@ -154,6 +166,10 @@ impl SceneNode for MeshNode {
 
     fn is_there(&self) -> bool {
         self.is_there
+    }
+
+    async fn is_observed(&self, channel: &str, count: usize) {
+        self.node.is_observed(channel, count).await;
     }
 
     async fn stop(&mut self) {

@@ -15,7 +15,14 @@ use bayeux_oort::{
 };
 use bayeux_server::Server;
 use serde_json::{Value, json};
-use tests::{AGES, cloud_hub::CloudHub, eventually, hooks::Log, within};
+use tests::{
+    AGES,
+    cloud_hub::CloudHub,
+    cloud_scene::{Joint, Scene},
+    eventually,
+    hooks::Log,
+    over_every_cloud, within,
+};
 
 const NAME: &str = "ids";
 
@@ -131,12 +138,12 @@ impl Participant for Wire {
     }
 }
 
-#[tokio::test]
-async fn all_count_with_the_number_of_the_primary() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let (primary, other) = (long(&a, Role::Primary, 3).await, long(&b, Role::Secondary, 0).await);
+async fn all_count_with_the_number_of_the_primary(joint: Joint) {
+    let scene = Scene::start(joint, 2).await;
+    let primary = long(scene.oort(0), Role::Primary, 3).await;
+    let other = long(scene.oort(1), Role::Secondary, 0).await;
     eventually("the primary to be known", || other.primary().is_some()).await;
-    assert_eq!(other.primary().as_ref(), Some(a.own()));
+    assert_eq!(other.primary().as_ref(), Some(scene.oort(0).own()));
     assert_eq!((primary.is_primary(), other.is_primary()), (true, false));
     for number in [&primary, &other] {
         let before = number.get().await.unwrap();
@@ -147,6 +154,8 @@ async fn all_count_with_the_number_of_the_primary() {
     assert_eq!(primary.value(), 5);
     assert_eq!(other.value(), 0);
 }
+
+over_every_cloud!(all_count_with_the_number_of_the_primary);
 
 #[tokio::test]
 async fn without_a_primary_it_fails_at_once() {

@@ -15,7 +15,12 @@ use bayeux_oort::{
 };
 use bayeux_server::Server;
 use serde_json::{Value, json};
-use tests::{AGES, cloud_hub::CloudHub, eventually, within};
+use tests::{
+    AGES,
+    cloud_hub::CloudHub,
+    cloud_scene::{Joint, Scene},
+    eventually, over_every_cloud, within,
+};
 use tokio::sync::{Notify, Semaphore};
 
 const NAME: &str = "svc";
@@ -83,8 +88,18 @@ fn hanging(oort: &Oort, config: ServiceConfig) -> (OortService, Arc<Semaphore>) 
 }
 
 async fn forward(service: &OortService, to: Option<&str>) -> Result<Json, ServiceError> {
-    let url = to.map(url);
-    within("a result", service.forward_json(url.as_deref(), "P")).await
+    ask(service, to.map(url).as_deref()).await
+}
+
+async fn ask(service: &OortService, url: Option<&str>) -> Result<Json, ServiceError> {
+    within("a result", service.forward_json(url, "P")).await
+}
+
+/// Has times pass at once, where that is possible: what comes by a socket does not come at once.
+fn pause_without_sockets(joint: Joint) {
+    if joint == Joint::InProcess {
+        tokio::time::pause();
+    }
 }
 
 /// The other end of the wire, which writes down what comes.
@@ -125,13 +140,12 @@ fn result_of(id: impl Into<Value>, from: &Oort) -> Value {
     })
 }
 
-#[tokio::test]
-async fn a_request_is_handled_by_the_node_that_is_named_even_if_it_is_the_own_one() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let (service, _other) = (service(&a, patient()), service(&b, patient()));
-    for to in ["a", "b"] {
-        let result = forward(&service, Some(to)).await.unwrap();
-        assert_eq!(result, json!({ "echo": "P", "from": url("a") }));
+async fn a_request_is_handled_by_the_node_that_is_named_even_if_it_is_the_own_one(joint: Joint) {
+    let scene = Scene::start(joint, 2).await;
+    let (service, _other) = (service(scene.oort(0), patient()), service(scene.oort(1), patient()));
+    for to in 0..2 {
+        let result = ask(&service, Some(scene.url(to))).await.unwrap();
+        assert_eq!(result, json!({ "echo": "P", "from": scene.url(0) }));
     }
     assert_eq!(service.statistics().handled, 1);
     assert_eq!(service.statistics().pending, 0);
@@ -156,65 +170,65 @@ async fn what_is_asked_and_answered_may_be_of_any_type() {
     assert!(matches!(unsent, Err(ServiceError::Parameter(_))), "{unsent:?}");
 }
 
-#[tokio::test]
-async fn a_node_that_is_not_there_is_not_asked() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let (service, _other) = (service(&a, patient()), service(&b, patient()));
-    let unknown = forward(&service, Some("c")).await;
-    assert_eq!(unknown, Err(ServiceError::Unknown(url("c"))));
+async fn a_node_that_is_not_there_is_not_asked(joint: Joint) {
+    let scene = Scene::start(joint, 2).await;
+    let (service, _other) = (service(scene.oort(0), patient()), service(scene.oort(1), patient()));
+    let unknown = ask(&service, Some(NOWHERE)).await;
+    assert_eq!(unknown, Err(ServiceError::Unknown(NOWHERE.to_owned())));
     assert_eq!(service.statistics().pending, 0);
 }
 
-#[tokio::test]
-async fn of_all_nodes_the_one_that_has_something_to_say_answers() {
-    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
-    let ignoring = answering(&a, &Answer::ignore("I"));
-    let _ignoring = answering(&b, &Answer::ignore("I"));
-    let answering = answering(&c, &Answer::success("R"));
-    assert_eq!(forward(&ignoring, None).await, Ok("R".into()));
-    assert_eq!(forward(&answering, None).await, Ok("R".into()), "its own answer");
+async fn of_all_nodes_the_one_that_has_something_to_say_answers(joint: Joint) {
+    let scene = Scene::start(joint, 3).await;
+    let ignoring = answering(scene.oort(0), &Answer::ignore("I"));
+    let _ignoring = answering(scene.oort(1), &Answer::ignore("I"));
+    let answering = answering(scene.oort(2), &Answer::success("R"));
+    scene.is_observed(BROADCASTS).await;
+    assert_eq!(ask(&ignoring, None).await, Ok("R".into()));
+    assert_eq!(ask(&answering, None).await, Ok("R".into()), "its own answer");
 }
 
-#[tokio::test]
-async fn who_is_asked_alone_and_ignores_it_has_failed() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = answering(&a, &Answer::ignore("I"));
-    let _other = answering(&b, &Answer::ignore("I"));
-    for to in ["a", "b"] {
-        assert_eq!(forward(&service, Some(to)).await, Err(ServiceError::Failure("I".into())));
+async fn who_is_asked_alone_and_ignores_it_has_failed(joint: Joint) {
+    let scene = Scene::start(joint, 2).await;
+    let service = answering(scene.oort(0), &Answer::ignore("I"));
+    let _other = answering(scene.oort(1), &Answer::ignore("I"));
+    for to in 0..2 {
+        assert_eq!(
+            ask(&service, Some(scene.url(to))).await,
+            Err(ServiceError::Failure("I".into()))
+        );
     }
 }
 
-#[tokio::test]
-async fn a_failure_is_told_to_one_who_asked_one_node_or_all() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = answering(&a, &Answer::ignore("I"));
-    let _other = answering(&b, &Answer::failure(json!({ "code": 7 })));
-    for to in [Some("b"), None] {
-        let failure = forward(&service, to).await.unwrap_err();
+async fn a_failure_is_told_to_one_who_asked_one_node_or_all(joint: Joint) {
+    let scene = Scene::start(joint, 2).await;
+    let service = answering(scene.oort(0), &Answer::ignore("I"));
+    let _other = answering(scene.oort(1), &Answer::failure(json!({ "code": 7 })));
+    scene.is_observed(BROADCASTS).await;
+    for to in [Some(scene.url(1)), None] {
+        let failure = ask(&service, to).await.unwrap_err();
         assert_eq!(failure, ServiceError::Failure(json!({ "code": 7 }).into()));
     }
 }
 
-#[tokio::test]
-async fn a_panic_or_error_is_a_failure_with_what_it_says() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = service(&a, patient());
+async fn a_panic_or_error_is_a_failure_with_what_it_says(joint: Joint) {
+    let scene = Scene::start(joint, 2).await;
+    let service = service(scene.oort(0), patient());
     let at_once = |_| -> std::future::Ready<Answer> { panic!("at once") };
     let later = async |_| -> Answer {
         tokio::task::yield_now().await;
         panic!("later")
     };
     let error = async |_| Err::<Answer, _>("an error");
-    let other = OortService::start(&b, NAME, at_once).unwrap();
+    let other = OortService::start(scene.oort(1), NAME, at_once).unwrap();
     let failure = |text: &str| Err(ServiceError::Failure(text.into()));
-    assert_eq!(forward(&service, Some("b")).await, failure("at once"));
+    assert_eq!(ask(&service, Some(scene.url(1))).await, failure("at once"));
     drop(other);
-    let other = OortService::start(&b, NAME, later).unwrap();
-    assert_eq!(forward(&service, Some("b")).await, failure("later"));
+    let other = OortService::start(scene.oort(1), NAME, later).unwrap();
+    assert_eq!(ask(&service, Some(scene.url(1))).await, failure("later"));
     drop(other);
-    let _other = OortService::start(&b, NAME, error).unwrap();
-    assert_eq!(forward(&service, Some("b")).await, failure("an error"));
+    let _other = OortService::start(scene.oort(1), NAME, error).unwrap();
+    assert_eq!(ask(&service, Some(scene.url(1))).await, failure("an error"));
 }
 
 #[tokio::test]
@@ -244,23 +258,26 @@ async fn a_panic_is_nothing_to_one_who_asked_all_nodes() {
     assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()));
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_nobody_answers_fails_at_its_time() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = OortService::start_with(&a, NAME, brief(), async |_| Answer::ignore(())).unwrap();
-    let (_other, calls) = hanging(&b, patient());
-    for to in [None, Some("b")] {
-        let timeout = forward(&service, to).await;
+async fn what_nobody_answers_fails_at_its_time(joint: Joint) {
+    pause_without_sockets(joint);
+    let scene = Scene::start(joint, 2).await;
+    let service =
+        OortService::start_with(scene.oort(0), NAME, brief(), async |_| Answer::ignore(()))
+            .unwrap();
+    let (_other, calls) = hanging(scene.oort(1), patient());
+    scene.is_observed(BROADCASTS).await;
+    for to in [None, Some(scene.url(1))] {
+        let timeout = ask(&service, to).await;
         assert_eq!(timeout, Err(ServiceError::Timeout(Duration::from_secs(5))));
         calls.acquire().await.unwrap().forget();
     }
     assert_eq!(service.statistics().pending, 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_late_result_is_nobodys() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = service(&a, brief());
+async fn a_late_result_is_nobodys(joint: Joint) {
+    pause_without_sockets(joint);
+    let scene = Scene::start(joint, 2).await;
+    let service = service(scene.oort(0), brief());
     let goes_on = Arc::new(Notify::new());
     let waits = goes_on.clone();
     let handler = move |request| {
@@ -270,20 +287,35 @@ async fn a_late_result_is_nobodys() {
             echo(request).await
         }
     };
-    let other = OortService::start_with(&b, NAME, patient(), handler).unwrap();
-    let late = forward(&service, Some("b")).await;
+    let other = OortService::start_with(scene.oort(1), NAME, patient(), handler).unwrap();
+    let late = ask(&service, Some(scene.url(1))).await;
     assert!(matches!(late, Err(ServiceError::Timeout(_))), "{late:?}");
+    let to = scene.url(1).to_owned();
     let next = tokio::spawn(async move {
-        let result = forward(&service, Some("b")).await;
+        let result = ask(&service, Some(&to)).await;
         (service, result)
     });
     eventually("both to be handled", || other.statistics().being_handled == 2).await;
     goes_on.notify_one();
     goes_on.notify_one();
     let (service, result) = within("the next result", next).await.unwrap();
-    assert_eq!(result.unwrap(), json!({ "echo": "P", "from": url("a") }));
+    assert_eq!(result.unwrap(), json!({ "echo": "P", "from": scene.url(0) }));
     assert_eq!(service.statistics().late, 1);
 }
+
+over_every_cloud!(
+    a_request_is_handled_by_the_node_that_is_named_even_if_it_is_the_own_one,
+    a_node_that_is_not_there_is_not_asked,
+    of_all_nodes_the_one_that_has_something_to_say_answers,
+    who_is_asked_alone_and_ignores_it_has_failed,
+    a_failure_is_told_to_one_who_asked_one_node_or_all,
+    a_panic_or_error_is_a_failure_with_what_it_says,
+    what_nobody_answers_fails_at_its_time,
+    a_late_result_is_nobodys,
+);
+
+/// Where no node is.
+const NOWHERE: &str = "http://nowhere.invalid:8080/cometd";
 
 #[tokio::test]
 async fn a_node_that_leaves_fails_what_it_was_asked_at_once() {
