@@ -18,5 +18,6 @@ mod outage;
 mod primary;
 mod service;
 mod start;
+mod slow;
 mod strange_parts;
 mod told;
