@@ -3,6 +3,8 @@
 //! `now` and the random source are arguments, consequences are return values, and the time left is one getter.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::time::{Duration, Instant};
+
 pub(crate) mod advertisements;
 pub(crate) mod cloud;
 pub(crate) mod info;
@@ -24,3 +26,9 @@ mod simulation;
 pub(crate) mod statistics;
 pub(crate) mod url;
 pub(crate) mod wire;
+
+/// Returns when `time` is over, which may be as long as somebody wants to say "never" with.
+pub(crate) fn after(start: Instant, time: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    start.checked_add(time.min(LONGEST)).unwrap_or(start)
+}

@@ -8,7 +8,8 @@ use std::{
 use crate::{
     Comet,
     proto::{
-        cloud::{LinkId, Machine, Output, after, node::Node},
+        after,
+        cloud::{LinkId, Machine, Output, node::Node},
         url::is_url,
     },
 };

@@ -35,7 +35,7 @@ use std::{
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::Comet;
+use crate::{Comet, proto::after};
 
 use dial::Link;
 pub(crate) use dial::{Origin, Undialed};
@@ -221,10 +221,4 @@ impl Machine {
         let has_open = self.links.values().any(Link::is_open);
         self.advertise_at = has_open.then(|| after(now, pause));
     }
-}
-
-/// Returns when `time` is over, which may be as long as somebody wants to say "never" with.
-fn after(start: Instant, time: Duration) -> Instant {
-    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    start.checked_add(time.min(LONGEST)).unwrap_or(start)
 }
