@@ -24,7 +24,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::Comet;
+use crate::{Comet, proto::after};
 
 /// What a candidate says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,12 +209,13 @@ impl Election {
         let others = self.view.iter().filter(|(_, said)| said.is_candidate());
         let before = others.filter(|(comet, _)| **comet < self.own).count();
         let before = u32::try_from(before).unwrap_or(u32::MAX);
-        Some(quiet.max(self.start + rules.patience) + rules.patience.saturating_mul(before))
+        let from = quiet.max(after(self.start, rules.patience));
+        Some(after(from, rules.patience.saturating_mul(before)))
     }
 
     fn next(&self, now: Instant) -> Option<Instant> {
         let patience = self.patience();
-        let explained = self.unexplained.values().map(|since| *since + patience);
+        let explained = self.unexplained.values().map(|since| after(*since, patience));
         explained.filter(|at| *at > now).chain(self.due()).min()
     }
 
@@ -237,7 +238,7 @@ impl Election {
             return candidacy.since.map(Claim::Elected);
         }
         let since = self.unexplained.get(comet)?;
-        Some(if now < *since + self.patience() { Claim::Unexplained } else { Claim::Set })
+        Some(if now < after(*since, self.patience()) { Claim::Unexplained } else { Claim::Set })
     }
 
     fn note_unexplained(&mut self, now: Instant) {

@@ -13,7 +13,10 @@ use tokio::{
 
 use crate::{
     Comet, SendError,
-    proto::request::{Asked, Refusal},
+    proto::{
+        after,
+        request::{Asked, Refusal},
+    },
     service::{
         ServiceError,
         core::{Core, Outcome, tell},
@@ -69,13 +72,13 @@ impl Core {
         asked: Asked,
     ) -> Result<(Question, oneshot::Receiver<Outcome>), ServiceError> {
         let (waiter, answer) = oneshot::channel();
-        let until = Instant::now() + self.config.timeout;
-        let id = lock(&self.requests).ask(asked, waiter, until.into_std());
+        let until = after(Instant::now().into_std(), self.config.timeout);
+        let id = lock(&self.requests).ask(asked, waiter, until);
         let id = id.map_err(|refusal| match refusal {
             Refusal::Stopped => ServiceError::Stopped,
             Refusal::TooMany => ServiceError::TooMany(self.config.max_pending),
         })?;
-        Ok((Question { core: self.clone(), id, until }, answer))
+        Ok((Question { core: self.clone(), id, until: until.into() }, answer))
     }
 
     fn request(&self, id: u64, parameter: &Json) -> Outcome {

@@ -274,6 +274,25 @@ async fn what_nobody_answers_fails_at_its_time(joint: Joint) {
     assert_eq!(service.statistics().pending, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn times_may_be_as_long_or_short_as_there_are() {
+    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
+    let with = |time| {
+        let mut config = ServiceConfig::default();
+        (config.timeout, config.handler_timeout) = (time, time);
+        config
+    };
+    let (long, _other) = (service(&a, with(Duration::MAX)), service(&b, with(Duration::MAX)));
+    for to in [None, Some("a"), Some("b")] {
+        assert!(forward(&long, to).await.is_ok());
+    }
+    drop(long);
+    let short = service(&a, with(Duration::ZERO));
+    for to in [None, Some("a"), Some("b")] {
+        assert_eq!(forward(&short, to).await, Err(ServiceError::Timeout(Duration::ZERO)));
+    }
+}
+
 async fn a_late_result_is_nobodys(joint: Joint) {
     pause_without_sockets(joint);
     let scene = Scene::start(joint, 2).await;

@@ -74,6 +74,22 @@ fn the_smallest_id_is_first_and_the_next_does_not_wait_for_ever() {
 }
 
 #[test]
+fn a_patience_may_be_as_long_or_short_as_there_are() {
+    let clock = Clock::new();
+    let with = |patience| Stands::Candidate(Rules { patience, quorum: 1 });
+    let others = view([("a", waits()), ("c", is_set())]);
+    let mut endless = Election::new(comet("b"), with(Duration::MAX), clock.at(0));
+    assert_eq!(endless.look(view([("a", waits())]), clock.at(1)), None);
+    assert!(endless.deadline().is_some_and(|at| at > clock.at(1_000_000).instant));
+    assert_eq!(endless.look(others.clone(), clock.at(2)), None);
+    assert_eq!(endless.primary(), Some(&comet("c")));
+    let mut hasty = Election::new(comet("b"), with(Duration::ZERO), clock.at(0));
+    assert!(hasty.is_primary());
+    assert_eq!(hasty.look(others, clock.at(1)), Some(Change::Ceased));
+    assert_eq!(hasty.primary(), Some(&comet("c")));
+}
+
+#[test]
 fn a_primary_stays_when_a_smaller_id_comes() {
     let clock = Clock::new();
     let mut election = Election::new(comet("b"), candidate(), clock.at(0));
