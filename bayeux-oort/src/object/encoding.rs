@@ -2,25 +2,43 @@
 
 use std::sync::Arc;
 
-use bayeux_api::{Json, Message};
+use bayeux_api::{Json, Message, implement::Hook};
 use serde_json::value::RawValue;
 
-use crate::{object::shape::Shape, proto::wire::Sent};
+use crate::{
+    object::{ShareError, shape::Shape},
+    proto::wire::Sent,
+};
 
 /// From how many values or bytes on a part is worked on by a thread of its own.
 pub(crate) const MANY: usize = 512;
 pub(crate) const LARGE: usize = 32 * 1024;
 
-/// Does `work`, elsewhere if it is long. None when it panics.
+/// Does `work` for the object of a name, elsewhere if it is long. None when it panics: values have code of the
+/// application's.
 pub(crate) async fn off_the_runtime<R: Send + 'static>(
     is_long: bool,
+    name: &Arc<str>,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Option<R> {
+    let name = name.clone();
+    let work = move || Hook(HOOK, &name).ask(work);
     match is_long {
-        true => tokio::task::spawn_blocking(work).await.ok(),
-        false => Some(work()),
+        // An error is the end of its runtime.
+        true => tokio::task::spawn_blocking(work).await.ok().flatten(),
+        false => work(),
     }
 }
+
+/// Has the application's code write something small for the object of a name.
+pub(crate) fn write(
+    name: &str,
+    write: impl FnOnce() -> Result<Box<RawValue>, serde_json::Error>,
+) -> Result<Box<RawValue>, ShareError> {
+    Ok(Hook(HOOK, name).ask(write).ok_or(ShareError::Panicked)??)
+}
+
+const HOOK: &str = "OortObject";
 
 /// Drops parts, elsewhere if that takes long: nobody else may have them any more.
 pub(crate) fn discard<S: Shape>(parts: Vec<Arc<S::Object>>, runtime: &tokio::runtime::Handle) {

@@ -25,7 +25,7 @@ use crate::{
     Comet, Oort,
     object::{
         Info, ObjectError, ObjectStatistics, OortObjectListener, ShareError, Shared,
-        encoding::{Written, discard, message},
+        encoding::{Written, discard, message, write},
         shape::Shape,
         shared::Waits,
         tellings::Tellings,
@@ -166,10 +166,10 @@ impl<S: Shape> Engine<S> {
         let (version, old) = self.inner.advance(|state, now| {
             let (version, old) = state.object.snapshot();
             let Some(new) = update(&old) else { return Ok((version, old)) };
-            let written = S::write(&new)?;
+            let written = write(&self.inner.name, || S::write(&new))?;
             let (version, _) = state.object.replace(Arc::new(new), now);
             state.broadcast(version, Body::Whole(written), permit);
-            Ok::<_, serde_json::Error>((version, old))
+            Ok::<_, ShareError>((version, old))
         })?;
         Ok(Shared::new(old, version, self.inner.clone()))
     }

@@ -26,6 +26,9 @@ pub enum ShareError {
     /// A value has no JSON form.
     #[error("the value has no JSON form")]
     Value(#[from] serde_json::Error),
+    /// Its own code panicked when it was written; the log has more.
+    #[error("the value panicked")]
+    Panicked,
     /// The object was stopped.
     #[error("the object was stopped")]
     Stopped,

@@ -13,6 +13,7 @@ use crate::{
     object::{
         Elements, Info, Malformed, Merger, ObjectError, ObjectStatistics, OortObjectListener,
         ShareError, Shareable, Shared,
+        encoding::write,
         engine::Engine,
         plain::common,
         shape::{Shape, Unfit},
@@ -42,7 +43,7 @@ impl<E: Shareable + PartialEq> OortList<E> {
     ///
     /// # Errors
     ///
-    /// When an element has no JSON form, or the list was stopped: nothing was changed then.
+    /// When an element has no JSON form or panics, or the list was stopped: nothing was changed then.
     #[doc(alias = "setAndShare")]
     pub async fn set_and_share(
         &self,
@@ -57,7 +58,7 @@ impl<E: Shareable + PartialEq> OortList<E> {
     ///
     /// # Errors
     ///
-    /// When an element has no JSON form, or the list was stopped: nothing was changed then.
+    /// When an element has no JSON form or panics, or the list was stopped: nothing was changed then.
     ///
     /// # Cancel safety
     ///
@@ -121,7 +122,7 @@ impl<E: Shareable + PartialEq> OortList<E> {
         elements: Vec<E>,
         change: fn(Vec<E>) -> Change<E>,
     ) -> Result<Shared<bool>, ShareError> {
-        let json = serde_json::value::to_raw_value(&elements)?;
+        let json = write(self.name(), || serde_json::value::to_raw_value(&elements))?;
         let shared = self.0.change(action, json, change(elements)).await?;
         Ok(shared.map(|effect| effect.is_change))
     }

@@ -13,6 +13,7 @@ use crate::{
     object::{
         Entries, Entry, Info, Malformed, Merger, ObjectError, ObjectStatistics, OortObjectListener,
         ShareError, Shareable, Shared,
+        encoding::write,
         engine::Engine,
         plain::common,
         reading::Fields,
@@ -49,7 +50,7 @@ impl<K: MapKey, V: Shareable> OortMap<K, V> {
     ///
     /// # Errors
     ///
-    /// When a value has no JSON form, or the map was stopped: nothing was changed then.
+    /// When a value has no JSON form or panics, or the map was stopped: nothing was changed then.
     #[doc(alias = "setAndShare")]
     pub async fn set_and_share(
         &self,
@@ -63,14 +64,14 @@ impl<K: MapKey, V: Shareable> OortMap<K, V> {
     ///
     /// # Errors
     ///
-    /// When the value has no JSON form, or the map was stopped: nothing was changed then.
+    /// When the value has no JSON form or panics, or the map was stopped: nothing was changed then.
     ///
     /// # Cancel safety
     ///
     /// A call that is dropped has changed nothing, or all.
     #[doc(alias = "putAndShare")]
     pub async fn put_and_share(&self, key: K, value: V) -> Result<Shared<Option<V>>, ShareError> {
-        let json = Item::json(&key, Some(&value))?;
+        let json = write(self.name(), || Item::json(&key, Some(&value)))?;
         self.change(Action::Put, json, Change::Put(key, value)).await
     }
 
@@ -85,7 +86,7 @@ impl<K: MapKey, V: Shareable> OortMap<K, V> {
         key: K,
         value: V,
     ) -> Result<Shared<Option<V>>, ShareError> {
-        let json = Item::json(&key, Some(&value))?;
+        let json = write(self.name(), || Item::json(&key, Some(&value)))?;
         self.change(Action::PutAbsent, json, Change::PutAbsent(key, value)).await
     }
 
@@ -96,7 +97,7 @@ impl<K: MapKey, V: Shareable> OortMap<K, V> {
     /// As [`put_and_share`](Self::put_and_share).
     #[doc(alias = "removeAndShare")]
     pub async fn remove_and_share(&self, key: K) -> Result<Shared<Option<V>>, ShareError> {
-        let json = Item::json(&key, None::<&V>)?;
+        let json = write(self.name(), || Item::json(&key, None::<&V>))?;
         self.change(Action::Remove, json, Change::Remove(key)).await
     }
 

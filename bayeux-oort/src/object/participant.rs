@@ -59,7 +59,7 @@ impl<S: Shape> Inner<S> {
         let text = text.into_owned();
         let (from, name, own) = (from.clone(), self.name.clone(), self.own().clone());
         let work = move || read(&text, from.url(), &name, own.url());
-        off_the_runtime(true, work).await.unwrap_or(Err(Refused::NoObject))
+        off_the_runtime(true, &self.name, work).await.unwrap_or(Err(Refused::NoObject))
     }
 
     fn malformed(&self, from: &Comet, malformed: Malformed) {

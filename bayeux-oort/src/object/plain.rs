@@ -41,7 +41,7 @@ impl<T: Shareable> OortObject<T> {
     ///
     /// # Errors
     ///
-    /// When the value has no JSON form, or the object was stopped: nothing was changed then.
+    /// When the value has no JSON form or panics, or the object was stopped: nothing was changed then.
     ///
     /// # Cancel safety
     ///

@@ -36,14 +36,18 @@ impl<S: Shape> Inner<S> {
                 self.to_broadcast.notified().await;
                 continue;
             };
-            if let Some(message) = self.message_of(&broadcast).await
-                && let Err(error) = self.oort.broadcast(message).await
-            {
+            if let Err(error) = self.broadcast(&broadcast).await {
                 self.failed_broadcasts.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(object = &*self.name, %error, "a change goes to no node");
+                tracing::debug!(object = &*self.name, error, "a change goes to no node");
             }
+            // The nodes are asked for what did not get out, too.
             self.advance(|state, now| state.has_broadcast(broadcast.version, now));
         }
+    }
+
+    async fn broadcast(self: &Arc<Self>, broadcast: &Broadcast<S>) -> Result<(), String> {
+        let message = self.message_of(broadcast).await.ok_or("it cannot be written")?;
+        self.oort.broadcast(message).await.map_err(|error| error.to_string())
     }
 
     async fn message_of(self: &Arc<Self>, broadcast: &Broadcast<S>) -> Option<Message> {
@@ -76,7 +80,7 @@ impl<S: Shape> Inner<S> {
         peer: Option<Comet>,
     ) -> Option<Message> {
         let inner = self.clone();
-        off_the_runtime(is_long, move || {
+        off_the_runtime(is_long, &self.name, move || {
             let channel = match &peer {
                 Some(_) => &inner.service_channel,
                 None => &inner.broadcast_channel,
@@ -138,8 +142,8 @@ impl<S: Shape> Inner<S> {
     /// Writes a part.
     pub(crate) async fn write(&self, object: Arc<S::Object>) -> Result<Box<RawValue>, ShareError> {
         let is_long = S::count(&object) >= MANY;
-        let written = off_the_runtime(is_long, move || S::write(&object)).await;
-        Ok(written.ok_or(ShareError::Stopped)??)
+        let written = off_the_runtime(is_long, &self.name, move || S::write(&object)).await;
+        Ok(written.ok_or(ShareError::Panicked)??)
     }
 
     async fn ticks(self: Arc<Self>) {

@@ -21,3 +21,4 @@ mod start;
 mod slow;
 mod strange_parts;
 mod told;
+mod values;
