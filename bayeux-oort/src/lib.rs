@@ -3,6 +3,7 @@
 mod cloud;
 mod comet;
 mod config;
+mod counter;
 pub mod discovery;
 mod listener;
 mod mesh;

@@ -1,6 +1,6 @@
 //! What a mesh counts of what is not as it should be.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::counter::Counter;
 
 /// What a [`Mesh`](crate::Mesh) has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,24 +27,10 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn read(&self) -> MeshStatistics {
         MeshStatistics {
-            handshakes_refused: self.handshakes_refused.0.load(Relaxed),
-            joins_refused: self.joins_refused.0.load(Relaxed),
-            urls_refused: self.urls_refused.0.load(Relaxed),
-            messages_dropped: self.messages_dropped.0.load(Relaxed),
-        }
-    }
-}
-
-/// Counts something, and logs it when there is twice as much as when it was logged last: who sends nonsense
-/// does not fill the log.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self, of: &str, what: &str) {
-        let count = self.0.fetch_add(1, Relaxed) + 1;
-        if count.is_power_of_two() {
-            tracing::warn!(of, count, "refused of another node: {what}");
+            handshakes_refused: self.handshakes_refused.get(),
+            joins_refused: self.joins_refused.get(),
+            urls_refused: self.urls_refused.get(),
+            messages_dropped: self.messages_dropped.get(),
         }
     }
 }
