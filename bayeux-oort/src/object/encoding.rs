@@ -40,11 +40,13 @@ pub(crate) fn write(
 
 const HOOK: &str = "OortObject";
 
-/// Drops parts, elsewhere if that takes long: nobody else may have them any more.
+/// Lets go of parts. What nobody else has any more is dropped, elsewhere if that takes long.
 pub(crate) fn discard<S: Shape>(parts: Vec<Arc<S::Object>>, runtime: &tokio::runtime::Handle) {
-    if parts.iter().any(|part| S::count(part) >= MANY) {
+    let last = parts.into_iter().filter_map(Arc::into_inner);
+    let large: Vec<_> = last.filter(|part| S::count(part) >= MANY).collect();
+    if !large.is_empty() {
         // Nobody waits for that.
-        drop(runtime.spawn_blocking(move || drop(parts)));
+        drop(runtime.spawn_blocking(move || drop(large)));
     }
 }
 

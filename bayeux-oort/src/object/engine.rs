@@ -152,7 +152,6 @@ impl<S: Shape> Engine<S> {
             state.broadcast(version, Body::Whole(written), permit);
             (version, old)
         });
-        self.inner.discard(vec![old.clone()]);
         Ok(Shared::new(old, version, self.inner.clone()))
     }
 
@@ -273,8 +272,8 @@ impl<S: Shape> Inner<S> {
                     self.to_tell.notify_one();
                 }
                 Output::Tell(event) => {
-                    infos.extend(event.into_infos());
-                    state.tellings.idle();
+                    infos.extend(event.into_unused());
+                    state.tellings.idle(&mut infos);
                 }
                 Output::Broadcast { version, object } => {
                     state.broadcasts.push_back(Broadcast {
@@ -290,7 +289,7 @@ impl<S: Shape> Inner<S> {
                 | Output::Progress => others.push(output),
             }
         }
-        unused.extend(infos.iter().map(|info| info.shared().clone()));
+        unused.extend(infos.into_iter().map(Info::into_shared));
         if !state.broadcasts.is_empty() {
             self.to_broadcast.notify_one();
         }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::{
     Comet,
     object::{
-        Malformed, ShareError,
+        Info, Malformed, ShareError,
         encoding::{LARGE, MANY, message, off_the_runtime, whole_message},
         engine::{Body, Broadcast, Inner},
         shape::Shape,
@@ -172,8 +172,8 @@ impl<S: Shape> Inner<S> {
                 Telling::Sum(sum) => self.tell_sum(sum).await,
                 Telling::Malformed(comet, malformed) => self.tell_malformed(comet, malformed).await,
             }
-            let parts = telling.into_infos();
-            self.discard(parts.iter().map(|info| info.shared().clone()).collect());
+            let parts = telling.into_unused();
+            self.discard(parts.into_iter().map(Info::into_shared).collect());
         }
     }
 

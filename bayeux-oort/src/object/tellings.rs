@@ -45,10 +45,10 @@ impl<K: Kind> Tellings<K> {
         let is_too_much = self.waiting.len() >= self.most;
         let last = self.waiting.iter_mut().rev().take_while(|_| is_too_much).find(is_of);
         match (last, before.filter(|_| is_too_much)) {
-            (Some(Telling::Sum(sum)), before) => {
+            (Some(Telling::Sum(sum)), _) => {
                 sum.has_whole |= event.is_whole();
-                unused.extend(std::mem::replace(&mut sum.new, after));
-                unused.extend(before);
+                let between = std::mem::replace(&mut sum.new, after);
+                unused.extend(between.filter(|_| event.is_anew()));
             }
             (_, Some(old)) => {
                 let has_whole = event.is_whole();
@@ -59,13 +59,13 @@ impl<K: Kind> Tellings<K> {
                 return false;
             }
         }
-        unused.extend(event.into_infos());
+        unused.extend(event.into_unused());
         true
     }
 
     /// Forgets what is needed for sums only, when nobody listens.
-    pub(crate) fn idle(&mut self) {
-        self.last.clear();
+    pub(crate) fn idle(&mut self, unused: &mut Vec<Info<K::Object>>) {
+        unused.extend(std::mem::take(&mut self.last).into_values());
     }
 
     /// Notes what cannot be read, unless too much waits.
@@ -90,10 +90,10 @@ impl<K: Kind> Telling<K> {
         }
     }
 
-    /// Takes it apart, to be dropped.
-    pub(crate) fn into_infos(self) -> Vec<Info<K::Object>> {
+    /// Returns the parts of it that may be of no more use.
+    pub(crate) fn into_unused(self) -> Vec<Info<K::Object>> {
         match self {
-            Self::Event(event) => event.into_infos(),
+            Self::Event(event) => event.into_unused(),
             Self::Sum(Sum { old, new, .. }) => new.into_iter().chain([old]).collect(),
             Self::Malformed(..) => Vec::new(),
         }
@@ -113,6 +113,14 @@ impl<K: Kind> Event<K> {
         !matches!(self, Self::Changed { .. })
     }
 
+    /// Returns whether the part has little in common with what it was.
+    fn is_anew(&self) -> bool {
+        match self {
+            Self::Changed { effect, .. } => K::is_anew(effect),
+            Self::Updated { .. } | Self::Removed(_) => true,
+        }
+    }
+
     fn after(&self) -> Option<Info<K::Object>> {
         match self {
             Self::Updated { new: info, .. } | Self::Changed { info, .. } => Some(info.clone()),
@@ -120,11 +128,14 @@ impl<K: Kind> Event<K> {
         }
     }
 
-    /// Takes it apart, to be dropped.
-    pub(crate) fn into_infos(self) -> Vec<Info<K::Object>> {
+    /// Returns the parts of it that may be of no more use. A part of which an entry was changed has the most in
+    /// common with what is there now, so that it takes no time to drop it.
+    pub(crate) fn into_unused(self) -> Vec<Info<K::Object>> {
         match self {
             Self::Updated { old, new } => old.into_iter().chain([new]).collect(),
-            Self::Changed { info, .. } | Self::Removed(info) => vec![info],
+            Self::Removed(info) => vec![info],
+            Self::Changed { info, effect } if K::is_anew(&effect) => vec![info],
+            Self::Changed { .. } => Vec::new(),
         }
     }
 }

@@ -46,8 +46,8 @@ impl<T> Info<T> {
         &self.object
     }
 
-    pub(crate) fn shared(&self) -> &Arc<T> {
-        &self.object
+    pub(crate) fn into_shared(self) -> Arc<T> {
+        self.object
     }
 
     /// Returns how often the node had changed its part, from a start of its own.

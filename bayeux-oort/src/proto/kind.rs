@@ -15,6 +15,11 @@ pub(crate) trait Kind: 'static {
     /// Changes `object`.
     fn apply(object: &mut Arc<Self::Object>, change: Self::Change) -> Self::Effect;
 
+    /// Returns whether a change made the part anew, so that it has little in common with what it was.
+    fn is_anew(_effect: &Self::Effect) -> bool {
+        false
+    }
+
     /// Returns of how many values `object` consists, about.
     fn count(object: &Self::Object) -> usize;
 }

@@ -134,6 +134,10 @@ impl<E: Clone + PartialEq + Send + Sync + 'static> Kind for List<E> {
         Effect { what, elements: elements.into(), is_change }
     }
 
+    fn is_anew(effect: &Effect<E>) -> bool {
+        effect.what == What::Removed && effect.is_change
+    }
+
     fn count(object: &Elements<E>) -> usize {
         object.len()
     }

@@ -1,6 +1,6 @@
-//! Values whose own code goes wrong.
+//! Values that are many, and values whose own code goes wrong.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use bayeux_oort::{Oort, OortObject, OortStringMap, ShareError};
 use bayeux_server::Server;
@@ -12,6 +12,63 @@ use crate::nodes::{Nodes, Stranger};
 
 /// So many that they are worked on by a thread of its own.
 const MANY: usize = 1000;
+
+/// How many values of a test there are.
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Debug, Serialize)]
+struct Alive(usize);
+
+impl Alive {
+    fn new(number: usize) -> Self {
+        ALIVE.fetch_add(1, SeqCst);
+        Self(number)
+    }
+}
+
+impl Clone for Alive {
+    fn clone(&self) -> Self {
+        Self::new(self.0)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, SeqCst);
+    }
+}
+
+impl<'de> Deserialize<'de> for Alive {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        usize::deserialize(from).map(Self::new)
+    }
+}
+
+#[test]
+fn a_large_map_that_is_put_into_needs_no_other_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (_hub, nodes) = Nodes::start(1).await;
+        let map = OortStringMap::start(&nodes.oorts[0], "m").await.unwrap();
+        let entries = (0..MANY).map(|number| (number.to_string(), Alive::new(number)));
+        drop(map.set_and_share(entries).await.unwrap());
+        eventually("the empty map to go", || ALIVE.load(SeqCst) == MANY).await;
+        // The one thread for long work has other things to do.
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || waits.recv());
+        for number in 0..100 {
+            drop(map.put_and_share("1".to_owned(), Alive::new(number)).await.unwrap());
+        }
+        let are_gone = || ALIVE.load(SeqCst) == MANY;
+        eventually("what was replaced to go", are_gone).await;
+        drop(go_on);
+        busy.await.unwrap().unwrap_err();
+    });
+}
 
 /// A value that cannot be written as long as its switch is on.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
