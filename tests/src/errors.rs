@@ -27,6 +27,12 @@ impl Errors {
         Self::of(Level::ERROR)
     }
 
+    /// Starts to listen to errors and warnings.
+    #[must_use]
+    pub fn and_warnings() -> Self {
+        Self::of(Level::WARN)
+    }
+
     /// Starts to listen to errors, and to all that is told of decisions.
     #[must_use]
     pub fn and_decisions() -> Self {

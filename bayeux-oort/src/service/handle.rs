@@ -59,7 +59,7 @@ impl Participant for Ear {
         };
         if !is_read {
             tracing::debug!(service = core.name, ?from, channel = channel.as_str(), "malformed");
-            core.counters.malformed.add();
+            core.counters.malformed.add(&core.name, "a message that is not as it has to be");
         }
     }
 }
@@ -91,7 +91,7 @@ impl Core {
     }
 
     async fn answer_of(&self, handler: &Handler, request: Request) -> Answer {
-        self.counters.handled.add();
+        self.counters.handled.count();
         let handled = timeout(self.config.handler_timeout, handler.call(&self.name, request));
         handled.await.unwrap_or_else(|_| {
             tracing::warn!(service = self.name, "a request takes its handler too long");
@@ -126,10 +126,10 @@ impl Core {
         let answered = lock(&self.requests).answer(from, id, now);
         match answered {
             Answered::To(waiter) => tell(Some(waiter), result.map_err(ServiceError::Failure)),
-            Answered::Late => self.counters.late.add(),
+            Answered::Late => self.counters.late.count(),
             Answered::Forged => {
-                tracing::warn!(service = self.name, ?from, id, "it was not asked, and answers");
-                self.counters.forged.add();
+                tracing::debug!(service = self.name, ?from, id, "it was not asked, and answers");
+                self.counters.forged.add(&self.name, "an answer, though it was not asked");
             }
         }
     }
@@ -146,8 +146,12 @@ impl Place {
         if lock(&core.shares).take(comet) {
             return Some(Self { core: core.clone(), comet: comet.clone() });
         }
-        tracing::warn!(service = core.name, ?comet, "too many requests are handled");
-        core.counters.overloads.add();
+        tracing::debug!(service = core.name, ?comet, "too many requests are handled");
+        match comet == core.oort.own() {
+            // It has made them itself, and each of these fails.
+            true => core.counters.overloads.count(),
+            false => core.counters.overloads.add(&core.name, "a request: too many are handled"),
+        }
         None
     }
 }

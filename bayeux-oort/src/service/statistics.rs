@@ -1,6 +1,6 @@
 //! What a service has done, as numbers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::counter::Counter;
 
 /// Numbers of an [`OortService`](crate::OortService), since it was started unless they are of now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,18 +30,4 @@ pub(super) struct Counters {
     pub(super) malformed: Counter,
     pub(super) forged: Counter,
     pub(super) late: Counter,
-}
-
-/// A number that grows.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }

@@ -16,7 +16,7 @@ use bayeux_oort::{
 use bayeux_server::Server;
 use serde_json::{Value, json};
 use tests::{
-    AGES,
+    AGES, Errors,
     cloud_hub::CloudHub,
     cloud_scene::{Joint, Scene},
     eventually, over_every_cloud, within,
@@ -492,6 +492,30 @@ async fn a_result_of_a_node_that_was_not_asked_counts_for_nothing() {
     assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()));
     send(&b, &a, RESULTS, result_of(1, &b)).await;
     eventually("the second one", || service.statistics().late == 2).await;
+}
+
+#[tokio::test]
+async fn who_sends_what_is_refused_does_not_fill_the_log() {
+    let log = Errors::and_warnings();
+    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
+    let mut config = patient();
+    config.max_handled_of_node = 0;
+    let service = service(&a, config);
+    let (_other, calls) = hanging(&b, patient());
+    let (asks, to) = (service.clone(), url("b"));
+    let asked = tokio::spawn(async move { asks.forward_json(Some(&to), "P").await });
+    within("the call", calls.acquire()).await.unwrap().forget();
+    let request = json!({ "oort.service.id": 1, "oort.service.url": url("c") });
+    for _ in 0..100 {
+        send(&c, &a, RESULTS, result_of(1, &c)).await;
+        send(&c, &a, REQUESTS, request.clone()).await;
+        send(&c, &a, REQUESTS, json!(1)).await;
+    }
+    eventually("all to be refused", || service.statistics().malformed == 100).await;
+    assert_eq!((service.statistics().forged, service.statistics().overloads), (100, 100));
+    let lines = log.take();
+    assert!((3..30).contains(&lines.len()), "{lines:#?}");
+    asked.abort();
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     discovery::{
         DiscoveryError, Running, Seeds, check_url,
-        multicast::{Counters, MulticastConfig, count, interfaces, interfaces::Interface, sockets},
+        multicast::{Counters, MulticastConfig, interfaces, interfaces::Interface, sockets},
     },
     proto::advertisements::{Advertisements, Verdict},
 };
@@ -79,7 +79,10 @@ impl Driver {
         let packet = self.seeds.own().as_bytes();
         let sent = sockets::send(&self.sender, packet, &self.config, interface);
         let sent = timeout(LONGEST_SEND, sent).await.unwrap_or_else(|late| Err(late.into()));
-        count(if sent.is_ok() { &self.counters.sent } else { &self.counters.send_failures });
+        match &sent {
+            Ok(()) => self.counters.sent.count(),
+            Err(_) => self.counters.send_failures.count(),
+        };
         sent
     }
 
@@ -98,7 +101,7 @@ impl Driver {
                         self.heard(verdict).await
                     }
                     Err(error) => {
-                        count(&self.counters.receive_failures);
+                        self.counters.receive_failures.count();
                         tracing::debug!(%error, "receiving failed");
                         sleep(AFTER_FAILURE).await;
                         false
@@ -116,16 +119,15 @@ impl Driver {
 
     /// Counts what came of a packet; returns whether there is another seed.
     async fn heard(&self, verdict: Verdict) -> bool {
-        count(&self.counters.received);
+        self.counters.received.count();
         match verdict {
             Verdict::New => return true,
             Verdict::Again | Verdict::Own => {}
-            Verdict::NoUrl => count(&self.counters.no_url),
-            Verdict::TooLong => count(&self.counters.too_long),
-            Verdict::Crowded => count(&self.counters.crowded),
+            Verdict::NoUrl => self.counters.no_url.count(),
+            Verdict::TooLong => self.counters.too_long.count(),
+            Verdict::Crowded => self.counters.crowded.count(),
             Verdict::Flood(end) => {
-                count(&self.counters.floods);
-                tracing::warn!("a flood of multicast packets: those of this second are not read");
+                self.counters.floods.add("multicast", "a flood of packets: those of this second");
                 sleep_until(Instant::from_std(end)).await;
             }
         }

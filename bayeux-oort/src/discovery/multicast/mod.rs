@@ -10,14 +10,14 @@ mod sockets;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use crate::discovery::{Discovery, DiscoveryError, Running, Seeds};
+use crate::{
+    counter::Counter,
+    discovery::{Discovery, DiscoveryError, Running, Seeds},
+};
 
 /// How nodes find each other by multicast; the names after `oort.multicast.` are CometD's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,16 +105,15 @@ impl Multicast {
     /// Returns what was sent and received so far.
     pub fn statistics(&self) -> MulticastStatistics {
         let counters = &*self.counters;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         MulticastStatistics {
-            sent: read(&counters.sent),
-            send_failures: read(&counters.send_failures),
-            received: read(&counters.received),
-            receive_failures: read(&counters.receive_failures),
-            no_url: read(&counters.no_url),
-            too_long: read(&counters.too_long),
-            crowded: read(&counters.crowded),
-            floods: read(&counters.floods),
+            sent: counters.sent.get(),
+            send_failures: counters.send_failures.get(),
+            received: counters.received.get(),
+            receive_failures: counters.receive_failures.get(),
+            no_url: counters.no_url.get(),
+            too_long: counters.too_long.get(),
+            crowded: counters.crowded.get(),
+            floods: counters.floods.get(),
         }
     }
 }
@@ -150,18 +149,14 @@ pub struct MulticastStatistics {
 
 #[derive(Debug, Default)]
 struct Counters {
-    sent: AtomicU64,
-    send_failures: AtomicU64,
-    received: AtomicU64,
-    receive_failures: AtomicU64,
-    no_url: AtomicU64,
-    too_long: AtomicU64,
-    crowded: AtomicU64,
-    floods: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+    sent: Counter,
+    send_failures: Counter,
+    received: Counter,
+    receive_failures: Counter,
+    no_url: Counter,
+    too_long: Counter,
+    crowded: Counter,
+    floods: Counter,
 }
 
 #[cfg(test)]
