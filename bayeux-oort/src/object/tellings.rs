@@ -8,11 +8,14 @@ use crate::{
     proto::{kind::Kind, object::Event},
 };
 
-/// What waits. When it is too much, what follows of a node is summed up.
+/// What waits. When it is too much, what follows of a node is summed up: when there is much of all nodes, or when
+/// there are some parts of the one that have little in common, of which each may be large.
 pub(crate) struct Tellings<K: Kind> {
     waiting: VecDeque<Telling<K>>,
     /// Each node's part after the last that was noted of it, by its id.
     last: BTreeMap<String, Info<K::Object>>,
+    /// How many parts of each node wait that have little in common, by its id.
+    anew: BTreeMap<String, usize>,
     most: usize,
 }
 
@@ -42,7 +45,8 @@ impl<K: Kind> Tellings<K> {
             None => self.last.remove(comet.id()),
         };
         let is_of = |telling: &&mut Telling<K>| telling.comet() == Some(&comet);
-        let is_too_much = self.waiting.len() >= self.most;
+        let anew = self.anew.get(comet.id()).copied().unwrap_or_default();
+        let is_too_much = self.waiting.len() >= self.most || anew >= MOST_ANEW;
         let last = self.waiting.iter_mut().rev().take_while(|_| is_too_much).find(is_of);
         match (last, before.filter(|_| is_too_much)) {
             (Some(Telling::Sum(sum)), _) => {
@@ -52,10 +56,10 @@ impl<K: Kind> Tellings<K> {
             }
             (_, Some(old)) => {
                 let has_whole = event.is_whole();
-                self.waiting.push_back(Telling::Sum(Sum { old, new: after, has_whole }));
+                self.push(Telling::Sum(Sum { old, new: after, has_whole }));
             }
             (_, None) => {
-                self.waiting.push_back(Telling::Event(event));
+                self.push(Telling::Event(event));
                 return false;
             }
         }
@@ -76,7 +80,23 @@ impl<K: Kind> Tellings<K> {
     }
 
     pub(crate) fn next(&mut self) -> Option<Telling<K>> {
-        self.waiting.pop_front()
+        let next = self.waiting.pop_front()?;
+        if let Some(comet) = next.comet().filter(|_| next.is_anew())
+            && let Some(anew) = self.anew.get_mut(comet.id())
+        {
+            *anew -= 1;
+            if *anew == 0 {
+                self.anew.remove(comet.id());
+            }
+        }
+        Some(next)
+    }
+
+    fn push(&mut self, telling: Telling<K>) {
+        if let Some(comet) = telling.comet().filter(|_| telling.is_anew()) {
+            *self.anew.entry(comet.id().to_owned()).or_default() += 1;
+        }
+        self.waiting.push_back(telling);
     }
 }
 
@@ -87,6 +107,14 @@ impl<K: Kind> Telling<K> {
             Self::Event(event) => Some(event.comet()),
             Self::Sum(sum) => Some(sum.old.comet()),
             Self::Malformed(..) => None,
+        }
+    }
+
+    fn is_anew(&self) -> bool {
+        match self {
+            Self::Event(event) => event.is_anew(),
+            Self::Sum(_) => true,
+            Self::Malformed(..) => false,
         }
     }
 
@@ -143,9 +171,13 @@ impl<K: Kind> Event<K> {
 /// How much may wait, beside one sum or two for each node.
 const MOST: usize = 4096;
 
+/// How many parts of one node may wait that have little in common.
+const MOST_ANEW: usize = 16;
+
 impl<K: Kind> Default for Tellings<K> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), last: BTreeMap::new(), most: MOST }
+        let (waiting, last, anew) = <_>::default();
+        Self { waiting, last, anew, most: MOST }
     }
 }
 
@@ -192,6 +224,43 @@ mod tests {
             assert_eq!(sum.new.map(|new| new.version()), Some(100));
         }
         assert!(!tellings.note(put(&a, 101), &mut unused));
+    }
+
+    #[test]
+    fn whole_parts_of_a_node_are_summed_up_much_earlier() {
+        let (mut tellings, mut unused) = (Tellings::<Kept>::default(), vec![]);
+        let [a, b] = ["a", "b"].map(|id| Comet::new(id, "http://same"));
+        let updated = |comet: &Comet, version: u64| Event::Updated {
+            old: version.checked_sub(1).map(|before| info(comet, before)),
+            new: info(comet, version),
+        };
+        for version in 0..1000 {
+            let is_summed_up = tellings.note(updated(&a, version), &mut unused);
+            assert_eq!(is_summed_up, version >= 16);
+        }
+        assert!(tellings.note(put(&a, 1000), &mut unused));
+        assert!(!tellings.note(updated(&b, 0), &mut unused));
+        assert_eq!(tellings.waiting.len(), 16 + 1 + 1);
+        for _ in 0..16 {
+            assert!(matches!(tellings.next(), Some(Telling::Event(_))));
+        }
+        let Some(Telling::Sum(sum)) = tellings.next() else { panic!("it is no sum") };
+        let new = sum.new.map(|new| new.version());
+        assert_eq!((sum.old.version(), new, sum.has_whole), (15, Some(1000), true));
+        assert!(!tellings.note(updated(&a, 1001), &mut unused));
+    }
+
+    #[test]
+    fn what_an_entry_changed_is_not_worth_to_be_dropped_elsewhere() {
+        let (mut tellings, mut unused) =
+            (Tellings::<Kept> { most: 1, ..Tellings::default() }, vec![]);
+        let a = Comet::new("a", "http://a");
+        for version in 1..=100 {
+            tellings.note(put(&a, version), &mut unused);
+        }
+        assert!(unused.is_empty());
+        tellings.note(Event::Removed(info(&a, 100)), &mut unused);
+        assert!(!unused.is_empty());
     }
 
     #[test]
