@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     object::{ShareError, shape::Shape},
-    proto::wire::Sent,
+    proto::{kind::COSTLY, wire::Sent},
 };
 
 /// From how many values or bytes on a part is worked on by a thread of its own.
@@ -28,6 +28,22 @@ pub(crate) async fn off_the_runtime<R: Send + 'static>(
         true => tokio::task::spawn_blocking(work).await.ok().flatten(),
         false => work(),
     }
+}
+
+/// Does most of the work of a change of `object` before it is made, elsewhere, if it is much. None when it panics.
+pub(crate) async fn prepared<S: Shape>(
+    name: &Arc<str>,
+    object: Arc<S::Object>,
+    mut change: S::Change,
+) -> Option<S::Change> {
+    if S::cost(&object, &change) < COSTLY {
+        return Some(change);
+    }
+    let work = move || {
+        S::prepare(&object, &mut change);
+        change
+    };
+    off_the_runtime(true, name, work).await
 }
 
 /// Has the application's code write something small for the object of a name.

@@ -25,7 +25,7 @@ use crate::{
     Comet, Oort,
     object::{
         Info, ObjectError, ObjectStatistics, OortObjectListener, ShareError, Shared,
-        encoding::{Written, discard, message, write},
+        encoding::{Written, discard, message, prepared, write},
         shape::Shape,
         shared::Waits,
         tellings::Tellings,
@@ -181,6 +181,9 @@ impl<S: Shape> Engine<S> {
         change: S::Change,
     ) -> Result<Shared<S::Effect>, ShareError> {
         let permit = self.inner.permit(json.get().len()).await?;
+        let (_, object) = lock(&self.inner.state).object.snapshot();
+        let change = prepared::<S>(&self.inner.name, object, change).await;
+        let change = change.ok_or(ShareError::Panicked)?;
         let (version, effect) = self.inner.advance(|state, now| {
             let (version, effect) = state.object.change(change, now);
             state.broadcast(version, Body::Item(action, json), permit);
@@ -335,6 +338,11 @@ impl<S: Shape> Inner<S> {
         let mut state = lock(&self.state);
         state.armed = state.object.deadline(now());
         state.armed
+    }
+
+    /// Returns a node's part if `version` is the one that follows it.
+    pub(crate) fn part_before(&self, comet: &Comet, version: u64) -> Option<Arc<S::Object>> {
+        lock(&self.state).object.part_before(comet, version)
     }
 
     pub(crate) fn next_broadcast(&self) -> Option<Broadcast<S>> {

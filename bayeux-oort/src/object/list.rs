@@ -84,7 +84,7 @@ impl<E: Shareable + PartialEq> OortList<E> {
         elements: impl IntoIterator<Item = E>,
     ) -> Result<Shared<bool>, ShareError> {
         let elements: Vec<_> = elements.into_iter().collect();
-        self.change(Action::RemoveElements, elements, Change::Remove).await
+        self.change(Action::RemoveElements, elements, Change::remove).await
     }
 
     /// Returns the elements of this node's part.
@@ -232,7 +232,7 @@ impl<E: Shareable + PartialEq> Shape for List<E> {
     ) -> Result<Option<Change<E>>, Unfit> {
         let change = match action {
             Action::Add => Change::Add,
-            Action::RemoveElements => Change::Remove,
+            Action::RemoveElements => Change::remove,
             Action::Put | Action::PutAbsent | Action::Remove => return Err(Unfit),
         };
         Ok(read_elements(raw, malformed).map(change))

@@ -7,12 +7,15 @@ use crate::{
     Comet, Participant,
     object::{
         Malformed,
-        encoding::{LARGE, off_the_runtime},
+        encoding::{LARGE, off_the_runtime, prepared},
         engine::Inner,
         reading::{Read, read},
         shape::Shape,
     },
-    proto::{object::Input, wire::Refused},
+    proto::{
+        object::{Heard, Input},
+        wire::Refused,
+    },
 };
 
 #[async_trait]
@@ -32,7 +35,8 @@ impl<S: Shape> Participant for Inner<S> {
 
     async fn received(&self, from: &Comet, message: Message) {
         match self.read(from, message).await {
-            Ok(Read { heard, malformed }) => {
+            Ok(Read { mut heard, malformed }) => {
+                self.prepare(from, &mut heard).await;
                 self.handle(Input::Heard(from.clone(), heard));
                 if let Some(malformed) = malformed {
                     self.malformed(from, malformed);
@@ -60,6 +64,16 @@ impl<S: Shape> Inner<S> {
         let (from, name, own) = (from.clone(), self.name.clone(), self.own().clone());
         let work = move || read(&text, from.url(), &name, own.url());
         off_the_runtime(true, &self.name, work).await.unwrap_or(Err(Refused::NoObject))
+    }
+
+    /// Does most of the work of a change before it is made.
+    async fn prepare(&self, from: &Comet, heard: &mut Heard<S>) {
+        if let Heard::Item { version, change, .. } = heard
+            && let Some(object) = self.part_before(from, *version)
+            && let Some(known) = change.take()
+        {
+            *change = prepared::<S>(&self.name, object, known).await;
+        }
     }
 
     fn malformed(&self, from: &Comet, malformed: Malformed) {

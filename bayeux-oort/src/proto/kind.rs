@@ -15,6 +15,15 @@ pub(crate) trait Kind: 'static {
     /// Changes `object`.
     fn apply(object: &mut Arc<Self::Object>, change: Self::Change) -> Self::Effect;
 
+    /// Returns how much work is left to do when `object` is changed, in values that are looked at; none if it is
+    /// little however large the part and the change are.
+    fn cost(_object: &Arc<Self::Object>, _change: &Self::Change) -> usize {
+        0
+    }
+
+    /// Does most of the work of a change before it is made. That is of use as long as `object` is the part.
+    fn prepare(_object: &Arc<Self::Object>, _change: &mut Self::Change) {}
+
     /// Returns whether a change made the part anew, so that it has little in common with what it was.
     fn is_anew(_effect: &Self::Effect) -> bool {
         false
@@ -23,6 +32,9 @@ pub(crate) trait Kind: 'static {
     /// Returns of how many values `object` consists, about.
     fn count(object: &Self::Object) -> usize;
 }
+
+/// From which cost on a change is prepared where it holds up nobody, or not made.
+pub(crate) const COSTLY: usize = 256 * 1024;
 
 /// A part that is one value, and only ever replaced.
 pub(crate) struct Plain<T>(PhantomData<fn() -> T>);

@@ -46,13 +46,12 @@ impl<E: Clone + PartialEq> Elements<E> {
         !elements.is_empty()
     }
 
-    /// Removes all that are equal to one of `elements`.
-    fn remove(&mut self, elements: &[E]) -> bool {
-        if !self.iter().any(|one| elements.contains(one)) {
-            return false;
-        }
-        *self = self.iter().filter(|one| !elements.contains(one)).cloned().collect();
-        true
+    /// Returns what remains without all that are equal to one of `elements`; none if there are no such.
+    fn without(&self, elements: &[E]) -> Option<Self> {
+        let remains = |one: &&E| !elements.contains(one);
+        let first = self.iter().position(|one| !remains(&one))?;
+        let before = self.iter().take(first);
+        Some(before.chain(self.iter().skip(first + 1).filter(remains)).cloned().collect())
     }
 }
 
@@ -95,7 +94,21 @@ pub(crate) struct List<E>(PhantomData<fn() -> E>);
 #[derive(Clone, Debug)]
 pub(crate) enum Change<E> {
     Add(Vec<E>),
-    Remove(Vec<E>),
+    /// All that are equal to one of these; what remains may be known already.
+    Remove(Vec<E>, Option<Remains<E>>),
+}
+
+/// What remains of a list; none if it is not changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Remains<E> {
+    of: Arc<Elements<E>>,
+    list: Option<Elements<E>>,
+}
+
+impl<E> Change<E> {
+    pub(crate) fn remove(elements: Vec<E>) -> Self {
+        Self::Remove(elements, None)
+    }
 }
 
 /// What was done to a list.
@@ -120,18 +133,37 @@ impl<E: Clone + PartialEq + Send + Sync + 'static> Kind for List<E> {
     type Effect = Effect<E>;
 
     fn apply(object: &mut Arc<Elements<E>>, change: Change<E>) -> Effect<E> {
-        let list = Arc::make_mut(object);
         let (what, elements, is_change) = match change {
             Change::Add(elements) => {
-                let is_change = list.add(&elements);
+                let is_change = Arc::make_mut(object).add(&elements);
                 (What::Added, elements, is_change)
             }
-            Change::Remove(elements) => {
-                let is_change = list.remove(&elements);
+            Change::Remove(elements, remains) => {
+                let known = remains.filter(|remains| Arc::ptr_eq(&remains.of, object));
+                let list = known.map_or_else(|| object.without(&elements), |known| known.list);
+                let is_change = list.is_some();
+                if let Some(list) = list {
+                    *object = Arc::new(list);
+                }
                 (What::Removed, elements, is_change)
             }
         };
         Effect { what, elements: elements.into(), is_change }
+    }
+
+    fn cost(object: &Arc<Elements<E>>, change: &Change<E>) -> usize {
+        match change {
+            Change::Remove(_, Some(remains)) if Arc::ptr_eq(&remains.of, object) => 0,
+            Change::Remove(elements, _) => object.len().saturating_mul(elements.len()),
+            Change::Add(_) => 0,
+        }
+    }
+
+    fn prepare(object: &Arc<Elements<E>>, change: &mut Change<E>) {
+        if let Change::Remove(elements, remains) = change {
+            let list = object.without(elements);
+            *remains = Some(Remains { of: object.clone(), list });
+        }
     }
 
     fn is_anew(effect: &Effect<E>) -> bool {
@@ -158,8 +190,27 @@ mod tests {
         let mut list: Arc<Elements<&str>> = Arc::default();
         assert!(List::apply(&mut list, Change::Add(vec!["a", "b", "a"])).is_change);
         assert_eq!(list.to_vec(), ["a", "b", "a"]);
-        assert!(!List::apply(&mut list, Change::Remove(vec!["c"])).is_change);
-        assert!(List::apply(&mut list, Change::Remove(vec!["a", "c"])).is_change);
+        assert!(!List::apply(&mut list, Change::remove(vec!["c"])).is_change);
+        assert!(List::apply(&mut list, Change::remove(vec!["a", "c"])).is_change);
         assert_eq!(list.to_vec(), ["b"]);
+    }
+
+    #[test]
+    fn what_remains_may_be_found_out_before_and_is_of_use_for_that_list_alone() {
+        let mut list = Arc::new((0..1000).collect::<Elements<u32>>());
+        let mut change = Change::remove((500..2000).collect());
+        assert_eq!(List::cost(&list, &change), 1_500_000);
+        List::prepare(&list, &mut change);
+        assert_eq!(List::cost(&list, &change), 0);
+        let mut other = Arc::new((400..600).collect());
+        assert!(List::cost(&other, &change) > 0);
+        assert!(List::apply(&mut other, change.clone()).is_change);
+        assert_eq!(other.to_vec(), (400..500).collect::<Vec<_>>());
+        assert!(List::apply(&mut list, change).is_change);
+        assert_eq!(list.to_vec(), (0..500).collect::<Vec<_>>());
+        let mut none = Change::remove(vec![7000]);
+        List::prepare(&list, &mut none);
+        assert!(!List::apply(&mut list, none).is_change);
+        assert_eq!(list.len(), 500);
     }
 }

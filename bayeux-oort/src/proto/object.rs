@@ -244,6 +244,12 @@ impl<K: Kind> Object<K> {
         (self.aim.version, self.object.clone())
     }
 
+    /// Returns a node's part if `version` is the one that follows it.
+    pub(crate) fn part_before(&self, comet: &Comet, version: u64) -> Option<Arc<K::Object>> {
+        let (known, object) = self.nodes.get(comet.id())?.part.known()?;
+        (version.checked_sub(1) == Some(known)).then(|| object.clone())
+    }
+
     fn advance(&mut self, now: Instant) {
         self.aim = Aim { version: self.aim.version + 1, since: now, ..self.aim };
         self.statistics.shared += 1;

@@ -20,7 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::proto::{kind::Kind, retry::Retry};
+use crate::proto::{
+    kind::{COSTLY, Kind},
+    retry::Retry,
+};
 
 /// A node's part of an object, at another node.
 pub(crate) struct Part<K: Kind> {
@@ -55,7 +58,7 @@ pub(crate) enum Step<K: Kind> {
     Stale,
     /// An item waits for others.
     Early,
-    /// More items came early than can be kept: they were forgotten.
+    /// More items came early than can be kept, or one came that is too much work: they were forgotten.
     Overflow,
 }
 
@@ -113,8 +116,9 @@ impl<K: Kind> Part<K> {
         match self.version {
             Some(own) if version <= own => steps.push(Step::Stale),
             Some(own) if version == own + 1 => {
-                self.apply(version, change, steps);
-                self.moves(now);
+                if self.apply(version, change, steps) {
+                    self.moves(now);
+                }
             }
             _ => self.wait(version, change, bytes, bounds, steps),
         }
@@ -174,11 +178,19 @@ impl<K: Kind> Part<K> {
         steps.push(Step::Overflow);
     }
 
-    fn apply(&mut self, version: u64, change: Option<K::Change>, steps: &mut Vec<Step<K>>) {
+    /// Returns whether the change was made. One that would take too long is not, and the whole is pulled instead:
+    /// only what comes in its order can be prepared.
+    fn apply(&mut self, version: u64, change: Option<K::Change>, steps: &mut Vec<Step<K>>) -> bool {
+        if let Some((change, object)) = change.zip(self.object.as_mut()) {
+            if K::cost(object, &change) >= COSTLY {
+                steps.push(Step::Overflow);
+                return false;
+            }
+            let effect = K::apply(object, change);
+            steps.push(Step::Changed { effect, object: object.clone(), version });
+        }
         self.version = Some(version);
-        let Some((change, object)) = change.zip(self.object.as_mut()) else { return };
-        let effect = K::apply(object, change);
-        steps.push(Step::Changed { effect, object: object.clone(), version });
+        true
     }
 
     /// Goes on with what came early, and sees whether anything is missing.
@@ -191,7 +203,9 @@ impl<K: Kind> Part<K> {
             && let Some(early) = self.early.remove(&next)
         {
             self.early_bytes -= early.bytes;
-            self.apply(next, early.change, steps);
+            if !self.apply(next, early.change, steps) {
+                break;
+            }
         }
         let Some(own) = self.version.filter(|own| *own >= self.heard_of) else {
             let patience = if self.early.is_empty() { PATIENCE } else { GRACE };
@@ -274,6 +288,33 @@ mod tests {
         part.known()
             .map(|(_, object)| object.iter().map(|(key, _)| key.as_str()).collect())
             .unwrap()
+    }
+
+    #[test]
+    fn a_change_that_would_take_too_long_is_not_made_and_the_whole_is_pulled() {
+        use crate::proto::list::{Change, Elements, List};
+
+        let (mut part, now) = (Part::<List<u32>>::default(), Instant::now());
+        let list = Arc::new((0..1000).collect::<Elements<u32>>());
+        part.whole(5, Some(list.clone()), now, &mut Vec::new());
+        let mut item = |version, change| {
+            let mut steps = Vec::new();
+            part.item(version, Some(change), 10, Bounds::default(), now, &mut steps);
+            (steps, part.version, part.deadline())
+        };
+        let remove = Change::remove((0..1000).collect());
+        let (steps, ..) = item(7, remove.clone());
+        assert!(matches!(steps[..], [Step::Early]));
+        let (steps, version, pull) = item(6, Change::Add(Vec::new()));
+        assert!(matches!(steps[..], [Step::Changed { .. }, Step::Overflow]));
+        assert_eq!((version, pull.is_some()), (Some(6), true));
+        part.whole(7, Some(list.clone()), now, &mut Vec::new());
+        let mut prepared = remove;
+        List::prepare(&list, &mut prepared);
+        let mut steps = Vec::new();
+        part.item(8, Some(prepared), 10, Bounds::default(), now, &mut steps);
+        assert!(matches!(steps[..], [Step::Changed { .. }]));
+        assert_eq!((part.version, part.deadline()), (Some(8), None));
     }
 
     #[test]

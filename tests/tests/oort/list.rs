@@ -145,3 +145,38 @@ async fn no_element_is_doubled_however_updates_and_whole_lists_meet() {
 
 /// How many elements are added in a round.
 const EACH: i64 = 10;
+
+thread_local! {
+    /// How many elements this thread has compared.
+    static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+struct Compared(usize);
+
+impl PartialEq for Compared {
+    fn eq(&self, other: &Self) -> bool {
+        COMPARED.set(COMPARED.get() + 1);
+        self.0 == other.0
+    }
+}
+
+#[tokio::test]
+async fn much_that_is_removed_from_a_long_list_holds_up_no_thread_of_the_runtime() {
+    let hub = CloudHub::default();
+    let nodes = Nodes::on(&hub, 2).await;
+    let mut lists = Vec::new();
+    for oort in &nodes.oorts {
+        lists.push(OortList::<Compared>::start(oort, "long").await.unwrap());
+    }
+    eventually("each to have all parts", || lists.iter().all(|it| it.infos().len() == 2)).await;
+    let all = (0..2000).map(Compared);
+    lists[0].add_and_share(all).await.unwrap().applied().await.unwrap();
+    let removed = lists[0].remove_and_share((1000..2000).map(Compared)).await.unwrap();
+    assert!(removed.value());
+    removed.applied().await.unwrap();
+    assert_eq!(COMPARED.get(), 0);
+    for list in &lists {
+        assert_eq!(list.info("http://0").unwrap().object().len(), 1000);
+    }
+}

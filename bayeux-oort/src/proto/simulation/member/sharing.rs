@@ -86,7 +86,7 @@ impl Member {
             }
             Command::Share => self.begin_to_share(world),
             Command::Add(number) => self.change(Change::Add(vec![number]), world),
-            Command::Remove(number) => self.change(Change::Remove(vec![number]), world),
+            Command::Remove(number) => self.change(Change::remove(vec![number]), world),
             Command::Replace(number) => {
                 self.begin_to_share(world);
                 let now = world.now();
