@@ -66,8 +66,14 @@ pub(crate) fn discard<S: Shape>(parts: Vec<Arc<S::Object>>, runtime: &tokio::run
     }
 }
 
-/// A part as JSON, as it was last written, with its version.
-pub(crate) type Written = Option<(u64, Arc<RawValue>)>;
+/// A part as JSON, as it was last written: when several nodes need it, they need it at about the same time.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) version: u64,
+    pub(crate) json: Arc<RawValue>,
+    /// Whether it was of use since it was looked at.
+    pub(crate) is_used: bool,
+}
 
 /// Makes the message to all of the whole part, or to `peer` alone.
 pub(crate) fn whole_message(

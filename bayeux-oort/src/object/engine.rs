@@ -62,7 +62,7 @@ pub(crate) struct Inner<S: Shape> {
     pub(crate) listeners: Listeners<dyn OortObjectListener<S::Object>>,
     pub(crate) item_listeners: Listeners<S::Listener>,
     progress: watch::Sender<()>,
-    pub(crate) written: tokio::sync::Mutex<Written>,
+    pub(crate) written: tokio::sync::Mutex<Option<Written>>,
     pub(crate) failed_broadcasts: AtomicU64,
     pub(crate) stopped: CancellationToken,
 }
@@ -89,7 +89,7 @@ pub(crate) struct Broadcast<S: Shape> {
 /// What a broadcast is about.
 pub(crate) enum Body<S: Shape> {
     Item(Action, Box<RawValue>),
-    Whole(Box<RawValue>),
+    Whole(Arc<RawValue>),
     /// A whole part that is still to be written.
     Object(Arc<S::Object>),
 }
@@ -149,9 +149,13 @@ impl<S: Shape> Engine<S> {
         let permit = self.inner.permit(written.get().len()).await?;
         let (version, old) = self.inner.advance(|state, now| {
             let (version, old) = state.object.replace(new, now);
-            state.broadcast(version, Body::Whole(written), permit);
+            state.broadcast(version, Body::Whole(written.clone()), permit);
             (version, old)
         });
+        // Who writes just now has it kept.
+        if let Ok(mut last) = self.inner.written.try_lock() {
+            self.inner.keep(&mut last, version, &written);
+        }
         Ok(Shared::new(old, version, self.inner.clone()))
     }
 
@@ -167,7 +171,7 @@ impl<S: Shape> Engine<S> {
             let Some(new) = update(&old) else { return Ok((version, old)) };
             let written = write(&self.inner.name, || S::write(&new))?;
             let (version, _) = state.object.replace(Arc::new(new), now);
-            state.broadcast(version, Body::Whole(written), permit);
+            state.broadcast(version, Body::Whole(written.into()), permit);
             Ok::<_, ShareError>((version, old))
         })?;
         Ok(Shared::new(old, version, self.inner.clone()))
@@ -249,11 +253,8 @@ impl<S: Shape> Inner<S> {
     async fn permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ShareError> {
         let kibibytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
         let units = kibibytes.saturating_add(1).min(MOST_WAITING_OF_ONE);
-        let permits = self.permits.clone();
-        match permits.clone().try_acquire_many_owned(units) {
-            Ok(permit) => Ok(permit),
-            Err(_) => permits.acquire_many_owned(units).await.map_err(|_| ShareError::Stopped),
-        }
+        let permit = self.permits.clone().acquire_many_owned(units).await;
+        permit.map_err(|_| ShareError::Stopped)
     }
 
     /// Puts what is told and broadcast in its queue, which has to be in the order of the changes; the rest is

@@ -1,8 +1,11 @@
 //! What goes on beside the calls: broadcasts in the order of the changes, pushes, what is due by time, and
 //! what listeners are told.
 
-use std::sync::{Arc, atomic::Ordering};
-use std::time::Duration;
+use std::{
+    mem,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bayeux_api::{Message, implement::Hook};
 use serde_json::value::RawValue;
@@ -11,7 +14,7 @@ use crate::{
     Comet,
     object::{
         Info, Malformed, ShareError,
-        encoding::{LARGE, MANY, message, off_the_runtime, whole_message},
+        encoding::{LARGE, MANY, Written, message, off_the_runtime, whole_message},
         engine::{Body, Broadcast, Inner},
         shape::Shape,
         tellings::{Sum, Telling},
@@ -53,33 +56,25 @@ impl<S: Shape> Inner<S> {
     async fn message_of(self: &Arc<Self>, broadcast: &Broadcast<S>) -> Option<Message> {
         let (version, url) = (broadcast.version, self.own().url());
         let channel = self.broadcast_channel.as_str();
-        let written;
         let object = match &broadcast.body {
             Body::Item(action, json) => {
                 let sent = Sent::item(url, &self.name, version, *action, json);
                 return Some(message(channel, &sent));
             }
-            Body::Whole(object) => &**object,
-            Body::Object(object) => {
-                written = self.write_once(version, object.clone()).await.ok()?;
-                &*written
-            }
+            Body::Whole(object) => object.clone(),
+            Body::Object(object) => self.write_once(version, object.clone()).await.ok()?,
         };
-        if object.get().len() < LARGE {
-            return Some(whole_message(channel, url, &self.name, version, object, None));
-        }
-        self.large_message(true, version, object.to_owned().into(), None).await
+        self.whole_message(version, object, None).await
     }
 
-    /// Makes the message of a large whole part, on the broadcast channel or on the other.
-    async fn large_message(
+    /// Makes the message of a whole part, on the broadcast channel or on the other.
+    async fn whole_message(
         self: &Arc<Self>,
-        is_long: bool,
         version: u64,
         object: Arc<RawValue>,
         peer: Option<Comet>,
     ) -> Option<Message> {
-        let inner = self.clone();
+        let (inner, is_long) = (self.clone(), object.get().len() >= LARGE);
         off_the_runtime(is_long, &self.name, move || {
             let channel = match &peer {
                 Some(_) => &inner.service_channel,
@@ -110,8 +105,7 @@ impl<S: Shape> Inner<S> {
 
     async fn try_push(self: &Arc<Self>, to: &Comet, version: u64, object: Arc<S::Object>) -> bool {
         let Ok(written) = self.write_once(version, object).await else { return false };
-        let is_long = written.get().len() >= LARGE;
-        let message = self.large_message(is_long, version, written, Some(to.clone())).await;
+        let message = self.whole_message(version, written, Some(to.clone())).await;
         let Some(message) = message else { return false };
         match self.oort.send(to, message).await {
             Ok(()) => true,
@@ -124,25 +118,56 @@ impl<S: Shape> Inner<S> {
 
     /// Writes a part, or gives what was written of the same version for another node.
     async fn write_once(
-        &self,
+        self: &Arc<Self>,
         version: u64,
         object: Arc<S::Object>,
     ) -> Result<Arc<RawValue>, ShareError> {
         let mut last = self.written.lock().await;
-        if let Some((_, written)) = last.as_ref().filter(|(last, _)| *last == version) {
-            return Ok(written.clone());
+        if let Some(last) = last.as_mut().filter(|last| last.version == version) {
+            last.is_used = true;
+            return Ok(last.json.clone());
         }
-        let is_long = S::count(&object) >= MANY;
-        let written: Arc<RawValue> = self.write(object).await?.into();
-        // What is small is written faster than looked after.
-        *last = is_long.then(|| (version, written.clone()));
-        Ok(written)
+        let json = self.write(object).await?;
+        self.keep(&mut last, version, &json);
+        Ok(json)
+    }
+
+    /// Keeps what was written for the next node that needs it.
+    pub(crate) fn keep(
+        self: &Arc<Self>,
+        last: &mut Option<Written>,
+        version: u64,
+        json: &Arc<RawValue>,
+    ) {
+        let is_newer = last.as_ref().is_none_or(|last| last.version < version);
+        if json.get().len() < WORTH_KEEPING || !is_newer {
+            return;
+        }
+        let written = Written { version, json: json.clone(), is_used: true };
+        if last.replace(written).is_none() {
+            let forget = self.clone().forget_written();
+            self.runtime.spawn(self.stopped.clone().run_until_cancelled_owned(forget));
+        }
+    }
+
+    /// Forgets what was written when nobody has needed it for a while.
+    async fn forget_written(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(KEPT).await;
+            let mut last = self.written.lock().await;
+            let is_used = last.as_mut().is_some_and(|last| mem::take(&mut last.is_used));
+            if !is_used {
+                *last = None;
+                return;
+            }
+        }
     }
 
     /// Writes a part.
-    pub(crate) async fn write(&self, object: Arc<S::Object>) -> Result<Box<RawValue>, ShareError> {
+    pub(crate) async fn write(&self, object: Arc<S::Object>) -> Result<Arc<RawValue>, ShareError> {
         let is_long = S::count(&object) >= MANY;
-        let written = off_the_runtime(is_long, &self.name, move || S::write(&object)).await;
+        let write = move || S::write(&object).map(Arc::from);
+        let written = off_the_runtime(is_long, &self.name, write).await;
         Ok(written.ok_or(ShareError::Panicked)??)
     }
 
@@ -226,6 +251,12 @@ impl<S: Shape> Inner<S> {
         }
     }
 }
+
+/// What is smaller than so many bytes is written faster than looked after.
+const WORTH_KEEPING: usize = 4 * 1024;
+
+/// How long what was written is kept at least.
+const KEPT: Duration = Duration::from_secs(30);
 
 /// How long a node may take to take a part.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,6 +1,9 @@
 //! Values that are many, and values whose own code goes wrong.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
 
 use bayeux_oort::{Oort, OortObject, OortStringMap, ShareError};
 use bayeux_server::Server;
@@ -68,6 +71,43 @@ fn a_large_map_that_is_put_into_needs_no_other_thread() {
         drop(go_on);
         busy.await.unwrap().unwrap_err();
     });
+}
+
+/// How often values were written.
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Clone, Debug, Deserialize)]
+struct Counted(usize);
+
+impl Serialize for Counted {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        WRITTEN.fetch_add(1, SeqCst);
+        self.0.serialize(to)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_part_is_written_once_for_all_that_need_it_soon() {
+    let hub = CloudHub::default();
+    let mut nodes = Nodes::on(&hub, 1).await;
+    let first = OortStringMap::start(&nodes.oorts[0], "m").await.unwrap();
+    let entries = (0..MANY).map(|number| (number.to_string(), Counted(number)));
+    first.set_and_share(entries).await.unwrap();
+    let mut others = Vec::new();
+    for (id, written) in [("1", MANY), ("2", MANY), ("3", 2 * MANY)] {
+        if id == "3" {
+            // Nobody needs it any more.
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
+        let cloud = hub.cloud(id, &format!("http://{id}"));
+        nodes.oorts.push(Oort::start(&Server::new(), cloud).await.unwrap());
+        let oort = nodes.oorts.last().unwrap();
+        let other = OortStringMap::<Counted>::start(oort, "m").await.unwrap();
+        let has_all = || other.info("http://0").is_some_and(|info| info.object().len() == MANY);
+        eventually("the map", has_all).await;
+        assert_eq!(WRITTEN.load(SeqCst), written);
+        others.push(other);
+    }
 }
 
 /// A value that cannot be written as long as its switch is on.
