@@ -232,7 +232,7 @@ impl<S: Shape> Inner<S> {
         let (result, outputs) = {
             let mut state = lock(&self.state);
             let result = act(&mut state, now);
-            let outputs = self.settle(&mut state, now, &mut unused);
+            let outputs = self.settle(&mut state, &mut unused);
             (result, outputs)
         };
         self.discard(unused);
@@ -259,12 +259,7 @@ impl<S: Shape> Inner<S> {
 
     /// Puts what is told and broadcast in its queue, which has to be in the order of the changes; the rest is
     /// done without the lock.
-    fn settle(
-        &self,
-        state: &mut State<S>,
-        now: Instant,
-        unused: &mut Vec<Arc<S::Object>>,
-    ) -> Vec<Output<S>> {
+    fn settle(&self, state: &mut State<S>, unused: &mut Vec<Arc<S::Object>>) -> Vec<Output<S>> {
         let listens = !self.listeners.is_empty() || !self.item_listeners.is_empty();
         let mut infos = Vec::new();
         let mut others = Vec::new();
@@ -297,7 +292,7 @@ impl<S: Shape> Inner<S> {
         if !state.broadcasts.is_empty() {
             self.to_broadcast.notify_one();
         }
-        let deadline = state.object.deadline(now);
+        let deadline = state.object.take_due();
         if deadline.is_some_and(|at| state.armed.is_none_or(|armed| at < armed)) {
             state.armed = deadline;
             self.earlier.notify_one();

@@ -13,7 +13,7 @@
 //! that a part that was taken is one that was applied.
 
 use std::{
-    fmt,
+    fmt, mem,
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct Node<K: Kind> {
     taken: Option<(u64, Instant)>,
     /// The version that it says to have.
     acknowledged: u64,
+    /// Up to which version it had applied the own part when that was last looked at.
+    seen: u64,
     ask: Option<Retry>,
 }
 
@@ -97,6 +99,7 @@ impl<K: Kind> Node<K> {
             pulled: None,
             taken: None,
             acknowledged: 0,
+            seen: 0,
             ask: None,
         }
     }
@@ -196,6 +199,12 @@ impl<K: Kind> Node<K> {
         }
     }
 
+    /// Returns whether it has applied another version than when this was asked last.
+    pub(crate) fn has_progressed(&mut self, now: Instant) -> bool {
+        let applied = self.applied(now);
+        mem::replace(&mut self.seen, applied) != applied
+    }
+
     /// Returns what is due. `wanted` is the lowest version that it has not applied of those for which
     /// somebody waits, `pushes` the number of the last push.
     pub(crate) fn duties(
@@ -270,7 +279,7 @@ impl<K: Kind> Node<K> {
 const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// How long nothing has to be shared until the nodes are asked whether they have all.
-const QUIET: Duration = Duration::from_secs(5);
+pub(super) const QUIET: Duration = Duration::from_secs(5);
 
 impl<K: Kind> fmt::Debug for Node<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

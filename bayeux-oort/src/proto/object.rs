@@ -19,7 +19,7 @@ use crate::{
     proto::{
         info::Info,
         kind::Kind,
-        node::{Aim, Answer, Duty, Node},
+        node::{Aim, Answer, Duty, Node, QUIET},
         part::{Bounds, Part, Step},
         statistics::ObjectStatistics,
     },
@@ -34,6 +34,8 @@ pub(crate) struct Object<K: Kind> {
     nodes: BTreeMap<String, Node<K>>,
     /// The versions for which somebody waits, and how many do.
     wanted: BTreeMap<u64, usize>,
+    /// When the first of the nodes needs something, as far as that is new.
+    due: Option<Instant>,
     /// When the whole part may be sent to all again because one node cannot be helped otherwise.
     raise_from: Instant,
     bounds: Bounds,
@@ -132,6 +134,7 @@ impl<K: Kind> Object<K> {
             aim: Aim { version, broadcast: version, since: now },
             nodes: BTreeMap::new(),
             wanted: BTreeMap::new(),
+            due: None,
             raise_from: now,
             bounds: Bounds::default(),
             random: StdRng::seed_from_u64(seed),
@@ -160,28 +163,42 @@ impl<K: Kind> Object<K> {
 
     /// Advances the object to `now` with one input.
     pub(crate) fn handle(&mut self, input: Input<K>, now: Instant) {
-        match input {
+        let comet = match input {
             Input::Joined(comet) => {
                 self.nodes.entry(comet.id().to_owned()).or_insert_with(|| Node::new(comet));
+                return;
             }
-            Input::Left(comet) => self.left(&comet),
+            Input::Left(comet) => return self.left(&comet),
             Input::Observed(comet) => {
                 if let Some(node) = self.nodes.get_mut(comet.id()) {
                     node.appeared(true, now);
                 }
+                comet
             }
-            Input::Heard(comet, heard) => self.heard(&comet, heard, now),
-            Input::Pushed(comet, number, is_taken) => self.pushed(&comet, number, is_taken, now),
-            Input::Tick => {}
-        }
-        self.attend(now);
+            Input::Heard(comet, heard) => {
+                self.heard(&comet, heard, now);
+                comet
+            }
+            Input::Pushed(comet, number, is_taken) => {
+                self.pushed(&comet, number, is_taken, now);
+                comet
+            }
+            Input::Tick => return self.attend_all(now),
+        };
+        self.attend(&comet, now);
     }
 
     /// A version was broadcast, as far as that was possible.
     pub(crate) fn has_broadcast(&mut self, version: u64, now: Instant) {
+        let wanted = self.wanted.range(..=version).next_back();
+        let is_wanted = wanted.is_some_and(|(last, _)| *last > self.aim.broadcast);
         self.aim = Aim { broadcast: version, since: now, ..self.aim };
-        if !self.wanted.is_empty() {
-            self.attend(now);
+        if is_wanted {
+            self.attend_all(now);
+        }
+        if !self.nodes.is_empty() {
+            // By then one of ours may have to be asked whether it has that.
+            self.is_due(now + QUIET);
         }
     }
 
@@ -194,7 +211,7 @@ impl<K: Kind> Object<K> {
     /// [`unwant`](Self::unwant). Returns those for which that is to be found out.
     pub(crate) fn want(&mut self, version: u64, now: Instant) -> Vec<Comet> {
         *self.wanted.entry(version).or_default() += 1;
-        self.attend(now);
+        self.attend_all(now);
         let having = self.nodes.values().filter(|node| node.has_object());
         having.map(|node| node.comet.clone()).collect()
     }
@@ -217,6 +234,12 @@ impl<K: Kind> Object<K> {
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let deadline = |node: &Node<K>| node.deadline(self.aim, self.wanted_of(node, now));
         self.nodes.values().filter_map(deadline).min()
+    }
+
+    /// Takes when the [deadline](Self::deadline) may be, if it may be earlier than it was: to know it costs as
+    /// much as there are nodes.
+    pub(crate) fn take_due(&mut self) -> Option<Instant> {
+        self.due.take()
     }
 
     /// Returns the nodes that have the object, to tell them something.
@@ -306,10 +329,7 @@ impl<K: Kind> Object<K> {
                 node.made_by(true);
                 node.part.ask(version, now, &mut steps);
             }
-            Heard::Reached(version) if version <= own => {
-                node.acknowledges(version);
-                self.outputs.push(Output::Progress);
-            }
+            Heard::Reached(version) if version <= own => node.acknowledges(version),
             Heard::Reached(_) => self.statistics.refused += 1,
             Heard::Gone => self.gone(comet),
         }
@@ -359,19 +379,34 @@ impl<K: Kind> Object<K> {
     }
 
     /// Does for each node what is due.
-    fn attend(&mut self, now: Instant) {
+    fn attend_all(&mut self, now: Instant) {
         let mut nodes = mem::take(&mut self.nodes);
-        let random = self.random.next_u64();
-        for node in nodes.values_mut() {
-            let wanted = self.wanted_of(node, now);
-            for duty in node.duties(self.aim, wanted, &mut self.pushes, now, random) {
-                self.perform(node.comet.clone(), duty);
-            }
-        }
+        nodes.values_mut().for_each(|node| self.attend_to(node, now));
         self.nodes = nodes;
-        if !self.wanted.is_empty() {
+    }
+
+    /// Does for one node what is due, after something happened to it.
+    fn attend(&mut self, comet: &Comet, now: Instant) {
+        let Some((id, mut node)) = self.nodes.remove_entry(comet.id()) else { return };
+        self.attend_to(&mut node, now);
+        self.nodes.insert(id, node);
+    }
+
+    fn attend_to(&mut self, node: &mut Node<K>, now: Instant) {
+        let (random, wanted) = (self.random.next_u64(), self.wanted_of(node, now));
+        for duty in node.duties(self.aim, wanted, &mut self.pushes, now, random) {
+            self.perform(node.comet.clone(), duty);
+        }
+        if node.has_progressed(now) && !self.wanted.is_empty() {
             self.outputs.push(Output::Progress);
         }
+        if let Some(deadline) = node.deadline(self.aim, self.wanted_of(node, now)) {
+            self.is_due(deadline);
+        }
+    }
+
+    fn is_due(&mut self, at: Instant) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
     fn perform(&mut self, to: Comet, duty: Duty) {

@@ -292,6 +292,8 @@ fn what_was_lost_last_is_found_when_it_is_quiet() {
 struct Net {
     nodes: Vec<Kept>,
     now: Instant,
+    /// When the timer of each node looks next.
+    armed: Vec<Option<Instant>>,
     under_way: VecDeque<(usize, usize, Mail)>,
 }
 
@@ -303,6 +305,29 @@ enum Mail {
     Pull,
     Ask(u64),
     Reached(u64),
+}
+
+#[test]
+fn who_waits_is_woken_only_when_a_node_has_got_on() {
+    let now = Instant::now();
+    let mut a = with_foreign(now);
+    a.handle(Input::Joined(comet("c")), now);
+    a.handle(Input::Heard(comet("c"), whole(5, &[], Asks::No, true)), now);
+    a.handle(Input::Pushed(comet("c"), a.pushes, true), now);
+    let (version, _) = a.change(Change::Put(1, 1), now);
+    a.has_broadcast(version, now);
+    a.want(version, now);
+    a.outputs();
+    let mut wakes = |input| {
+        a.handle(input, now);
+        a.outputs().iter().any(|output| matches!(output, Output::Progress))
+    };
+    let heard = |heard| Input::Heard(comet("c"), heard);
+    assert!(!wakes(heard(whole(6, &[], Asks::No, true))));
+    assert!(!wakes(Input::Tick));
+    assert!(wakes(heard(Heard::Reached(11))));
+    assert!(!wakes(heard(Heard::Reached(11))));
+    assert!(wakes(Input::Left(comet("b"))));
 }
 
 /// What becomes of the next message.
@@ -331,7 +356,7 @@ impl Net {
     fn new(count: usize) -> Self {
         let now = Instant::now();
         let nodes = (0..count).map(|id| object(&id.to_string(), 10, now)).collect();
-        let mut net = Self { nodes, now, under_way: VecDeque::new() };
+        let mut net = Self { nodes, now, armed: vec![None; count], under_way: VecDeque::new() };
         for (one, other) in net.pairs() {
             net.join(one, other);
         }
@@ -355,7 +380,16 @@ impl Net {
         self.collect(node);
     }
 
+    /// Has the timer of a node look no later than it has to.
+    fn arm(&mut self, node: usize) {
+        let (object, armed) = (&mut self.nodes[node], &mut self.armed[node]);
+        *armed = [*armed, object.take_due()].into_iter().flatten().min();
+        let deadline = object.deadline(self.now);
+        assert!(deadline.is_none_or(|at| armed.is_some_and(|armed| armed <= at)));
+    }
+
     fn collect(&mut self, from: usize) {
+        self.arm(from);
         for output in self.nodes[from].outputs() {
             let (to, mail) = match output {
                 Output::Push { to, number, version, object } => {
@@ -429,10 +463,10 @@ impl Net {
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         for node in 0..self.nodes.len() {
-            let at = self.nodes[node].deadline(self.now);
-            if at.is_some_and(|at| at <= end) {
+            if self.armed[node].is_some_and(|at| at <= end) {
                 self.now = end;
                 self.input(node, Input::Tick);
+                self.armed[node] = self.nodes[node].deadline(end);
             }
         }
         self.now = end;
