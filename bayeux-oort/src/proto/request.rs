@@ -1,4 +1,4 @@
-//! The requests of one service that are under way: who was asked, who waits, and until when.
+//! The requests of one service that are under way: who was asked, and who waits.
 //!
 //! ```text
 //!            ask              the own node ignores it        could not be sent
@@ -9,12 +9,10 @@
 //!       or that it left                           or no node is left      or that it is ignored
 //! ```
 //!
-//! Each ends once: by one of these, at its time, or when nobody waits any more. What comes later is late.
+//! Each ends once: by one of these, or when nobody waits any more, such as because its time is over. What comes
+//! later is late.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Comet;
 
@@ -35,7 +33,6 @@ pub(crate) struct Requests<W> {
 #[derive(Debug)]
 struct Pending<W> {
     waiter: W,
-    until: Instant,
     open: Open,
 }
 
@@ -73,8 +70,6 @@ pub(crate) enum Refusal {
 /// Why a request ended without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// Its time is over.
-    Timeout,
     /// The node that was asked left.
     Left(Comet),
     /// No node is there that could still answer.
@@ -106,8 +101,8 @@ impl<W> Requests<W> {
         }
     }
 
-    /// Notes a request that ends at `until`, and returns its id. The first is 1.
-    pub(crate) fn ask(&mut self, asked: Asked, waiter: W, until: Instant) -> Result<u64, Refusal> {
+    /// Notes a request, and returns its id. The first is 1.
+    pub(crate) fn ask(&mut self, asked: Asked, waiter: W) -> Result<u64, Refusal> {
         if self.is_stopped {
             return Err(Refusal::Stopped);
         }
@@ -119,15 +114,13 @@ impl<W> Requests<W> {
             Asked::All => Open::Everybody,
         };
         self.last += 1;
-        self.pending.insert(self.last, Pending { waiter, until, open });
+        self.pending.insert(self.last, Pending { waiter, open });
         Ok(self.last)
     }
 
     /// A node answered the request of this id.
-    pub(crate) fn answer(&mut self, from: &Comet, id: u64, now: Instant) -> Answered<W> {
-        let Some(pending) = self.pending.get(&id).filter(|pending| pending.until > now) else {
-            return Answered::Late;
-        };
+    pub(crate) fn answer(&mut self, from: &Comet, id: u64) -> Answered<W> {
+        let Some(pending) = self.pending.get(&id) else { return Answered::Late };
         let is_asked = match &pending.open {
             Open::One(comet) => comet == from,
             Open::Everybody => true,
@@ -188,11 +181,6 @@ impl<W> Requests<W> {
         })
     }
 
-    /// Ends what is to be answered by `now`.
-    pub(crate) fn expire(&mut self, now: Instant) -> Vec<(W, Why)> {
-        self.end(|pending| (pending.until <= now).then_some(Why::Timeout))
-    }
-
     /// Ends everything, for good.
     pub(crate) fn stop(&mut self) -> Vec<(W, Why)> {
         self.is_stopped = true;
@@ -213,75 +201,70 @@ impl<W> Requests<W> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a test needs some instant to begin with")]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(5);
 
     fn comet(id: &str) -> Comet {
         Comet::new(id, format!("http://{id}"))
     }
 
     /// Those of a node `a` that knows of a node `b`.
-    fn requests() -> (Requests<char>, Instant) {
+    fn requests() -> Requests<char> {
         let mut requests = Requests::new(comet("a"), 3);
         requests.joined(&comet("b"));
-        (requests, Instant::now())
+        requests
     }
 
     #[test]
     fn ids_begin_with_one_and_are_not_used_again() {
-        let (mut requests, now) = requests();
-        assert_eq!(requests.ask(Asked::All, 'x', now + TIMEOUT), Ok(1));
+        let mut requests = requests();
+        assert_eq!(requests.ask(Asked::All, 'x'), Ok(1));
         assert_eq!(requests.give_up(1), Some('x'));
-        assert_eq!(requests.ask(Asked::All, 'y', now + TIMEOUT), Ok(2));
+        assert_eq!(requests.ask(Asked::All, 'y'), Ok(2));
     }
 
     #[test]
     fn the_first_answer_of_the_node_that_was_asked_counts() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::One(comet("b")), 'x', now + TIMEOUT).unwrap();
-        assert_eq!(requests.answer(&comet("b"), 1, now), Answered::To('x'));
-        assert_eq!(requests.answer(&comet("b"), 1, now), Answered::Late);
-        assert_eq!(requests.answer(&comet("b"), 2, now), Answered::Late);
+        let mut requests = requests();
+        requests.ask(Asked::One(comet("b")), 'x').unwrap();
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::To('x'));
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::Late);
+        assert_eq!(requests.answer(&comet("b"), 2), Answered::Late);
     }
 
     #[test]
     fn another_node_neither_answers_nor_ends_what_one_was_asked() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::One(comet("b")), 'x', now + TIMEOUT).unwrap();
-        assert_eq!(requests.answer(&comet("c"), 1, now), Answered::Forged);
-        assert_eq!(requests.answer(&comet("b"), 1, now), Answered::To('x'));
+        let mut requests = requests();
+        requests.ask(Asked::One(comet("b")), 'x').unwrap();
+        assert_eq!(requests.answer(&comet("c"), 1), Answered::Forged);
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::To('x'));
     }
 
     #[test]
     fn any_node_answers_what_all_were_asked() {
         for node in ["a", "b", "c"] {
-            let (mut requests, now) = requests();
-            requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
-            assert_eq!(requests.answer(&comet(node), 1, now), Answered::To('x'));
+            let mut requests = requests();
+            requests.ask(Asked::All, 'x').unwrap();
+            assert_eq!(requests.answer(&comet(node), 1), Answered::To('x'));
         }
     }
 
     #[test]
     fn a_node_that_leaves_ends_what_it_alone_was_asked() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::One(comet("b")), 'x', now + TIMEOUT).unwrap();
-        requests.ask(Asked::One(comet("a")), 'y', now + TIMEOUT).unwrap();
-        requests.ask(Asked::All, 'z', now + TIMEOUT).unwrap();
+        let mut requests = requests();
+        requests.ask(Asked::One(comet("b")), 'x').unwrap();
+        requests.ask(Asked::One(comet("a")), 'y').unwrap();
+        requests.ask(Asked::All, 'z').unwrap();
         assert_eq!(requests.left(&comet("b")), [('x', Why::Left(comet("b")))]);
         assert_eq!(requests.len(), 2);
-        assert_eq!(requests.answer(&comet("b"), 1, now), Answered::Late);
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::Late);
     }
 
     #[test]
     fn what_all_were_asked_ends_with_the_last_node_that_could_answer() {
-        let (mut requests, now) = requests();
+        let mut requests = requests();
         requests.joined(&comet("c"));
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
+        requests.ask(Asked::All, 'x').unwrap();
         assert_eq!(requests.ignored(1), None);
         assert!(requests.left(&comet("b")).is_empty());
         assert_eq!(requests.left(&comet("c")), [('x', Why::Nobody)]);
@@ -289,36 +272,35 @@ mod tests {
 
     #[test]
     fn what_all_were_asked_waits_for_the_own_answer_when_all_others_are_gone() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
+        let mut requests = requests();
+        requests.ask(Asked::All, 'x').unwrap();
         assert!(requests.left(&comet("b")).is_empty());
         assert_eq!(requests.ignored(1), Some('x'));
     }
 
     #[test]
     fn what_a_lonely_node_ignores_ends_at_once() {
-        let now = Instant::now();
         let mut requests = Requests::new(comet("a"), 3);
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
+        requests.ask(Asked::All, 'x').unwrap();
         assert_eq!(requests.ignored(1), Some('x'));
         assert_eq!(requests.ignored(1), None);
     }
 
     #[test]
     fn who_has_ignored_a_request_does_not_answer_it() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
+        let mut requests = requests();
+        requests.ask(Asked::All, 'x').unwrap();
         assert_eq!(requests.ignored(1), None);
-        assert_eq!(requests.answer(&comet("a"), 1, now), Answered::Forged);
-        assert_eq!(requests.answer(&comet("b"), 1, now), Answered::To('x'));
+        assert_eq!(requests.answer(&comet("a"), 1), Answered::Forged);
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::To('x'));
     }
 
     #[test]
     fn what_reached_nobody_else_waits_for_the_own_node_alone() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
-        requests.ask(Asked::All, 'y', now + TIMEOUT).unwrap();
-        requests.ask(Asked::One(comet("b")), 'z', now + TIMEOUT).unwrap();
+        let mut requests = requests();
+        requests.ask(Asked::All, 'x').unwrap();
+        requests.ask(Asked::All, 'y').unwrap();
+        requests.ask(Asked::One(comet("b")), 'z').unwrap();
         assert_eq!(requests.unsent(1), None);
         assert_eq!(requests.ignored(1), Some('x'));
         assert_eq!(requests.ignored(2), None);
@@ -327,32 +309,32 @@ mod tests {
     }
 
     #[test]
-    fn each_ends_at_its_time_and_an_answer_then_is_late() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
-        requests.ask(Asked::All, 'y', now + 2 * TIMEOUT).unwrap();
-        assert_eq!(requests.answer(&comet("b"), 1, now + TIMEOUT), Answered::Late);
-        assert_eq!(requests.expire(now + TIMEOUT), [('x', Why::Timeout)]);
-        assert_eq!(requests.answer(&comet("b"), 2, now + TIMEOUT), Answered::To('y'));
+    fn an_answer_for_which_nobody_waits_any_more_is_late() {
+        let mut requests = requests();
+        requests.ask(Asked::All, 'x').unwrap();
+        requests.ask(Asked::All, 'y').unwrap();
+        assert_eq!(requests.give_up(1), Some('x'));
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::Late);
+        assert_eq!(requests.answer(&comet("b"), 2), Answered::To('y'));
     }
 
     #[test]
     fn no_more_are_under_way_than_may_be() {
-        let (mut requests, now) = requests();
+        let mut requests = requests();
         for _ in 0..3 {
-            requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
+            requests.ask(Asked::All, 'x').unwrap();
         }
-        assert_eq!(requests.ask(Asked::All, 'y', now + TIMEOUT), Err(Refusal::TooMany));
+        assert_eq!(requests.ask(Asked::All, 'y'), Err(Refusal::TooMany));
         assert_eq!(requests.give_up(2), Some('x'));
-        assert_eq!(requests.ask(Asked::All, 'y', now + TIMEOUT), Ok(4));
+        assert_eq!(requests.ask(Asked::All, 'y'), Ok(4));
     }
 
     #[test]
     fn a_service_that_is_over_asks_nobody() {
-        let (mut requests, now) = requests();
-        requests.ask(Asked::All, 'x', now + TIMEOUT).unwrap();
+        let mut requests = requests();
+        requests.ask(Asked::All, 'x').unwrap();
         assert_eq!(requests.stop(), [('x', Why::Stopped)]);
-        assert_eq!(requests.ask(Asked::All, 'y', now + TIMEOUT), Err(Refusal::Stopped));
-        assert_eq!(requests.answer(&comet("b"), 1, now), Answered::Late);
+        assert_eq!(requests.ask(Asked::All, 'y'), Err(Refusal::Stopped));
+        assert_eq!(requests.answer(&comet("b"), 1), Answered::Late);
     }
 }

@@ -72,13 +72,13 @@ impl Core {
         asked: Asked,
     ) -> Result<(Question, oneshot::Receiver<Outcome>), ServiceError> {
         let (waiter, answer) = oneshot::channel();
-        let until = after(Instant::now().into_std(), self.config.timeout);
-        let id = lock(&self.requests).ask(asked, waiter, until);
+        let until = after(Instant::now().into_std(), self.config.timeout).into();
+        let id = lock(&self.requests).ask(asked, waiter);
         let id = id.map_err(|refusal| match refusal {
             Refusal::Stopped => ServiceError::Stopped,
             Refusal::TooMany => ServiceError::TooMany(self.config.max_pending),
         })?;
-        Ok((Question { core: self.clone(), id, until: until.into() }, answer))
+        Ok((Question { core: self.clone(), id, until }, answer))
     }
 
     fn request(&self, id: u64, parameter: &Json) -> Outcome {
@@ -107,9 +107,6 @@ impl Question {
             error = unsent => return Err(error.into()),
             () = sleep_until(self.until) => {}
         }
-        let now = Instant::now().max(self.until).into_std();
-        let expired = lock(&self.core.requests).expire(now);
-        self.core.end(expired);
         Err(ServiceError::Timeout(self.core.config.timeout))
     }
 }

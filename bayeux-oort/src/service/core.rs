@@ -77,7 +77,6 @@ impl Core {
     pub(super) fn end(&self, ended: Vec<(Waiter, Why)>) {
         for (waiter, why) in ended {
             let error = match why {
-                Why::Timeout => ServiceError::Timeout(self.config.timeout),
                 Why::Left(comet) => ServiceError::Left(comet.url().to_owned()),
                 Why::Nobody => ServiceError::Nobody,
                 Why::Stopped => ServiceError::Stopped,

@@ -122,8 +122,7 @@ impl Core {
 
     /// A node told what became of a request of this one.
     fn told(&self, from: &Comet, id: u64, result: Result<Json, Json>) {
-        let now = tokio::time::Instant::now().into_std();
-        let answered = lock(&self.requests).answer(from, id, now);
+        let answered = lock(&self.requests).answer(from, id);
         match answered {
             Answered::To(waiter) => tell(Some(waiter), result.map_err(ServiceError::Failure)),
             Answered::Late => self.counters.late.count(),
