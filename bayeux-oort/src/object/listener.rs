@@ -23,7 +23,7 @@ pub trait OortObjectListener<T>: Send + Sync + fmt::Debug {
     {
     }
 
-    /// A node has left, and its part with it.
+    /// A node has left, and its part with it; or it stays, and has ended the object.
     #[doc(alias = "onRemoved")]
     async fn removed(&self, _info: &Info<T>)
     where

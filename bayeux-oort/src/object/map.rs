@@ -16,7 +16,7 @@ use crate::{
         encoding::write,
         engine::Engine,
         plain::common,
-        reading::Fields,
+        reading::each_field,
         shape::{Shape, Unfit},
     },
     proto::{
@@ -295,7 +295,7 @@ impl<K: MapKey, V: Shareable> Shape for Map<K, V> {
 
     fn read(raw: &RawValue, malformed: &mut Option<Malformed>) -> Option<Entries<K, V>> {
         let mut entries = Vec::new();
-        let read = Fields::each(raw, |name, raw| match (K::from_name(name), wire::value(raw)) {
+        let read = each_field(raw, |name, raw| match (K::from_name(name), wire::value(raw)) {
             (Some(key), Ok(value)) => entries.push((key, value)),
             (Some(_), Err(error)) => Malformed::note(malformed, || name.to_owned(), &error),
             (None, _) => Malformed::note(malformed, || name.to_owned(), &"it is no key"),

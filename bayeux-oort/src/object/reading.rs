@@ -54,41 +54,62 @@ pub(crate) fn read<S: Shape>(
     Ok(Read { heard, malformed })
 }
 
-/// The fields of a JSON object, one by one.
-pub(crate) struct Fields<F>(F);
-
-impl<F: FnMut(&str, &RawValue)> Fields<F> {
-    /// Calls `each` with the name and the JSON of each field.
-    pub(crate) fn each(raw: &RawValue, mut each: F) -> Result<(), serde_json::Error> {
-        let read = |text: &str, each: &mut F| {
-            let mut reader = serde_json::Deserializer::from_str(text);
-            reader.deserialize_map(Fields(each))
-        };
-        read(raw.get(), &mut each).or_else(|error| {
+/// Calls `each` with the name and the JSON of each field of an object, once it is known to be one.
+pub(crate) fn each_field(
+    raw: &RawValue,
+    mut each: impl FnMut(&str, &RawValue),
+) -> Result<(), serde_json::Error> {
+    let mut call = |fields: Vec<(Name<'_>, &RawValue)>| {
+        fields.iter().for_each(|(name, raw)| each(&name.0, raw));
+    };
+    let read = |text| serde_json::Deserializer::from_str(text).deserialize_map(Fields);
+    match read(raw.get()) {
+        Ok(fields) => call(fields),
+        Err(error) => {
             // A name may have what Rust's texts cannot hold.
             let mended = Json::new(raw)?.value().to_string();
-            match mended == raw.get() {
-                true => Err(error),
-                false => read(&mended, &mut each),
+            if mended == raw.get() {
+                return Err(error);
             }
-        })
+            call(read(&mended)?);
+        }
     }
+    Ok(())
 }
 
-impl<'de, F: FnMut(&str, &RawValue)> Visitor<'de> for Fields<&mut F> {
-    type Value = ();
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Vec<(Name<'de>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some((name, raw)) = fields.next_entry::<Name<'de>, &RawValue>()? {
-            (self.0)(&name.0, raw);
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(field) = fields.next_entry()? {
+            all.push(field);
         }
-        Ok(())
+        Ok(all)
     }
 }
 
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_is_told_once_even_if_a_name_has_to_be_mended() {
+        for (text, count) in [(r#"{"a":1,"b":[2]}"#, 2), (r#"{"a":1,"\ud800":2,"b":3}"#, 3)] {
+            let (raw, mut told) = (RawValue::from_string(text.to_owned()).unwrap(), Vec::new());
+            each_field(&raw, |name, _| told.push(name.to_owned())).unwrap();
+            assert_eq!(told.len(), count, "{told:?}");
+        }
+        let raw = RawValue::from_string("[1]".to_owned()).unwrap();
+        assert!(each_field(&raw, |name, _| panic!("{name}")).is_err());
+    }
+}

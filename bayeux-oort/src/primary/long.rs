@@ -6,11 +6,10 @@ use std::sync::{
 };
 
 use bayeux_api::{Json, Registration};
-use serde::Deserialize;
 
 use crate::{
     Answer, Comet, Oort, OortPrimaryService, PrimaryListener, Request, Role, ServiceConfig,
-    ServiceError, StartPrimaryError,
+    ServiceError, StartPrimaryError, proto::number,
 };
 
 /// A number that the primary has, and all nodes count with. Cheap to clone.
@@ -144,25 +143,10 @@ impl OortPrimaryLong {
     }
 }
 
-/// Reads a whole number, of which `1.0` is one.
+/// Reads a whole number of 64 bits, of which `1.0` is one.
 fn whole(json: &Json) -> Option<i64> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Whole(i64),
-        Other(f64),
-    }
-    match json.to().ok()? {
-        Number::Whole(number) => Some(number),
-        Number::Other(number) => {
-            let is_whole = number.fract() == 0.0 && number.abs() <= EXACT;
-            is_whole.then_some(number as i64)
-        }
-    }
+    number::whole(json.text().trim()).and_then(|number| i64::try_from(number).ok())
 }
-
-/// Up to here an [`f64`] tells whole numbers from each other: 2^53.
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 #[cfg(test)]
 mod tests {

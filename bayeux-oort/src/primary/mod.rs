@@ -210,6 +210,11 @@ impl OortPrimaryService {
 
     /// Ends the service: this node is not primary any more, and the others are told so, for which they get 2 s.
     /// Without it they know when this node leaves.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped once it was polled: this node is not primary any more, and the others are told, all the same.
+    /// What waits for an answer goes on until it is called again, or the last handle is dropped.
     pub async fn stop(&self) {
         self.0.state.stopped.cancel();
         let end = lock(&self.0.end).take();

@@ -13,6 +13,7 @@ pub(crate) mod kind;
 pub(crate) mod list;
 pub(crate) mod map;
 pub(crate) mod node;
+pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod part;
 pub(crate) mod primary;

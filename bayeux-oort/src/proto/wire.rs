@@ -7,6 +7,8 @@ use bayeux_api::Json;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+use crate::proto::number::whole;
+
 /// What a node sent about an object.
 #[derive(Debug)]
 pub(crate) enum Received<'a> {
@@ -158,21 +160,8 @@ fn string(raw: Option<&RawValue>, field: &'static str) -> Result<String, Refused
 /// Reads a version: a whole number, however it is written.
 fn version(raw: Option<&RawValue>) -> Result<u64, Refused> {
     let text = raw.ok_or(Refused::Field(VERSION))?.get();
-    let version = match text.parse::<u64>() {
-        Ok(version) => Some(version),
-        Err(_) => text.parse::<f64>().ok().and_then(whole_number),
-    };
+    let version = whole(text).and_then(|version| u64::try_from(version).ok());
     version.filter(|version| *version <= HIGHEST).ok_or(Refused::Field(VERSION))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is a whole number within the bounds"
-)]
-fn whole_number(number: f64) -> Option<u64> {
-    let is_version = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
-    is_version.then_some(number as u64)
 }
 
 /// The highest version: what any JSON library can hold as a number.

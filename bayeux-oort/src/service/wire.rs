@@ -7,7 +7,7 @@ use bayeux_api::Json;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::Comet;
+use crate::{Comet, proto::number::whole};
 
 /// A request that came from another node.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Told {
     /// Reads a result; none when it is not as it has to be.
     pub(super) fn read(from: &Comet, data: Option<&Json>) -> Option<Self> {
         let fields = Fields::read(from, data)?;
-        let id = fields.id.and_then(|id| whole(&id))?;
+        let id = u64::try_from(whole(fields.id?.get())?).ok()?;
         let data = json(fields.data)?;
         let result = match fields.result?.get() {
             "true" => Ok(data),
@@ -122,19 +122,6 @@ fn is_text(raw: &RawValue) -> bool {
 fn is_number(raw: &RawValue) -> bool {
     raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
-
-/// Reads a number that is a whole one and not negative, in whatever form.
-fn whole(raw: &RawValue) -> Option<u64> {
-    if let Ok(number) = raw.get().parse() {
-        return Some(number);
-    }
-    let number: f64 = serde_json::from_str(raw.get()).ok()?;
-    let is_whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
-    is_whole.then_some(number as u64)
-}
-
-/// Up to here an [`f64`] tells whole numbers from each other: 2^53.
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 #[cfg(test)]
 mod tests {
