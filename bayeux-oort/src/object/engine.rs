@@ -17,7 +17,7 @@ use bayeux_api::{
 use serde_json::value::RawValue;
 use tokio::{
     runtime::Handle,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ use crate::{
     Comet, Oort,
     object::{
         Info, ObjectError, ObjectStatistics, OortObjectListener, ShareError, Shared,
+        broadcasts::{Body, Broadcast, MOST_WAITING},
         encoding::{Written, discard, message, prepared, write},
         shape::Shape,
         shared::Waits,
@@ -58,7 +59,7 @@ pub(crate) struct Inner<S: Shape> {
     pub(crate) to_broadcast: Notify,
     pub(crate) to_tell: Notify,
     /// How much more may wait to be broadcast.
-    permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
     pub(crate) listeners: Listeners<dyn OortObjectListener<S::Object>>,
     pub(crate) item_listeners: Listeners<S::Listener>,
     progress: watch::Sender<()>,
@@ -69,29 +70,13 @@ pub(crate) struct Inner<S: Shape> {
 
 /// What is behind the lock.
 pub(crate) struct State<S: Shape> {
-    object: Object<S>,
-    broadcasts: VecDeque<Broadcast<S>>,
+    pub(crate) object: Object<S>,
+    pub(crate) broadcasts: VecDeque<Broadcast<S>>,
     tellings: Tellings<S>,
     /// When the timer looks next.
     armed: Option<Instant>,
     /// Nodes of which something was logged.
     warned: BTreeSet<String>,
-}
-
-/// What goes to all nodes.
-pub(crate) struct Broadcast<S: Shape> {
-    pub(crate) version: u64,
-    pub(crate) body: Body<S>,
-    /// Its place in the queue, given back when it has gone.
-    pub(crate) _permit: Option<OwnedSemaphorePermit>,
-}
-
-/// What a broadcast is about.
-pub(crate) enum Body<S: Shape> {
-    Item(Action, Box<RawValue>),
-    Whole(Arc<RawValue>),
-    /// A whole part that is still to be written.
-    Object(Arc<S::Object>),
 }
 
 impl<S: Shape> Engine<S> {
@@ -249,14 +234,6 @@ impl<S: Shape> Inner<S> {
         self.oort.own()
     }
 
-    /// Waits until so much more may wait to be broadcast.
-    async fn permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ShareError> {
-        let kibibytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
-        let units = kibibytes.saturating_add(1).min(MOST_WAITING_OF_ONE);
-        let permit = self.permits.clone().acquire_many_owned(units).await;
-        permit.map_err(|_| ShareError::Stopped)
-    }
-
     /// Puts what is told and broadcast in its queue, which has to be in the order of the changes; the rest is
     /// done without the lock.
     fn settle(&self, state: &mut State<S>, unused: &mut Vec<Arc<S::Object>>) -> Vec<Output<S>> {
@@ -341,8 +318,8 @@ impl<S: Shape> Inner<S> {
         lock(&self.state).object.part_before(comet, version)
     }
 
-    pub(crate) fn next_broadcast(&self) -> Option<Broadcast<S>> {
-        lock(&self.state).broadcasts.pop_front()
+    pub(crate) fn state<R>(&self, act: impl FnOnce(&mut State<S>) -> R) -> R {
+        act(&mut lock(&self.state))
     }
 
     pub(crate) fn tellings<R>(&self, act: impl FnOnce(&mut Tellings<S>) -> R) -> R {
@@ -370,16 +347,6 @@ impl<S: Shape> Inner<S> {
         ours.iter().for_each(|comet| self.send(comet, &gone));
         // Waits for permits that nobody gives back any more are over.
         drop(mem::take(&mut lock(&self.state).broadcasts));
-    }
-}
-
-impl<S: Shape> State<S> {
-    pub(crate) fn has_broadcast(&mut self, version: u64, now: Instant) {
-        self.object.has_broadcast(version, now);
-    }
-
-    fn broadcast(&mut self, version: u64, body: Body<S>, permit: OwnedSemaphorePermit) {
-        self.broadcasts.push_back(Broadcast { version, body, _permit: Some(permit) });
     }
 }
 
@@ -427,9 +394,3 @@ fn first_version() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).map_or(0, |millis| millis.saturating_mul(1000))
 }
-
-/// How much may wait to be broadcast: changes, or KiB of them.
-const MOST_WAITING: usize = 16 * 1024;
-
-/// What a single one counts at most, however large it is.
-const MOST_WAITING_OF_ONE: u32 = 8 * 1024;

@@ -21,6 +21,7 @@
 //! long, and a node that joins has all parts soon. Parts of different nodes have no common order. A part goes
 //! with its node.
 
+mod broadcasts;
 mod encoding;
 mod engine;
 mod error;
@@ -35,6 +36,7 @@ mod reading;
 mod shape;
 mod shared;
 mod tasks;
+mod telling;
 mod tellings;
 
 pub use error::{ObjectError, ShareError};
