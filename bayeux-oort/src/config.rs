@@ -49,8 +49,9 @@ pub struct MeshConfig {
     /// How long the pause is before a node is tried again that cannot be reached: the first, and the longest,
     /// to which it grows; 500 ms and 5 s by default.
     pub backoff: (Duration, Duration),
-    /// For how long a node that is lost is tried, if it is none that was [observed](crate::Mesh::observe_comet)
-    /// here; one hour by default. Those are tried for ever.
+    /// For how long a node that is lost is tried, if it is none that was [observed](crate::Mesh::observe_comet) or
+    /// found here; one hour by default. Those are tried for ever. A URL that others named, and at which nobody ever
+    /// answered, is tried for a minute at most.
     pub give_up: Duration,
     /// How often nodes tell each other which others there are; 60 s by default. So two find each other again
     /// that were cut off from each other alone, and have given up.

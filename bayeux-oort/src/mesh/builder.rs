@@ -6,7 +6,6 @@ use std::{
 };
 
 use tokio::sync::{Notify, mpsc};
-use uuid::Uuid;
 
 use crate::{
     Comet, MeshConfig, Trust,
@@ -26,7 +25,6 @@ pub struct MeshBuilder {
     url: String,
     config: MeshConfig,
     discoveries: Vec<Arc<dyn Discovery>>,
-    seed: Option<u64>,
 }
 
 /// Why a mesh cannot be made.
@@ -53,12 +51,7 @@ pub enum MeshError {
 
 impl MeshBuilder {
     pub(super) fn new(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            config: MeshConfig::default(),
-            discoveries: Vec::new(),
-            seed: None,
-        }
+        Self { url: url.to_owned(), config: MeshConfig::default(), discoveries: Vec::new() }
     }
 
     /// Sets how the mesh behaves.
@@ -92,20 +85,13 @@ impl MeshBuilder {
         self
     }
 
-    /// Sets what all that is random of the mesh's behaviour follows from: this node's id and the jitter of its
-    /// waits. Drawn from the system unless set.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
     /// Makes the mesh, which joins nobody before its [`Oort`](crate::Oort) is started.
     ///
     /// # Errors
     ///
     /// When the URL or the configuration cannot be used.
     pub fn build(self) -> Result<Mesh, MeshError> {
-        let Self { url, config, discoveries, seed } = self;
+        let Self { url, config, discoveries } = self;
         if !is_url(&url) {
             return Err(MeshError::Url(url));
         }
@@ -116,15 +102,9 @@ impl MeshBuilder {
         let probe = bayeux_client::BayeuxClient::builder().url(&url).transports(&config.transports);
         probe.build().map_err(|_| MeshError::Transports)?;
         let random = |error: getrandom::Error| MeshError::Random(error.to_string());
-        let (id, seed) = match seed {
-            Some(seed) => (Uuid::from_u64_pair(seed, seed), seed),
-            None => {
-                let mut bytes = [0; 16];
-                getrandom::fill(&mut bytes).map_err(random)?;
-                let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
-                (id, getrandom::u64().map_err(random)?)
-            }
-        };
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(random)?;
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
         let own = Comet::new(id.to_string(), url);
         let rules = Rules {
             backoff: config.backoff,
@@ -135,6 +115,7 @@ impl MeshBuilder {
             names_vouch: config.trust == Trust::Secret,
         };
         let aliases = config.aliases.iter().cloned().collect();
+        let seed = getrandom::u64().map_err(random)?;
         let machine = Machine::new(own.clone(), aliases, rules, seed);
         let (work, waiting) = mpsc::unbounded_channel();
         Ok(Mesh(Arc::new(Inner {

@@ -20,7 +20,7 @@ use crate::{
     Comet, StartError, Trust,
     mesh::{Inner, with},
     proto::{
-        cloud::{Ending, Unheard},
+        cloud::{Ending, Machine, Unheard},
         introduction::{Introduction, OORT, answer, read_join},
         url::LONGEST,
     },
@@ -68,12 +68,6 @@ pub(super) fn open(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError>
 /// Listens to a server for a mesh, which it does not keep.
 #[derive(Debug)]
 struct Gate(Weak<Inner>);
-
-impl std::fmt::Debug for Inner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Mesh")
-    }
-}
 
 /// What comes of a handshake that says to be a node's.
 enum Verdict {
@@ -205,12 +199,7 @@ impl SubscriptionListener for Gate {
         channel: &Arc<dyn ServerChannel>,
         _message: Option<&ServerMessage>,
     ) {
-        if session.kind() == SessionKind::Node {
-            let name = channel.id().as_str();
-            with(&self.0, |mesh| {
-                mesh.input(|machine, _| machine.subscribed(session.id(), name));
-            });
-        }
+        self.note(session, channel, Machine::subscribed);
     }
 
     async fn unsubscribed(
@@ -219,11 +208,21 @@ impl SubscriptionListener for Gate {
         channel: &Arc<dyn ServerChannel>,
         _message: Option<&ServerMessage>,
     ) {
+        self.note(session, channel, Machine::unsubscribed);
+    }
+}
+
+impl Gate {
+    /// Notes what a node's session has come to observe, or does not any more.
+    fn note(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        channel: &Arc<dyn ServerChannel>,
+        what: fn(&mut Machine, &str, &str),
+    ) {
         if session.kind() == SessionKind::Node {
             let name = channel.id().as_str();
-            with(&self.0, |mesh| {
-                mesh.input(|machine, _| machine.unsubscribed(session.id(), name));
-            });
+            with(&self.0, |mesh| mesh.input(|machine, _| what(machine, session.id(), name)));
         }
     }
 }

@@ -47,7 +47,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Inbox {
     pub(super) fn new(mesh: &Arc<Inner>, comet: Comet, started: &Started) -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(tell(Arc::downgrade(mesh), comet, started.listener.clone(), waiting));
+        // What came together goes on to the subscribers here together.
+        let telling = tell(Arc::downgrade(mesh), comet, started.listener.clone(), waiting);
+        tokio::spawn(started.server.together(telling));
         Self { events, room: Arc::new(Semaphore::new(ROOM as usize)) }
     }
 
@@ -70,11 +72,15 @@ impl Inbox {
 
     /// Takes a message, after a while if others wait; false when it found no place in time.
     pub(super) async fn take(&self, message: Message) -> bool {
-        let room = self.room.clone().acquire_many_owned(share(&message, ROOM));
-        match tokio::time::timeout(PATIENCE, room).await {
-            Ok(Ok(room)) => self.events.send(Event::Received((Box::new(message), room))).is_ok(),
-            Ok(Err(_)) | Err(_) => false,
-        }
+        let (room, units) = (self.room.clone(), share(&message, ROOM));
+        let room = match room.clone().try_acquire_many_owned(units) {
+            Ok(room) => room,
+            Err(_) => match tokio::time::timeout(PATIENCE, room.acquire_many_owned(units)).await {
+                Ok(Ok(room)) => room,
+                Ok(Err(_)) | Err(_) => return false,
+            },
+        };
+        self.events.send(Event::Received((Box::new(message), room))).is_ok()
     }
 }
 

@@ -282,6 +282,12 @@ impl fmt::Debug for Mesh {
     }
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mesh")
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         seeking::end(self);

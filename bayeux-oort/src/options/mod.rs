@@ -5,7 +5,10 @@ mod names;
 
 use std::{fmt, sync::Arc};
 
-use crate::discovery::{Discovery, DiscoveryError, Dns, Multicast, MulticastConfig, StaticList};
+use crate::{
+    Mesh, MeshBuilder,
+    discovery::{Discovery, DiscoveryError, Dns, Multicast, MulticastConfig, StaticList},
+};
 
 use kind::{Kind, Refused};
 use names::OPTIONS;
@@ -112,6 +115,23 @@ impl OortOptions {
             all.push(Arc::new(Dns::new(url)?));
         }
         Ok(all)
+    }
+
+    /// Starts making the mesh of the node that these describe: with its URL, its secret, and what finds the others.
+    /// The [channels](Self::channels) are observed by the [`Oort`](crate::Oort), once that is started.
+    ///
+    /// # Errors
+    ///
+    /// When `oort.dns` was set in code to what is no URL of a service. What else is missing or wrong is said when the
+    /// mesh is [built](MeshBuilder::build).
+    pub fn mesh(&self) -> Result<MeshBuilder, DiscoveryError> {
+        let acknowledgements = self.acknowledgements;
+        let mut mesh = Mesh::builder(self.url.as_deref().unwrap_or_default())
+            .configure(|config| config.acknowledgements = acknowledgements);
+        if let Some(secret) = &self.secret {
+            mesh = mesh.secret(secret);
+        }
+        Ok(self.discoveries()?.into_iter().fold(mesh, MeshBuilder::discovery))
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), OortOptionError> {

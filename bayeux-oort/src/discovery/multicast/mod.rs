@@ -1,8 +1,8 @@
 //! Nodes that say their URL on the local network, in CometD's packets: the bytes of `oort.url`, and nothing
 //! else, to a multicast group, again and again.
 //!
-//! Nothing in such a packet can be verified. It makes a URL a seed, which is dialled; whether a node answers
-//! there that knows the secret is found out then.
+//! Nothing in such a packet can be verified. It makes a URL a seed, which is dialled, and is told the proof of the
+//! secret: whoever can send to the group can have it.
 
 mod driver;
 mod interfaces;
@@ -20,6 +20,9 @@ use crate::{
 };
 
 /// How nodes find each other by multicast; the names after `oort.multicast.` are CometD's.
+///
+/// Whoever can send to the group names a URL that is told the proof of the cloud's secret, as with CometD: it is for
+/// networks on which nobody else is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MulticastConfig {

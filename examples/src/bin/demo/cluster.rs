@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use bayeux_oort::{Mesh, Oort, OortOptions};
+use bayeux_oort::{Oort, OortOptions};
 use bayeux_server::Server;
 
 /// What says how the demo joins others; CometD's names, with dashes.
@@ -59,13 +59,13 @@ pub(crate) async fn join(
     server: &Server,
     options: &OortOptions,
 ) -> Result<Option<Oort>, Box<dyn Error>> {
-    let Some(url) = &options.url else { return Ok(None) };
-    let secret = options.secret.as_ref().ok_or("a node has a secret: give --oort-secret too")?;
-    let mesh = Mesh::builder(url)
-        .secret(secret)
-        .configure(|config| config.acknowledgements = options.acknowledgements);
-    let mesh = options.discoveries()?.into_iter().fold(mesh, |mesh, one| mesh.discovery(one));
-    let oort = Oort::start(server, Arc::new(mesh.build()?)).await?;
+    if options.url.is_none() {
+        return Ok(None);
+    }
+    if options.secret.is_none() {
+        return Err("a node has a secret: give --oort-secret too".into());
+    }
+    let oort = Oort::start(server, Arc::new(options.mesh()?.build()?)).await?;
     for channel in &options.channels {
         oort.observe_channel(channel)?;
     }
