@@ -107,7 +107,7 @@ impl Mesh {
     /// itself.
     #[doc(alias = "deobserveComet")]
     pub fn deobserve_comet(&self, url: &str) -> bool {
-        self.0.input(|machine, _| machine.deobserve(url))
+        self.0.input(|machine, now| machine.deobserve(url, now))
     }
 
     /// Returns the URLs of the nodes that are connected in both directions, joined or about to, in the order

@@ -172,7 +172,7 @@ impl<K: Kind> Event<K> {
 const MOST: usize = 4096;
 
 /// How many parts of one node may wait that have little in common.
-const MOST_ANEW: usize = 16;
+const MOST_ANEW: usize = 64;
 
 impl<K: Kind> Default for Tellings<K> {
     fn default() -> Self {
@@ -236,17 +236,20 @@ mod tests {
         };
         for version in 0..1000 {
             let is_summed_up = tellings.note(updated(&a, version), &mut unused);
-            assert_eq!(is_summed_up, version >= 16);
+            assert_eq!(is_summed_up, version >= MOST_ANEW as u64);
         }
         assert!(tellings.note(put(&a, 1000), &mut unused));
         assert!(!tellings.note(updated(&b, 0), &mut unused));
-        assert_eq!(tellings.waiting.len(), 16 + 1 + 1);
-        for _ in 0..16 {
+        assert_eq!(tellings.waiting.len(), MOST_ANEW + 1 + 1);
+        for _ in 0..MOST_ANEW {
             assert!(matches!(tellings.next(), Some(Telling::Event(_))));
         }
         let Some(Telling::Sum(sum)) = tellings.next() else { panic!("it is no sum") };
         let new = sum.new.map(|new| new.version());
-        assert_eq!((sum.old.version(), new, sum.has_whole), (15, Some(1000), true));
+        assert_eq!(
+            (sum.old.version(), new, sum.has_whole),
+            (MOST_ANEW as u64 - 1, Some(1000), true)
+        );
         assert!(!tellings.note(updated(&a, 1001), &mut unused));
     }
 

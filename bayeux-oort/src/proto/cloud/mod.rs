@@ -23,6 +23,7 @@
 //! same URL and another id, and the one before is over as soon as the new one has come.
 
 mod dial;
+mod link;
 mod node;
 mod seat;
 #[cfg(test)]
@@ -37,8 +38,8 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{Comet, proto::after};
 
-use dial::Link;
 pub(crate) use dial::{Origin, Undialed};
+use link::Link;
 use node::Node;
 pub(crate) use seat::{Ending, Unheard};
 

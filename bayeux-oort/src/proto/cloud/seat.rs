@@ -47,8 +47,10 @@ impl Machine {
         if self.is_stopped || comet.id() == self.own.id() {
             return Err(Unheard::NoNode);
         }
-        if !self.nodes.contains_key(comet.id()) && self.nodes.len() >= self.rules.max_comets {
-            return Err(Unheard::TooMany);
+        while !self.nodes.contains_key(comet.id()) && self.nodes.len() >= self.rules.max_comets {
+            if !self.make_place() {
+                return Err(Unheard::TooMany);
+            }
         }
         self.end_former(comet, now);
         let node =

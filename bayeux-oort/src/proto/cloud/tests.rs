@@ -307,14 +307,14 @@ fn of_two_links_to_one_node_the_newer_stays_and_nobody_hears_of_it() {
 fn what_is_observed_no_more_is_left_in_both_directions() {
     let (mut scene, other) = (Scene::new(), comet("b"));
     let link = scene.join("s", &other);
-    assert!(scene.machine.deobserve(other.url()));
+    assert!(scene.machine.deobserve(other.url(), scene.now));
     let expected = [
         Output::Close { link, says_farewell: true },
         Output::Left(other.clone()),
         Output::EndSession { session: "s".to_owned() },
     ];
     assert_eq!(scene.outputs(), expected);
-    assert!(!scene.machine.deobserve(other.url()));
+    assert!(!scene.machine.deobserve(other.url(), scene.now));
 }
 
 #[test]
@@ -462,10 +462,11 @@ fn a_node_that_comes_when_too_many_are_dialed_is_dialed_when_there_is_place() {
     scene.came("s", &comet("b"));
     let (link, _) = scene.dialed();
     scene.answered(link, &comet("b"));
-    scene.machine.named("s", [url("x").as_str()].into_iter(), scene.now).unwrap();
+    scene.machine.observe(&url("x"), scene.now).unwrap();
     let _ = scene.outputs();
     scene.came("t", &comet("c"));
     assert_eq!(scene.outputs(), [], "there is no place");
+    assert!(scene.machine.deobserve(&url("x"), scene.now));
     for _ in 0..10 {
         let dials =
             |output: &Output| matches!(output, Output::Dial { url: at, .. } if *at == url("c"));
@@ -494,12 +495,12 @@ fn who_comes_takes_the_place_of_who_has_been_gone_for_longest() {
     let _ = scene.outputs();
     scene.came("d", &comet("d"));
     let outputs = scene.outputs();
-    let [Output::Close { .. }, Output::Forgotten(gone), Output::Dial { url: dialed, .. }] =
-        &outputs[..]
-    else {
+    let [Output::Close { .. }, Output::Dial { url: dialed, .. }] = &outputs[..] else {
         panic!("{outputs:?}");
     };
-    assert_eq!((gone, dialed), (&comet("c"), &url("d")));
+    assert_eq!(dialed, &url("d"));
+    let is_tried = |id| scene.machine.link_to(&url(id)).is_some();
+    assert_eq!(["b", "c"].map(is_tried), [true, false]);
 }
 
 #[test]
@@ -509,7 +510,7 @@ fn a_url_that_is_refused_as_one_too_many_is_not_dialed_later() {
     scene.machine.observe(&url("b"), scene.now).unwrap();
     let _ = scene.outputs();
     assert_eq!(scene.machine.observe(&url("c"), scene.now), Err(Undialed::TooMany));
-    assert!(scene.machine.deobserve(&url("b")));
+    assert!(scene.machine.deobserve(&url("b"), scene.now));
     let _ = scene.outputs();
     assert_eq!(scene.machine.deadline(), None);
 }

@@ -82,7 +82,7 @@ impl Member {
                 self.settings.seeds.push(url);
             }
             Command::Deobserve(place) => {
-                self.machine.deobserve(&url_of(place, false));
+                self.machine.deobserve(&url_of(place, false), world.now());
             }
             Command::Share => self.begin_to_share(world),
             Command::Add(number) => self.change(Change::Add(vec![number]), world),
