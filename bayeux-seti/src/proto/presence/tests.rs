@@ -1,0 +1,301 @@
+use std::time::Duration;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn comet(id: &str) -> Comet {
+    Comet::new(id, format!("http://{id}:8080/cometd"))
+}
+
+fn presence(id: &str) -> Presence<u32> {
+    let own = comet(id);
+    let seti_id = crate::proto::id::seti_id(own.url());
+    let mut presence = Presence::new(own, seti_id, 1000);
+    presence.tellings.is_heard = true;
+    presence
+}
+
+/// Has one node hear something of another.
+fn hear(presence: &mut Presence<u32>, from: &str, users: &[&str], change: Change, replaces: bool) {
+    let mut users: Vec<_> = users.iter().copied().map(UserId::from).collect();
+    users.sort();
+    let Some(mut hearing) = presence.hear(&comet(from), users, change, replaces) else { return };
+    while !hearing.is_done() {
+        presence.hear_more(&mut hearing, 1);
+    }
+}
+
+/// Returns what was told, as `+user@node` and `-user@node`.
+fn told(presence: &mut Presence<u32>) -> Vec<String> {
+    let events = std::iter::from_fn(|| presence.next_event());
+    let text = |event: Event| {
+        let sign = if event.change == Change::Added { '+' } else { '-' };
+        format!("{sign}{}@{}", event.user, event.comet.id())
+    };
+    events.map(text).collect()
+}
+
+/// Returns what is sent now, in short.
+fn sent(presence: &mut Presence<u32>, now: Instant) -> Vec<String> {
+    let outputs = std::iter::from_fn(|| presence.next(now));
+    let text = |output: Output| match output {
+        Output::Announce(one) => {
+            let sign = if one.change == Change::Added { '+' } else { '-' };
+            one.users.iter().map(|user| format!("{sign}{user}")).collect::<Vec<_>>().join(" ")
+        }
+        Output::List { to, .. } => format!("list to {}", to.id()),
+        Output::Check { to, .. } => format!("check to {}", to.id()),
+        Output::Ask(to) => format!("ask {}", to.id()),
+    };
+    outputs.map(text).collect()
+}
+
+fn listed(presence: &Presence<u32>) -> Vec<UserId> {
+    presence.announced(None, 1000).map(|slice| slice.users).unwrap_or_default()
+}
+
+#[test]
+fn only_the_first_session_and_the_last_are_announced_and_told() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    assert!(a.associate("u", 1));
+    assert!(!a.associate("u", 1));
+    assert!(a.associate("u", 2));
+    assert_eq!(sent(&mut a, now), ["+u"]);
+    assert_eq!(a.counts("u"), (2, 0));
+    assert!(a.disassociate("u", &1));
+    assert_eq!(sent(&mut a, now), Vec::<String>::new());
+    assert!(a.disassociate("u", &2));
+    assert!(!a.disassociate("u", &2));
+    assert_eq!(sent(&mut a, now), ["-u"]);
+    assert_eq!(told(&mut a), ["+u@a", "-u@a"]);
+    assert_eq!(a.statistics.associations, 0);
+}
+
+/// The race of CometD, where the count and its broadcast are two steps: whoever comes last here is announced last.
+#[test]
+fn a_last_that_goes_and_a_first_that_comes_are_announced_as_they_were() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.associate("u", 1);
+    a.disassociate("u", &1);
+    a.associate("u", 2);
+    assert_eq!(sent(&mut a, now), ["+u", "-u", "+u"]);
+    assert_eq!(listed(&a), ["u".into()]);
+}
+
+#[test]
+fn many_are_announced_in_one_message() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    for user in ["u", "v", "w"] {
+        a.associate(user, 1);
+    }
+    assert_eq!(sent(&mut a, now), ["+u +v +w"]);
+}
+
+#[test]
+fn all_users_of_a_session_go_with_it() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.associate("u", 1);
+    a.associate("v", 1);
+    a.associate("v", 2);
+    a.disassociate("u", &1);
+    a.session_ended(&1);
+    assert_eq!(a.associated(), ["v".into()]);
+    a.session_ended(&2);
+    sent(&mut a, now);
+    assert!(a.present().is_empty() && listed(&a).is_empty());
+}
+
+#[test]
+fn all_sessions_of_a_user_are_disassociated_at_once() {
+    let mut a = presence("a");
+    a.associate("u", 1);
+    a.associate("u", 2);
+    assert_eq!(a.disassociate_user("u"), [1, 2]);
+    assert!(a.disassociate_user("u").is_empty());
+}
+
+#[test]
+fn what_others_say_is_told_once() {
+    let mut a = presence("a");
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &["u"], Change::Added, false);
+    hear(&mut a, "b", &["u"], Change::Added, false);
+    hear(&mut a, "b", &["v"], Change::Removed, false);
+    assert_eq!(a.counts("u"), (0, 1));
+    hear(&mut a, "b", &["u"], Change::Removed, false);
+    assert_eq!(told(&mut a), ["+u@b", "-u@b"]);
+    assert!(a.present().is_empty());
+}
+
+#[test]
+fn of_a_list_the_difference_is_told_and_who_went_first() {
+    let mut a = presence("a");
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &["u", "v", "w"], Change::Added, true);
+    told(&mut a);
+    hear(&mut a, "b", &["a", "v", "x"], Change::Added, true);
+    assert_eq!(told(&mut a), ["-u@b", "-w@b", "+a@b", "+x@b"]);
+    hear(&mut a, "b", &[], Change::Added, true);
+    assert_eq!(told(&mut a), ["-a@b", "-v@b", "-x@b"]);
+}
+
+#[test]
+fn the_users_of_a_node_that_left_are_told_piece_by_piece() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &["u", "v", "w"], Change::Added, true);
+    told(&mut a);
+    a.left(&comet("b"), now);
+    assert!(a.sweep(2));
+    assert_eq!(told(&mut a), ["-u@b", "-v@b"]);
+    assert!(!a.sweep(2));
+    assert_eq!(told(&mut a), ["-w@b"]);
+}
+
+#[test]
+fn what_was_under_way_of_a_node_that_left_is_not_taken() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    let users = vec![UserId::from("u"), UserId::from("v")];
+    let mut hearing = a.hear(&comet("b"), users, Change::Added, false).unwrap();
+    a.hear_more(&mut hearing, 1);
+    a.left(&comet("b"), now);
+    a.joined(&comet("b")).unwrap();
+    a.hear_more(&mut hearing, 1);
+    assert!(hearing.is_done());
+    a.sweep(10);
+    assert!(a.present().is_empty());
+    assert_eq!(told(&mut a), ["+u@b", "-u@b"]);
+}
+
+#[test]
+fn nothing_is_heard_of_who_is_not_there() {
+    let mut a = presence("a");
+    hear(&mut a, "b", &["u"], Change::Added, false);
+    assert_eq!((a.present().len(), a.statistics.refused), (0, 1));
+}
+
+#[test]
+fn one_that_observes_gets_the_list_and_cometds_gets_it_once_more() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &[], Change::Added, true);
+    assert_eq!(sent(&mut a, now), Vec::<String>::new());
+    a.observed(&comet("b"), now);
+    assert_eq!(sent(&mut a, now), ["list to b"]);
+    let later = a.deadline().unwrap();
+    assert_eq!(sent(&mut a, later), ["list to b"]);
+    sent(&mut a, later + SECOND);
+    assert_eq!(a.deadline(), None);
+}
+
+#[test]
+fn what_one_of_ours_misses_is_found_by_the_next_check() {
+    let (mut a, mut b, mut now) = (presence("a"), presence("b"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    b.joined(&comet("a")).unwrap();
+    a.is_ours(&comet("b"), now);
+    a.observed(&comet("b"), now);
+    b.observed(&comet("a"), now);
+    sent(&mut b, now);
+    a.associate("u", 1);
+    // The list goes out before what is announced after it, and both get lost.
+    assert_eq!(sent(&mut a, now), ["list to b", "+u"]);
+    now += 3 * SECOND;
+    let mut outputs = std::iter::from_fn(|| a.next(now));
+    let digest = outputs.find_map(|output| match output {
+        Output::Check { digest, .. } => Some(digest),
+        Output::Announce(_) | Output::List { .. } | Output::Ask(_) => None,
+    });
+    let digest = digest.unwrap();
+    b.checked(&comet("a"), digest, now);
+    assert_eq!(sent(&mut b, now)[0], "ask a");
+    a.asked(&comet("b"), now);
+    assert_eq!(sent(&mut a, now), ["list to b"]);
+    hear(&mut b, "a", &["u"], Change::Added, true);
+    b.checked(&comet("a"), digest, now + 10 * SECOND);
+    assert_eq!(b.statistics.repairs, 1);
+}
+
+#[test]
+fn a_check_is_of_what_was_announced_and_not_of_what_waits() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    a.is_ours(&comet("b"), now);
+    a.observed(&comet("b"), now);
+    a.associate("u", 1);
+    let Some(Output::List { digest, .. }) = a.next(now) else { panic!("it is none") };
+    assert_eq!(digest, Digest::default());
+    assert!(listed(&a).is_empty());
+    sent(&mut a, now);
+    a.disassociate("u", &1);
+    assert_eq!(listed(&a), ["u".into()]);
+}
+
+#[test]
+fn what_could_not_be_announced_is_made_good() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &[], Change::Added, true);
+    a.observed(&comet("b"), now);
+    sent(&mut a, now + 10 * SECOND);
+    sent(&mut a, now + 20 * SECOND);
+    a.lost(now + 30 * SECOND);
+    assert_eq!(sent(&mut a, now + 35 * SECOND), ["list to b"]);
+}
+
+#[test]
+fn of_two_nodes_with_one_seti_id_the_second_is_refused_until_the_first_leaves() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    let (first, second) = (Comet::new("1", "http://x-y"), Comet::new("2", "http://x.y"));
+    a.joined(&first).unwrap();
+    let collision = a.joined(&second).unwrap_err();
+    assert_eq!((&*collision.url, &*collision.seti_id), ("http://x-y", "http_x_y"));
+    assert!(a.hear(&second, vec!["u".into()], Change::Added, false).is_none());
+    a.observed(&second, now);
+    assert_eq!(sent(&mut a, now), Vec::<String>::new());
+    a.left(&first, now);
+    assert_eq!(sent(&mut a, now), ["ask 2", "list to 2"]);
+    assert!(a.hear(&second, vec!["u".into()], Change::Added, false).is_some());
+}
+
+#[test]
+fn one_with_the_own_seti_id_is_refused() {
+    let mut a = presence("a");
+    let twin = Comet::new("b", "http://a/8080/cometd");
+    assert_eq!(a.joined(&twin).unwrap_err().url, comet("a").url());
+    a.left(&twin, Instant::now());
+    assert_eq!(a.statistics.collisions, 1);
+}
+
+#[test]
+fn a_node_has_no_more_users_than_are_taken() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.most = 2;
+    a.joined(&comet("b")).unwrap();
+    a.observed(&comet("b"), now);
+    hear(&mut a, "b", &["u", "v", "w", "x"], Change::Added, true);
+    assert_eq!((a.present().len(), a.statistics.overflows), (2, 2));
+    a.checked(&comet("b"), Digest::default(), now);
+    assert!(!sent(&mut a, now).contains(&"ask b".to_owned()));
+    hear(&mut a, "b", &["x"], Change::Added, true);
+    assert_eq!(a.present(), ["x".into()]);
+}
+
+#[test]
+fn a_user_is_found_wherever_it_is() {
+    let mut a = presence("a");
+    a.joined(&comet("b")).unwrap();
+    a.joined(&comet("c")).unwrap();
+    a.associate("u", 1);
+    hear(&mut a, "b", &["u"], Change::Added, false);
+    hear(&mut a, "c", &["u", "v"], Change::Added, false);
+    let places = a.places("u");
+    let comets: Vec<_> = places.comets.iter().map(|comet| comet.id().to_owned()).collect();
+    assert_eq!((places.sessions, comets), (vec![1], vec!["b".to_owned(), "c".to_owned()]));
+    assert_eq!(a.places("v").comets[0], comet("c"));
+    assert!(a.places("w").comets.is_empty());
+    assert_eq!(a.present(), ["u".into(), "v".into()]);
+    assert_eq!(a.associated(), ["u".into()]);
+}

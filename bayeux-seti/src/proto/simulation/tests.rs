@@ -1,0 +1,46 @@
+//! Clouds of many seeds.
+
+use bayeux_sim::{Seeds, Trace};
+
+use super::{member::Mistake, play::play};
+
+#[test]
+fn all_agree_once_the_network_is_good() {
+    Seeds::first(300).check(|seed, trace| play(Mistake::None, seed, trace));
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_and_much_happens() {
+    let run = |seed| {
+        let trace = Trace::recording();
+        play(Mistake::None, seed, &trace).expect("it goes well");
+        trace.text()
+    };
+    let mut all = String::new();
+    for seed in 0..20 {
+        let (once, again) = (run(seed), run(seed));
+        let differs = once.lines().zip(again.lines()).find(|(one, other)| one != other);
+        assert!(once == again, "seed {seed} differs: {differs:#?}");
+        all += &once;
+    }
+    for event in ["replaces: true", "asks: true", "digest: Some", "Removed", "PowerOff"] {
+        assert!(all.contains(event), "in no run: {event}");
+    }
+}
+
+#[test]
+fn each_mistake_is_found() {
+    for mistake in [
+        Mistake::NoCheck,
+        Mistake::NoList,
+        Mistake::NoReplacement,
+        Mistake::NoLeave,
+        Mistake::NoSweep,
+        Mistake::Race,
+        Mistake::NoAsk,
+    ] {
+        let seeds = Seeds::exactly(0..1000);
+        let found = seeds.find(|seed, trace| play(mistake, seed, trace));
+        assert!(found.is_some(), "{mistake:?} is not found");
+    }
+}

@@ -1,0 +1,106 @@
+//! What the listeners are still to be told: in order, and never more than so much.
+
+use std::collections::BTreeMap;
+
+use bayeux_oort::Comet;
+
+use crate::proto::{announcements::Change, users::UserId};
+
+/// A user came to a node, or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) user: UserId,
+    pub(crate) comet: Comet,
+    pub(crate) change: Change,
+}
+
+/// What waits. When it is too much, what happens to a user on a node undoes what happened before, as long as that
+/// waits, too: what is told of each stays in turn, and there is no more of it than there are users.
+#[derive(Debug)]
+pub(crate) struct Tellings {
+    /// Whether anybody listens.
+    pub(crate) is_heard: bool,
+    waiting: BTreeMap<u64, Event>,
+    /// The number of the last that waits of each user and node.
+    last: BTreeMap<(UserId, Comet), u64>,
+    next: u64,
+    most: usize,
+}
+
+impl Tellings {
+    pub(crate) fn new() -> Self {
+        let (waiting, last) = <_>::default();
+        Self { is_heard: false, waiting, last, next: 0, most: MOST }
+    }
+
+    pub(crate) fn note(&mut self, user: &UserId, comet: &Comet, change: Change) {
+        if !self.is_heard {
+            return;
+        }
+        let key = (user.clone(), comet.clone());
+        let is_too_much = self.waiting.len() >= self.most;
+        if is_too_much && let Some(last) = self.last.remove(&key) {
+            self.waiting.remove(&last);
+            let before = self.waiting.iter().rev().find(|(_, event)| event.is_of(user, comet));
+            if let Some((before, _)) = before {
+                self.last.insert(key, *before);
+            }
+            return;
+        }
+        let event = Event { user: user.clone(), comet: comet.clone(), change };
+        self.waiting.insert(self.next, event);
+        self.last.insert(key, self.next);
+        self.next += 1;
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Event> {
+        let (number, event) = self.waiting.pop_first()?;
+        let key = (event.user.clone(), event.comet.clone());
+        if self.last.get(&key) == Some(&number) {
+            self.last.remove(&key);
+        }
+        Some(event)
+    }
+}
+
+impl Event {
+    fn is_of(&self, user: &UserId, comet: &Comet) -> bool {
+        self.user == *user && self.comet == *comet
+    }
+}
+
+/// How much may wait, beside one event of each user and node.
+const MOST: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_waits_when_nobody_listens() {
+        let mut tellings = Tellings::new();
+        tellings.note(&"u".into(), &Comet::new("a", "http://a"), Change::Added);
+        assert!(tellings.take().is_none());
+    }
+
+    #[test]
+    fn what_is_told_of_each_is_in_turn_though_too_much_waits() {
+        let mut tellings = Tellings { is_heard: true, most: 4, ..Tellings::new() };
+        let [a, b] = ["a", "b"].map(|id| Comet::new(id, format!("http://{id}")));
+        for number in 0..101 {
+            let change = if number % 2 == 0 { Change::Added } else { Change::Removed };
+            tellings.note(&"u".into(), &a, change);
+            tellings.note(&"u".into(), &b, change);
+            assert!(tellings.waiting.len() <= 6);
+        }
+        let events: Vec<_> = std::iter::from_fn(|| tellings.take()).collect();
+        for comet in [&a, &b] {
+            let changes: Vec<_> = events.iter().filter(|event| event.comet == *comet).collect();
+            assert_eq!(changes.len() % 2, 1);
+            for (number, event) in changes.into_iter().enumerate() {
+                assert_eq!(event.change == Change::Added, number % 2 == 0);
+            }
+        }
+        assert!(tellings.last.is_empty());
+    }
+}

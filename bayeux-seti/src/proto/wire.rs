@@ -1,0 +1,267 @@
+//! What nodes send each other about users, CometD's.
+//!
+//! One more field, that CometD's nodes take no notice of, tells ours what a list has to come to. A message that has
+//! it and no users is a check, and is sent to none but ours.
+
+use std::{borrow::Cow, sync::Arc};
+
+use bayeux_api::{ChannelId, Json};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::proto::{announcements::Change, digest::Digest, users::UserId};
+
+/// What a node sent.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Presence(Said),
+    Message(UserMessage),
+}
+
+/// What it says of its users.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// In order, each once.
+    pub(crate) users: Vec<UserId>,
+    pub(crate) change: Change,
+    /// Whether these are all.
+    pub(crate) replaces: bool,
+    /// Whether it wants to know this node's.
+    pub(crate) asks: bool,
+    /// What its users come to, if it is one of ours.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// What is to be delivered to the sessions of a user.
+#[derive(Debug)]
+pub(crate) struct UserMessage {
+    pub(crate) user: String,
+    pub(crate) channel: ChannelId,
+    pub(crate) data: Json,
+}
+
+/// Why what a node sent is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("it is no object")]
+    NoObject,
+    #[error("its field {0} is missing, or not what it should be")]
+    Field(&'static str),
+    #[error("it is about another node's users")]
+    Url,
+    #[error("a user's id is longer than allowed")]
+    LongId,
+    #[error("it is for a channel on which no node may send to users")]
+    Channel,
+}
+
+/// Reads what the node with `url` sent, in which no user's id is longer than so many bytes.
+pub(crate) fn read(text: &str, url: &str, longest: usize) -> Result<Received, Refused> {
+    if !text.trim_start().starts_with('{') {
+        return Err(Refused::NoObject);
+    }
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(|_| Refused::NoObject)?;
+    match fields.presence {
+        Some(_) => fields.said(url, longest).map(Received::Presence),
+        None => fields.message(longest).map(Received::Message),
+    }
+}
+
+/// Returns whether a message to a user may be on this channel: neither on one that is not one, nor on one that
+/// speaks of sessions or between nodes.
+pub(crate) fn is_for_users(channel: &ChannelId) -> bool {
+    let name = channel.as_str();
+    let is_of = |root: &str| {
+        name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_for_nodes = ["/meta", "/oort", "/seti", "/service/oort"].into_iter().any(is_of);
+    !channel.is_wild() && !channel.is_template() && !is_for_nodes
+}
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, default, deserialize_with = "as_it_is", rename = "userIds")]
+    user_ids: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is", rename = "oortURL")]
+    oort_url: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    presence: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    replace: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    alive: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    digest: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is", rename = "userId")]
+    user_id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    channel: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    data: Option<&'a RawValue>,
+}
+
+/// Takes a field as it is; that it is `null` is not that it is missing.
+fn as_it_is<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+impl Fields<'_> {
+    fn said(&self, url: &str, longest: usize) -> Result<Said, Refused> {
+        if value::<String>(self.oort_url, "oortURL")? != url {
+            return Err(Refused::Url);
+        }
+        let change = match value(self.presence, "presence")? {
+            true => Change::Added,
+            false => Change::Removed,
+        };
+        let ids: Vec<Cow<'_, str>> = value(self.user_ids, "userIds")?;
+        if ids.iter().any(|id| id.len() > longest) {
+            return Err(Refused::LongId);
+        }
+        let mut users: Vec<UserId> = ids.iter().map(|id| Arc::from(&**id)).collect();
+        users.sort_unstable();
+        users.dedup();
+        Ok(Said {
+            users,
+            change,
+            replaces: or_false(self.replace, "replace")?,
+            asks: or_false(self.alive, "alive")?,
+            digest: self.digest.map(digest).transpose()?,
+        })
+    }
+
+    fn message(&self, longest: usize) -> Result<UserMessage, Refused> {
+        let user: String = value(self.user_id, "userId")?;
+        if user.len() > longest {
+            return Err(Refused::LongId);
+        }
+        let channel: String = value(self.channel, "channel")?;
+        let channel = ChannelId::new(&channel).map_err(|_| Refused::Field("channel"))?;
+        if !is_for_users(&channel) {
+            return Err(Refused::Channel);
+        }
+        let data = match self.data {
+            Some(data) => Json::new(data).map_err(|_| Refused::Field("data"))?,
+            None => serde_json::Value::Null.into(),
+        };
+        Ok(UserMessage { user, channel, data })
+    }
+}
+
+fn value<T: DeserializeOwned>(raw: Option<&RawValue>, name: &'static str) -> Result<T, Refused> {
+    let raw = raw.ok_or(Refused::Field(name))?;
+    serde_json::from_str(raw.get()).map_err(|_| Refused::Field(name))
+}
+
+fn or_false(raw: Option<&RawValue>, name: &'static str) -> Result<bool, Refused> {
+    raw.map_or(Ok(false), |raw| value(Some(raw), name))
+}
+
+fn digest(raw: &RawValue) -> Result<Digest, Refused> {
+    let text: String = value(Some(raw), "digest")?;
+    text.parse().map_err(|()| Refused::Field("digest"))
+}
+
+/// What a node says of its users, as it is sent.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Saying<'a> {
+    user_ids: Vec<&'a str>,
+    #[serde(rename = "oortURL")]
+    oort_url: &'a str,
+    presence: bool,
+    replace: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+}
+
+impl<'a> Saying<'a> {
+    fn new(oort_url: &'a str) -> Self {
+        let (user_ids, replace, alive, digest) = <_>::default();
+        Self { user_ids, oort_url, presence: true, replace, alive, digest }
+    }
+
+    /// Users came, or went.
+    pub(crate) fn change(
+        oort_url: &'a str,
+        change: Change,
+        users: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let presence = change == Change::Added;
+        Self { user_ids: users.collect(), presence, ..Self::new(oort_url) }
+    }
+
+    /// What this node's users come to, to one of ours.
+    pub(crate) fn check(oort_url: &'a str, digest: Digest) -> Self {
+        Self { digest: Some(digest.to_string()), ..Self::new(oort_url) }
+    }
+
+    /// Asks for a list: nobody came, and who hears it is to send its own.
+    pub(crate) fn ask(oort_url: &'a str) -> Self {
+        Self { alive: Some(true), ..Self::new(oort_url) }
+    }
+
+    /// This node's Seti ends.
+    pub(crate) fn stop(oort_url: &'a str) -> Self {
+        Self { replace: true, alive: Some(false), ..Self::new(oort_url) }
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        Json::new(self).expect("texts and truth values have a JSON form")
+    }
+}
+
+/// A list, which is written piece by piece.
+#[derive(Debug)]
+pub(crate) struct List {
+    text: String,
+}
+
+impl List {
+    pub(crate) fn new() -> Self {
+        Self { text: r#"{"userIds":["#.to_owned() }
+    }
+
+    pub(crate) fn push(&mut self, user: &str) {
+        if !self.text.ends_with('[') {
+            self.text.push(',');
+        }
+        self.text += &serde_json::to_string(user).expect("a text has a JSON form");
+    }
+
+    /// Returns how long it is so far, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(crate) fn finish(mut self, oort_url: &str, digest: Digest) -> Json {
+        let url = serde_json::to_string(oort_url).expect("a text has a JSON form");
+        self.text += "],\"oortURL\":";
+        self.text += &url;
+        self.text += ",\"presence\":true,\"replace\":true,\"digest\":\"";
+        self.text += &digest.to_string();
+        self.text += "\"}";
+        Json::from_text(self.text).expect("it was written as JSON")
+    }
+}
+
+/// A message to a user, as it is sent to a node.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToUser<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) channel: &'a str,
+    pub(crate) seti_id: &'a str,
+    pub(crate) data: &'a Json,
+}
+
+impl ToUser<'_> {
+    pub(crate) fn json(&self) -> Json {
+        Json::new(self).expect("texts and JSON have a JSON form")
+    }
+}
+
+#[cfg(test)]
+mod tests;
