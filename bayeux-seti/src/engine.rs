@@ -1,0 +1,226 @@
+//! A Seti at work: its machine, and what is sent and told for it.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use async_trait::async_trait;
+use bayeux_api::{
+    ChannelId, Message, Registration,
+    implement::{Listeners, lock},
+    server::{LocalSession, Removal, ServerSession, SessionListener},
+};
+use bayeux_oort::{Comet, Oort};
+use tokio::{runtime::Handle, sync::Notify};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    AssociateError, PresenceListener, SetiConfig, StartSetiError,
+    participant::Ear,
+    proto::{
+        id::{ALL, channel_of, seti_id},
+        presence::Presence,
+        wire::Saying,
+    },
+    session::Local,
+};
+
+/// A Seti as its handles have it: when the last goes it ends.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) inner: Arc<Inner>,
+    registrations: Mutex<Vec<Registration>>,
+}
+
+/// A Seti as its tasks have it.
+pub(crate) struct Inner {
+    pub(crate) oort: Oort,
+    pub(crate) seti_id: String,
+    pub(crate) config: SetiConfig,
+    /// On whose behalf messages are delivered to users.
+    pub(crate) session: Arc<dyn LocalSession>,
+    presence: Mutex<Presence<Local>>,
+    pub(crate) listeners: Listeners<dyn PresenceListener>,
+    /// There is something to send, or may be earlier than it was.
+    pub(crate) to_send: Notify,
+    pub(crate) to_tell: Notify,
+    /// A node has left, whose users are to be forgotten.
+    pub(crate) to_sweep: Notify,
+    runtime: Handle,
+    pub(crate) stopped: CancellationToken,
+}
+
+impl Engine {
+    pub(crate) async fn start(oort: &Oort, config: SetiConfig) -> Result<Self, StartSetiError> {
+        let own = oort.own();
+        let seti_id = seti_id(own.url());
+        // Whoever hears that this node observes the second knows that it observes the first, too.
+        let channels = [ChannelId::new(&channel_of(own.url()))?, ChannelId::new(ALL)?];
+        let most = config.max_users_of_node;
+        let session = oort.server().new_local_session("seti");
+        let handshaken = session.handshake(Message::default()).await;
+        handshaken.map_err(|error| StartSetiError::Session(error.to_string()))?;
+        let inner = Arc::new(Inner {
+            oort: oort.clone(),
+            presence: Mutex::new(Presence::new(own.clone(), seti_id.clone(), most)),
+            seti_id,
+            config,
+            session,
+            listeners: Listeners::default(),
+            to_send: Notify::new(),
+            to_tell: Notify::new(),
+            to_sweep: Notify::new(),
+            runtime: Handle::current(),
+            stopped: CancellationToken::new(),
+        });
+        let engine = Self { inner: inner.clone(), registrations: Mutex::default() };
+        if let Some(other) = inner.twin() {
+            let (own, seti_id) = (own.url().to_owned(), inner.seti_id.clone());
+            return Err(StartSetiError::Collision { own, other, seti_id });
+        }
+        let ends = Arc::new(Ends(inner.clone()));
+        let registration = oort.server().add_session_listener(ends);
+        lock(&engine.registrations).push(registration);
+        let place = oort.add_participant(&channels, Arc::new(Ear(inner.clone())))?;
+        lock(&engine.registrations).push(place);
+        inner.spawn_tasks();
+        Ok(engine)
+    }
+
+    /// Ends it: the other nodes are told, which the future is of.
+    pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        let registrations = std::mem::take(&mut *lock(&self.registrations));
+        drop(registrations);
+        let inner = self.inner.clone();
+        let is_first = !inner.stopped.is_cancelled();
+        inner.stopped.cancel();
+        lock(&inner.presence).clear();
+        async move {
+            if is_first {
+                let json = Saying::stop(inner.oort.own().url()).json();
+                // Where the cloud is left already, the others know.
+                let _ = inner.oort.broadcast(Message::with_data(ALL, json)).await;
+                let _ = inner.session.disconnect().await;
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let stop = self.stop();
+        drop(self.inner.runtime.spawn(stop));
+    }
+}
+
+impl Inner {
+    /// Advances the presence by `act`, and wakes whoever has something to do by that.
+    pub(crate) fn advance<R>(&self, act: impl FnOnce(&mut Presence<Local>, Instant) -> R) -> R {
+        let now = now();
+        let is_heard = !self.listeners.is_empty();
+        let (result, is_earlier) = {
+            let mut presence = lock(&self.presence);
+            presence.tellings.is_heard = is_heard;
+            (act(&mut presence, now), presence.take_wakes())
+        };
+        if is_earlier {
+            self.to_send.notify_one();
+        }
+        if is_heard {
+            self.to_tell.notify_one();
+        }
+        result
+    }
+
+    /// Looks at the presence, or takes of it what is to be done.
+    pub(crate) fn presence<R>(&self, act: impl FnOnce(&mut Presence<Local>) -> R) -> R {
+        act(&mut lock(&self.presence))
+    }
+
+    pub(crate) fn associate(
+        &self,
+        user: &str,
+        session: &Arc<dyn ServerSession>,
+    ) -> Result<bool, AssociateError> {
+        if user.len() > self.config.max_user_id {
+            return Err(AssociateError::LongId(user.len()));
+        }
+        let ended = || AssociateError::Ended(session.id().to_owned());
+        if !session.is_handshook() {
+            return Err(ended());
+        }
+        let local = Local(session.clone());
+        let is_new = self.advance(|presence, _| {
+            // Whoever stops says so before it takes the lock.
+            let is_over = self.stopped.is_cancelled();
+            (!is_over).then(|| presence.associate(user, local.clone()))
+        });
+        let is_new = is_new.ok_or(AssociateError::Stopped)?;
+        // Whoever ends the session after this look finds it associated.
+        if !session.is_handshook() {
+            self.advance(|presence, _| presence.disassociate(user, &local));
+            return Err(ended());
+        }
+        Ok(is_new)
+    }
+
+    /// Returns the URL of another node that has the same Seti id.
+    fn twin(&self) -> Option<String> {
+        let comets = self.oort.comets();
+        let twin = comets.iter().find(|comet| seti_id(comet.url()) == self.seti_id);
+        twin.map(|comet| comet.url().to_owned())
+    }
+
+    fn spawn_tasks(self: &Arc<Self>) {
+        let until = || self.stopped.clone();
+        self.runtime.spawn(until().run_until_cancelled_owned(self.clone().send()));
+        self.runtime.spawn(until().run_until_cancelled_owned(self.clone().tell()));
+        self.runtime.spawn(until().run_until_cancelled_owned(self.clone().sweeps()));
+    }
+
+    /// Forgets the users of nodes that left, whenever one does.
+    async fn sweeps(self: Arc<Self>) {
+        loop {
+            self.to_sweep.notified().await;
+            self.sweep().await;
+        }
+    }
+
+    /// Forgets the users of nodes that left.
+    pub(crate) async fn sweep(&self) {
+        while self.advance(|presence, _| presence.sweep(SLICE)) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) fn own(&self) -> &Comet {
+        self.oort.own()
+    }
+}
+
+/// Has the users of a session go when it ends.
+#[derive(Debug)]
+struct Ends(Arc<Inner>);
+
+#[async_trait]
+impl SessionListener for Ends {
+    async fn session_removed(&self, session: &Arc<dyn ServerSession>, _removal: Removal) {
+        let local = Local(session.clone());
+        self.0.advance(|presence, _| presence.session_ended(&local));
+    }
+}
+
+/// So many users are looked at before others get at the presence.
+pub(crate) const SLICE: usize = 1000;
+
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seti").field("own", self.own()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! A Seti takes part in the cloud.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bayeux_api::{ChannelId, Message};
+use bayeux_oort::{Comet, Participant};
+
+use crate::{
+    engine::{Inner, SLICE},
+    proto::{
+        id::ALL,
+        wire::{Received, Refused, Said, UserMessage, read},
+    },
+    stream::LARGE,
+};
+
+/// What the cloud has of a Seti: no handle, so that it ends with those.
+#[derive(Debug)]
+pub(crate) struct Ear(pub(crate) Arc<Inner>);
+
+#[async_trait]
+impl Participant for Ear {
+    fn joined(&self, comet: &Comet) {
+        if let Err(collision) = self.0.advance(|presence, _| presence.joined(comet)) {
+            tracing::error!(
+                url = comet.url(),
+                other = collision.url,
+                seti_id = collision.seti_id,
+                "a node is refused: another one has the same Seti id, and one of them needs another URL"
+            );
+        }
+    }
+
+    fn left(&self, comet: &Comet) {
+        let is_more = self.0.advance(|presence, now| {
+            presence.left(comet, now);
+            presence.sweep(SLICE)
+        });
+        if is_more {
+            self.0.to_sweep.notify_one();
+        }
+    }
+
+    fn observed(&self, comet: &Comet, channel: &ChannelId) {
+        if channel.as_str() == ALL {
+            self.0.advance(|presence, now| presence.observed(comet, now));
+        }
+    }
+
+    async fn received(&self, from: &Comet, message: Message) {
+        let inner = &self.0;
+        match inner.read(from, message).await {
+            Ok(Received::Presence(said)) => inner.heard(from, said).await,
+            Ok(Received::Message(message)) => {
+                if inner.presence(|presence| presence.takes(from)) {
+                    inner.deliver_received(message).await;
+                }
+            }
+            Err(why) => inner.refuse(from, why),
+        }
+    }
+}
+
+impl Inner {
+    /// Reads a message. A large one is read elsewhere; what the same node sent next waits for it.
+    async fn read(&self, from: &Comet, message: Message) -> Result<Received, Refused> {
+        let data = message.data.ok_or(Refused::NoObject)?;
+        let (text, longest) = (data.text(), self.config.max_user_id);
+        if text.len() < LARGE {
+            return read(&text, from.url(), longest);
+        }
+        let (text, from) = (text.into_owned(), from.clone());
+        let reading = tokio::task::spawn_blocking(move || read(&text, from.url(), longest));
+        reading.await.unwrap_or(Err(Refused::NoObject))
+    }
+
+    async fn heard(&self, from: &Comet, said: Said) {
+        // What is left of a former life of the node is told before what it says now.
+        if self.presence(|presence| presence.has_leaving()) {
+            self.sweep().await;
+        }
+        let Said { users, change, replaces, asks, digest } = said;
+        if asks {
+            self.advance(|presence, now| presence.asked(from, now));
+        }
+        match digest {
+            Some(digest) if !replaces && users.is_empty() => {
+                return self.advance(|presence, now| presence.checked(from, digest, now));
+            }
+            Some(_) => self.advance(|presence, now| presence.is_ours(from, now)),
+            None => {}
+        }
+        let hearing = self.advance(|presence, _| presence.hear(from, users, change, replaces));
+        let Some(mut hearing) = hearing else { return };
+        loop {
+            self.advance(|presence, _| presence.hear_more(&mut hearing, SLICE));
+            if hearing.is_done() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn deliver_received(&self, UserMessage { user, channel, data }: UserMessage) {
+        let sessions = self.presence(|presence| presence.places(&user).sessions);
+        if sessions.is_empty() {
+            self.presence(|presence| presence.statistics.undelivered += 1);
+            return;
+        }
+        let message = Message::with_data(channel.as_str(), data).freeze();
+        self.deliver(&sessions, &message).await;
+    }
+
+    fn refuse(&self, from: &Comet, why: Refused) {
+        let count = self.presence(|presence| {
+            presence.statistics.refused += 1;
+            presence.statistics.refused
+        });
+        // Who sends nonsense does not fill the log.
+        if count.is_power_of_two() {
+            tracing::warn!(?from, count, %why, "a message about users is refused");
+        }
+    }
+}

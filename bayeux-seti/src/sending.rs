@@ -1,0 +1,98 @@
+//! Messages to users, wherever they are.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bayeux_api::{ChannelId, Frozen, Json, Message};
+
+use crate::{
+    SendMessageError,
+    engine::Inner,
+    proto::{
+        id::{ALL, channel_of},
+        presence::Places,
+        wire::{ToUser, is_for_users},
+    },
+    session::Local,
+};
+
+/// Where a message to users went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sent {
+    /// How many sessions of this node took it.
+    pub sessions: usize,
+    /// To how many other nodes it was sent. What becomes of it there they do not say.
+    pub nodes: usize,
+    /// The users that are nowhere, as far as this node knows, or whom it did not reach.
+    pub nowhere: Vec<String>,
+}
+
+/// A message, as it is for each of its users.
+struct Mail<'a> {
+    channel: ChannelId,
+    data: &'a Json,
+    frozen: Arc<Frozen>,
+}
+
+impl Inner {
+    pub(crate) async fn send_message(
+        &self,
+        users: Vec<String>,
+        channel: &str,
+        data: &Json,
+    ) -> Result<Sent, SendMessageError> {
+        let channel = ChannelId::new(channel)?;
+        if !is_for_users(&channel) {
+            return Err(SendMessageError::Channel(channel.to_string()));
+        }
+        if self.stopped.is_cancelled() {
+            return Err(SendMessageError::Stopped);
+        }
+        let frozen = Message::with_data(channel.as_str(), data.clone()).freeze();
+        let mail = Mail { channel, data, frozen };
+        let (mut sent, mut nodes) = (Sent::default(), BTreeSet::new());
+        for user in users {
+            let Places { sessions, comets } = self.presence(|presence| presence.places(&user));
+            let mut is_somewhere = false;
+            let taken = self.deliver(&sessions, &mail.frozen).await;
+            sent.sessions += taken;
+            is_somewhere |= taken > 0;
+            for comet in comets {
+                if self.send_to(&channel_of(comet.url()), &user, &mail).await {
+                    nodes.insert(comet);
+                    is_somewhere = true;
+                }
+            }
+            if sessions.is_empty() && !is_somewhere && self.config.asks_all {
+                self.send_to(ALL, &user, &mail).await;
+            }
+            if !is_somewhere {
+                sent.nowhere.push(user);
+            }
+        }
+        sent.nodes = nodes.len();
+        Ok(sent)
+    }
+
+    async fn send_to(&self, channel: &str, user: &str, mail: &Mail<'_>) -> bool {
+        let (channel_id, seti_id) = (mail.channel.as_str(), &*self.seti_id);
+        let sent = ToUser { user_id: user, channel: channel_id, seti_id, data: mail.data };
+        let sending = self.oort.broadcast(Message::with_data(channel, sent.json()));
+        sending.await.is_ok()
+    }
+
+    /// Delivers to sessions of this node, and returns how many took it.
+    pub(crate) async fn deliver(&self, sessions: &[Local], message: &Arc<Frozen>) -> usize {
+        let sender = self.session.server_session();
+        let mut taken = 0;
+        for Local(session) in sessions {
+            let delivery = session.deliver_frozen(sender.as_ref(), message);
+            let is_taken = tokio::time::timeout(PATIENCE, delivery).await;
+            taken += usize::from(is_taken.unwrap_or_default());
+        }
+        taken
+    }
+}
+
+/// How long what an application added to a session may look at a message, before it is not delivered.
+const PATIENCE: Duration = Duration::from_secs(5);
