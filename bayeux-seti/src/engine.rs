@@ -56,12 +56,30 @@ impl Engine {
     pub(crate) async fn start(oort: &Oort, config: SetiConfig) -> Result<Self, StartSetiError> {
         let own = oort.own();
         let seti_id = seti_id(own.url());
-        // Whoever hears that this node observes the second knows that it observes the first, too.
-        let channels = [ChannelId::new(&channel_of(own.url()))?, ChannelId::new(ALL)?];
-        let most = config.max_users_of_node;
+        if let Some(other) = twin(oort, &seti_id) {
+            let own = own.url().to_owned();
+            return Err(StartSetiError::Collision { own, other, seti_id });
+        }
         let session = oort.server().new_local_session("seti");
         let handshaken = session.handshake(Message::default()).await;
         handshaken.map_err(|error| StartSetiError::Session(error.to_string()))?;
+        let started = Self::begin(oort, config, seti_id, session.clone());
+        if started.is_err() {
+            let _ = session.disconnect().await;
+        }
+        started
+    }
+
+    fn begin(
+        oort: &Oort,
+        config: SetiConfig,
+        seti_id: String,
+        session: Arc<dyn LocalSession>,
+    ) -> Result<Self, StartSetiError> {
+        let own = oort.own();
+        // Whoever hears that this node observes the second knows that it observes the first, too.
+        let channels = [ChannelId::new(&channel_of(own.url()))?, ChannelId::new(ALL)?];
+        let most = config.max_users_of_node;
         let inner = Arc::new(Inner {
             oort: oort.clone(),
             presence: Mutex::new(Presence::new(own.clone(), seti_id.clone(), most)),
@@ -75,28 +93,24 @@ impl Engine {
             runtime: Handle::current(),
             stopped: CancellationToken::new(),
         });
-        let engine = Self { inner: inner.clone(), registrations: Mutex::default() };
-        if let Some(other) = inner.twin() {
-            let (own, seti_id) = (own.url().to_owned(), inner.seti_id.clone());
-            return Err(StartSetiError::Collision { own, other, seti_id });
-        }
-        let ends = Arc::new(Ends(inner.clone()));
-        let registration = oort.server().add_session_listener(ends);
-        lock(&engine.registrations).push(registration);
         let place = oort.add_participant(&channels, Arc::new(Ear(inner.clone())))?;
-        lock(&engine.registrations).push(place);
+        let ends = oort.server().add_session_listener(Arc::new(Ends(inner.clone())));
         inner.spawn_tasks();
-        Ok(engine)
+        Ok(Self { inner, registrations: Mutex::new(vec![place, ends]) })
     }
 
     /// Ends it: the other nodes are told, which the future is of.
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
         let registrations = std::mem::take(&mut *lock(&self.registrations));
+        // Who has taken them ends it.
+        let is_first = !registrations.is_empty();
         drop(registrations);
         let inner = self.inner.clone();
-        let is_first = !inner.stopped.is_cancelled();
         inner.stopped.cancel();
-        lock(&inner.presence).clear();
+        if is_first {
+            let before = lock(&inner.presence).clear();
+            inner.discard(before);
+        }
         async move {
             if is_first {
                 let json = Saying::stop(inner.oort.own().url()).json();
@@ -166,13 +180,6 @@ impl Inner {
         Ok(is_new)
     }
 
-    /// Returns the URL of another node that has the same Seti id.
-    fn twin(&self) -> Option<String> {
-        let comets = self.oort.comets();
-        let twin = comets.iter().find(|comet| seti_id(comet.url()) == self.seti_id);
-        twin.map(|comet| comet.url().to_owned())
-    }
-
     fn spawn_tasks(self: &Arc<Self>) {
         let until = || self.stopped.clone();
         self.runtime.spawn(until().run_until_cancelled_owned(self.clone().send()));
@@ -198,6 +205,18 @@ impl Inner {
     pub(crate) fn own(&self) -> &Comet {
         self.oort.own()
     }
+
+    /// Lets go of what may be large, where that holds up nobody.
+    pub(crate) fn discard(&self, large: impl Send + 'static) {
+        drop(self.runtime.spawn_blocking(move || drop(large)));
+    }
+}
+
+/// Returns the URL of another node that has this Seti id.
+fn twin(oort: &Oort, own: &str) -> Option<String> {
+    let comets = oort.comets();
+    let twin = comets.iter().find(|comet| seti_id(comet.url()) == own);
+    twin.map(|comet| comet.url().to_owned())
 }
 
 /// Has the users of a session go when it ends.
@@ -213,7 +232,7 @@ impl SessionListener for Ends {
 }
 
 /// So many users are looked at before others get at the presence.
-pub(crate) const SLICE: usize = 1000;
+pub(crate) const SLICE: usize = 500;
 
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()

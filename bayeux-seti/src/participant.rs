@@ -66,12 +66,12 @@ impl Inner {
     /// Reads a message. A large one is read elsewhere; what the same node sent next waits for it.
     async fn read(&self, from: &Comet, message: Message) -> Result<Received, Refused> {
         let data = message.data.ok_or(Refused::NoObject)?;
-        let (text, longest) = (data.text(), self.config.max_user_id);
-        if text.len() < LARGE {
-            return read(&text, from.url(), longest);
+        let longest = self.config.max_user_id;
+        if data.text().len() < LARGE {
+            return read(&data.text(), from.url(), longest);
         }
-        let (text, from) = (text.into_owned(), from.clone());
-        let reading = tokio::task::spawn_blocking(move || read(&text, from.url(), longest));
+        let from = from.clone();
+        let reading = tokio::task::spawn_blocking(move || read(&data.text(), from.url(), longest));
         reading.await.unwrap_or(Err(Refused::NoObject))
     }
 
@@ -96,9 +96,12 @@ impl Inner {
         loop {
             self.advance(|presence, _| presence.hear_more(&mut hearing, SLICE));
             if hearing.is_done() {
-                return;
+                break;
             }
             tokio::task::yield_now().await;
+        }
+        if hearing.users.len() > SLICE {
+            self.discard(hearing);
         }
     }
 

@@ -1,8 +1,16 @@
 //! Messages to users, wherever they are.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bayeux_api::{ChannelId, Frozen, Json, Message};
+use futures_util::future::join_all;
 
 use crate::{
     SendMessageError,
@@ -83,14 +91,16 @@ impl Inner {
 
     /// Delivers to sessions of this node, and returns how many took it.
     pub(crate) async fn deliver(&self, sessions: &[Local], message: &Arc<Frozen>) -> usize {
-        let sender = self.session.server_session();
-        let mut taken = 0;
-        for Local(session) in sessions {
-            let delivery = session.deliver_frozen(sender.as_ref(), message);
-            let is_taken = tokio::time::timeout(PATIENCE, delivery).await;
-            taken += usize::from(is_taken.unwrap_or_default());
+        let (sender, taken) = (self.session.server_session(), AtomicUsize::new(0));
+        let deliveries = sessions.iter().map(|Local(session)| async {
+            if session.deliver_frozen(sender.as_ref(), message).await {
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        if tokio::time::timeout(PATIENCE, join_all(deliveries)).await.is_err() {
+            tracing::warn!("a message does not reach a session of its user: who looks at it hangs");
         }
-        taken
+        taken.into_inner()
     }
 }
 

@@ -42,7 +42,9 @@ impl<T: Ord + Clone> Few<T> {
             }
         }
     }
+}
 
+impl<T> Few<T> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::None => 0,

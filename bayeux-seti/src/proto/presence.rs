@@ -21,7 +21,7 @@ use crate::{
         hearing::{Hearing, Phase},
         node::{Duty, Node},
         tellings::{Event, Tellings},
-        users::{Slice, Step, UserId, Users},
+        users::{OWN, Slice, Step, UserId, Users},
     },
 };
 
@@ -96,7 +96,7 @@ impl<S: Ord + Clone> Presence<S> {
             announced: Digest::default(),
             nodes: BTreeMap::new(),
             numbers: BTreeMap::new(),
-            last_number: 0,
+            last_number: OWN,
             leaving: VecDeque::new(),
             tellings: Tellings::new(),
             due: None,
@@ -295,11 +295,12 @@ impl<S: Ord + Clone> Presence<S> {
         mem::take(&mut self.wakes)
     }
 
-    /// Forgets everything, at the end.
-    pub(crate) fn clear(&mut self) {
-        let (own, seti_id) = (self.own.clone(), mem::take(&mut self.seti_id));
-        *self = Self { statistics: self.statistics, ..Self::new(own, seti_id, 0) };
-        self.statistics.associations = 0;
+    /// Forgets everything, at the end, and returns what it was.
+    pub(crate) fn clear(&mut self) -> Self {
+        let (own, seti_id) = (self.own.clone(), self.seti_id.clone());
+        let mut empty = Self { statistics: self.statistics, ..Self::new(own, seti_id, 0) };
+        empty.statistics.associations = 0;
+        mem::replace(self, empty)
     }
 
     /// Returns whether something is taken of a node; else that is counted.

@@ -19,10 +19,9 @@ pub(crate) struct Users<S> {
 #[derive(Debug)]
 struct User<S> {
     sessions: Few<S>,
-    /// The numbers of the other nodes.
+    /// The numbers of the nodes on which the user is, as far as that was told: by the others here, and by this one,
+    /// which is [`OWN`], to the others. So that takes no room of its own.
     nodes: Few<u32>,
-    /// Whether the other nodes were told last that the user is here.
-    is_announced: bool,
 }
 
 /// What became of something that was to be added or removed.
@@ -89,18 +88,23 @@ impl<S: Ord + Clone> Users<S> {
 
     /// Returns how many sessions a user has here, and on how many other nodes it is.
     pub(crate) fn counts(&self, user: &str) -> (usize, usize) {
-        self.all.get(user).map_or((0, 0), |user| (user.sessions.len(), user.nodes.len()))
+        let user = self.all.get(user);
+        user.map_or((0, 0), |user| (user.sessions.len(), user.others().count()))
     }
 
     /// Returns the numbers of the other nodes on which a user is.
     pub(crate) fn nodes(&self, user: &str) -> Vec<u32> {
         let user = self.all.get(user);
-        user.map(|user| user.nodes.iter().copied().collect()).unwrap_or_default()
+        user.map(|user| user.others().collect()).unwrap_or_default()
     }
 
     /// Notes what the other nodes are told of a user now.
     pub(crate) fn announce(&mut self, user: &UserId, is_here: bool) {
-        self.all.entry(user.clone()).or_default().is_announced = is_here;
+        let record = self.all.entry(user.clone()).or_default();
+        match is_here {
+            true => record.nodes.insert(OWN),
+            false => record.nodes.remove(&OWN),
+        };
         self.tidy(user);
     }
 
@@ -128,7 +132,7 @@ impl<S: Ord + Clone> Users<S> {
         let (mut users, mut last) = (Vec::new(), None);
         for (id, user) in slice {
             last = Some(id);
-            if user.is_announced {
+            if user.nodes.iter().any(|node| *node == OWN) {
                 users.push(id.clone());
             }
         }
@@ -137,7 +141,7 @@ impl<S: Ord + Clone> Users<S> {
 
     /// Returns all users that are somewhere.
     pub(crate) fn present(&self) -> Vec<UserId> {
-        self.ids(|user| !user.sessions.is_empty() || !user.nodes.is_empty())
+        self.ids(|user| !user.sessions.is_empty() || user.others().next().is_some())
     }
 
     /// Returns all users that are here.
@@ -152,12 +156,16 @@ impl<S: Ord + Clone> Users<S> {
 
     /// Forgets a user that is nowhere.
     fn tidy(&mut self, user: &str) {
-        let is_nowhere = |user: &User<S>| {
-            user.sessions.is_empty() && user.nodes.is_empty() && !user.is_announced
-        };
+        let is_nowhere = |user: &User<S>| user.sessions.is_empty() && user.nodes.is_empty();
         if self.all.get(user).is_some_and(is_nowhere) {
             self.all.remove(user);
         }
+    }
+}
+
+impl<S> User<S> {
+    fn others(&self) -> impl Iterator<Item = u32> {
+        self.nodes.iter().copied().filter(|node| *node != OWN)
     }
 }
 
@@ -170,9 +178,12 @@ pub(crate) struct Slice {
 
 impl<S> Default for User<S> {
     fn default() -> Self {
-        Self { sessions: Few::None, nodes: Few::None, is_announced: false }
+        Self { sessions: Few::None, nodes: Few::None }
     }
 }
+
+/// The number of this node. It is less than all others.
+pub(crate) const OWN: u32 = 0;
 
 #[cfg(test)]
 mod tests {

@@ -1,3 +1,5 @@
+//! Presence keeps its rules.
+
 use std::time::Duration;
 
 use super::*;

@@ -52,6 +52,8 @@ pub(super) enum Command {
     Disassociate(u8, u32),
     DisassociateUser(u8),
     EndSession(u32),
+    /// Nothing is lost any more.
+    LoseNothing,
 }
 
 #[derive(Clone, Debug)]
@@ -151,6 +153,7 @@ impl Member {
             }
             Command::DisassociateUser(one) => drop(presence.disassociate_user(&user(one))),
             Command::EndSession(session) => presence.session_ended(&session),
+            Command::LoseNothing => self.settings.loss = 0,
         }
     }
 
@@ -216,7 +219,9 @@ impl Member {
             }
             (None, Some(session)) if link.as_ref() == Some(&session) => {
                 other.joined = Some(session.clone());
-                self.presence.joined(&session).expect("no two have the same id");
+                if let Err(collision) = self.presence.joined(&session) {
+                    self.witness.complain(format!("{session:?} joined: {collision:?}"));
+                }
                 self.observed(&session, now);
                 self.hand_over(place, now);
             }

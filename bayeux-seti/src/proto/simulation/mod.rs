@@ -4,7 +4,7 @@
 //! The model has of a mesh what presence can tell: each node dials each other one, what is broadcast goes by the
 //! connection that the other has dialled, a node has joined when it is connected in both directions, and has left
 //! when it has not been here for a while, which the two see at different times, or one of them alone. What is
-//! broadcast while a connection is down is lost. Some of the nodes know no more than CometD's do.
+//! broadcast while a connection is down is lost, and in some runs some of it at any time. Some of the nodes know no more than CometD's do.
 
 mod member;
 mod play;

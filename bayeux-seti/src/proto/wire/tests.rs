@@ -1,3 +1,5 @@
+//! What is on the wire is what was recorded, and nothing else is read.
+
 use serde_json::{Value, json};
 
 use super::*;
