@@ -1,0 +1,145 @@
+//! What is sent to users reaches all their sessions, each once.
+
+use bayeux_server::Server;
+use bayeux_seti::{SendMessageError, Seti, SetiConfig};
+use serde_json::json;
+use tests::{cloud_hub::CloudHub, cloud_scene::Joint, eventually, over_every_cloud};
+
+use crate::people::{CHANNEL, Person, Setis};
+
+async fn a_message_reaches_the_user_on_another_node(joint: Joint) {
+    let cloud = Setis::start(joint, 2).await;
+    let dave = cloud.person(1).await;
+    assert_eq!(cloud.setis[1].associate("dave", &dave.session), Ok(true));
+    assert_eq!(cloud.setis[1].associate("dave", &dave.session), Ok(false));
+    cloud.is_present("dave", &[1, 1]).await;
+    let sent = cloud.setis[0].send_message("dave", CHANNEL, &json!({ "n": 1 })).await.unwrap();
+    assert_eq!((sent.sessions, sent.nodes, sent.nowhere.len()), (0, 1, 0));
+    dave.has(1).await;
+    let sent = cloud.setis[1].send_message("dave", CHANNEL, &json!({ "n": 2 })).await.unwrap();
+    assert_eq!((sent.sessions, sent.nodes), (1, 0));
+    dave.has(2).await;
+    assert_eq!(dave.received(), [json!({ "n": 1 }), json!({ "n": 2 })]);
+}
+
+async fn each_session_of_a_user_gets_one_copy(joint: Joint) {
+    let cloud = Setis::start(joint, 2).await;
+    let all = [cloud.person(0).await, cloud.person(0).await, cloud.person(1).await];
+    for (person, node) in all.iter().zip([0, 0, 1]) {
+        cloud.setis[node].associate("dave", &person.session).unwrap();
+    }
+    cloud.is_present("dave", &[3, 2]).await;
+    let sent = cloud.setis[0].send_message("dave", CHANNEL, &1).await.unwrap();
+    assert_eq!((sent.sessions, sent.nodes), (2, 1));
+    for person in &all {
+        person.has(1).await;
+    }
+    assert!(cloud.setis[0].disassociate("dave", &all[0].session));
+    cloud.is_present("dave", &[2, 2]).await;
+    let sent = cloud.setis[1].send_message("dave", CHANNEL, &2).await.unwrap();
+    assert_eq!((sent.sessions, sent.nodes), (1, 1));
+    all[1].has(2).await;
+    all[2].has(2).await;
+    assert_eq!(all[0].received(), [json!(1)]);
+}
+
+async fn observing_all_channels_makes_no_second_copy(joint: Joint) {
+    let cloud = Setis::start(joint, 2).await;
+    for oort in cloud.scene.oorts() {
+        oort.observe_channel("/**").unwrap();
+    }
+    cloud.scene.is_observed("/**").await;
+    let dave = cloud.person(1).await;
+    cloud.setis[1].associate("dave", &dave.session).unwrap();
+    cloud.is_present("dave", &[1, 1]).await;
+    for number in 0..2 {
+        cloud.setis[0].send_message("dave", CHANNEL, &number).await.unwrap();
+        dave.has(number + 1).await;
+    }
+    assert_eq!(dave.received(), [json!(0), json!(1)]);
+}
+
+async fn it_matters_not_whether_the_channel_is_observed_or_subscribed(joint: Joint) {
+    let cloud = Setis::start(joint, 2).await;
+    let dave = cloud.person(1).await;
+    dave.subscribe().await;
+    cloud.setis[1].associate("dave", &dave.session).unwrap();
+    cloud.is_present("dave", &[1, 1]).await;
+    cloud.setis[0].send_message("dave", CHANNEL, &1).await.unwrap();
+    dave.has(1).await;
+    cloud.scene.oort(0).observe_channel("/news").unwrap();
+    cloud.scene.oort(1).observe_channel("/news").unwrap();
+    let sent = cloud.setis[0].send_message("dave", "/news", &2).await.unwrap();
+    assert_eq!(sent.nodes, 1);
+    cloud.setis[0].send_message("dave", CHANNEL, &3).await.unwrap();
+    dave.has(2).await;
+    assert_eq!(dave.received(), [json!(1), json!(3)]);
+}
+
+async fn many_users_get_one_each_and_who_is_nowhere_is_said(joint: Joint) {
+    let cloud = Setis::start(joint, 2).await;
+    let (ann, bob) = (cloud.person(0).await, cloud.person(1).await);
+    cloud.setis[0].associate("ann", &ann.session).unwrap();
+    cloud.setis[1].associate("bob", &bob.session).unwrap();
+    cloud.is_present("bob", &[1, 1]).await;
+    let users = ["ann", "bob", "nobody"];
+    let sent = cloud.setis[0].send_messages(users, CHANNEL, &"all").await.unwrap();
+    assert_eq!((sent.sessions, sent.nodes), (1, 1));
+    assert_eq!(sent.nowhere, ["nobody"]);
+    ann.has(1).await;
+    bob.has(1).await;
+}
+
+over_every_cloud!(
+    a_message_reaches_the_user_on_another_node,
+    each_session_of_a_user_gets_one_copy,
+    observing_all_channels_makes_no_second_copy,
+    it_matters_not_whether_the_channel_is_observed_or_subscribed,
+    many_users_get_one_each_and_who_is_nowhere_is_said,
+);
+
+#[tokio::test]
+async fn nothing_is_sent_on_channels_that_are_not_for_users() {
+    let cloud = Setis::start(Joint::InProcess, 1).await;
+    let send = |channel: &'static str| cloud.setis[0].send_message("dave", channel, &1);
+    for channel in ["/meta/connect", "/oort/cloud", "/seti/all", "/service/oort", "/a/*", "/**"] {
+        let error = send(channel).await.unwrap_err();
+        assert!(matches!(error, SendMessageError::Channel(_)), "{channel}: {error}");
+    }
+    for channel in ["", "news", "/"] {
+        let error = send(channel).await.unwrap_err();
+        assert!(matches!(error, SendMessageError::Name(_)), "{channel}: {error}");
+    }
+}
+
+/// As CometD has it: a node that has the user since a moment gets it, too.
+#[tokio::test]
+async fn a_message_to_somebody_unknown_goes_to_all_nodes_unless_that_is_turned_off() {
+    for (asks_all, count) in [(true, 1), (false, 0)] {
+        let hub = CloudHub::default();
+        let mut config = SetiConfig::default();
+        config.asks_all = asks_all;
+        let mut nodes = Vec::new();
+        for id in ["a", "b"] {
+            let cloud = hub.cloud(id, &format!("http://{id}:8080/cometd"));
+            let oort = bayeux_oort::Oort::start(&Server::new(), cloud).await.unwrap();
+            nodes.push(Seti::start_with(&oort, config.clone()).await.unwrap());
+        }
+        let dave = Person::on(nodes[1].oort()).await;
+        // What b says of its users does not get to a.
+        hub.set_filter(|_, to, message| {
+            let value = message.data.as_ref().unwrap().value();
+            to.id() != "a" || value.get("presence").is_none()
+        });
+        nodes[1].associate("dave", &dave.session).unwrap();
+        let sent = nodes[0].send_message("dave", CHANNEL, &1).await.unwrap();
+        assert_eq!(sent.nowhere, ["dave"]);
+        hub.clear_filter();
+        let ann = Person::on(nodes[1].oort()).await;
+        nodes[1].associate("ann", &ann.session).unwrap();
+        eventually("ann to be known", || nodes[0].is_present("ann")).await;
+        nodes[0].send_message("ann", CHANNEL, &2).await.unwrap();
+        ann.has(1).await;
+        assert_eq!(dave.received().len(), count);
+    }
+}
