@@ -91,7 +91,8 @@ impl Inner {
             Some(_) => self.advance(|presence, now| presence.is_ours(from, now)),
             None => {}
         }
-        let hearing = self.advance(|presence, _| presence.hear(from, users, change, replaces));
+        let hearing =
+            self.advance(|presence, now| presence.hear(from, users, change, replaces, now));
         let Some(mut hearing) = hearing else { return };
         loop {
             self.advance(|presence, _| presence.hear_more(&mut hearing, SLICE));

@@ -91,6 +91,14 @@ impl Node {
         self.ask_at = None;
     }
 
+    /// It has a Seti, since it says something. That it observes was told before this node had one, if this node's has
+    /// started later.
+    pub(crate) fn appeared(&mut self, now: Instant) {
+        if !self.observes {
+            self.observed(now);
+        }
+    }
+
     /// It wants a list.
     pub(crate) fn asks(&mut self, now: Instant) {
         let at = self.last_list.map_or(now, |last| now.max(last + LIST_EVERY));

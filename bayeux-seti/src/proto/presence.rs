@@ -199,13 +199,17 @@ impl<S: Ord + Clone> Presence<S> {
 
     /// A node wants the list.
     pub(crate) fn asked(&mut self, comet: &Comet, now: Instant) {
-        self.attend(comet, |node| node.asks(now));
+        self.attend(comet, |node| {
+            node.appeared(now);
+            node.asks(now);
+        });
     }
 
     /// A node of ours says what its users come to.
     pub(crate) fn checked(&mut self, comet: &Comet, digest: Digest, now: Instant) {
         let mut is_wrong = false;
         self.attend(comet, |node| {
+            node.appeared(now);
             node.is_ours(now);
             is_wrong = node.digest != digest && !node.is_over;
             if is_wrong {
@@ -227,16 +231,19 @@ impl<S: Ord + Clone> Presence<S> {
         users: Vec<UserId>,
         change: Change,
         replaces: bool,
+        now: Instant,
     ) -> Option<Hearing> {
         if !self.takes(comet) {
             return None;
         }
         let number = *self.numbers.get(comet.id())?;
-        if replaces {
-            let node = self.nodes.get_mut(&number)?;
-            node.is_over = false;
-            node.listed();
-        }
+        self.attend(comet, |node| {
+            node.appeared(now);
+            if replaces {
+                node.is_over = false;
+                node.listed();
+            }
+        });
         Some(Hearing::new(number, users, change, replaces))
     }
 

@@ -1,10 +1,5 @@
 //! What is missed is made good.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
-};
-
 use bayeux_oort::Oort;
 use bayeux_server::Server;
 use tests::{TestNode, cloud_hub::CloudHub, eventually, scripted::Link};
@@ -18,22 +13,31 @@ fn url(id: &str) -> String {
 /// What is announced and lost, nobody knows: it is found by what all users come to.
 #[tokio::test(start_paused = true)]
 async fn what_a_node_of_ours_missed_is_found() {
-    let hub = CloudHub::default();
-    let a = Oort::start(&Server::new(), hub.cloud("a", &url("a"))).await.unwrap();
-    let b = Oort::start(&Server::new(), hub.cloud("b", &url("b"))).await.unwrap();
-    let ((one, _), (other, heard)) = (start(&a).await, start(&b).await);
-    let person = Person::on(&a).await;
-    one.associate("known", &person.session).unwrap();
-    eventually("them to know each other", || other.is_present("known")).await;
-    let is_losing = Arc::new(AtomicBool::new(true));
-    let loses = is_losing.clone();
-    hub.set_filter(move |_, _, message| message.channel() != "/seti/all" || !loses.load(SeqCst));
-    one.associate("missed", &person.session).unwrap();
-    one.disassociate("known", &person.session);
-    eventually("it to be found", || other.is_present("missed") && !other.is_present("known")).await;
-    assert_eq!(other.statistics().repairs, 1);
-    eventually("it to be told", || heard.all().len() == 3).await;
-    assert_eq!((heard.count("+missed"), heard.count("-known")), (1, 1));
+    for is_late in [false, true] {
+        let hub = CloudHub::default();
+        let a = Oort::start(&Server::new(), hub.cloud("a", &url("a"))).await.unwrap();
+        let b = Oort::start(&Server::new(), hub.cloud("b", &url("b"))).await.unwrap();
+        eventually("both to join", || a.comets().len() == 1 && b.comets().len() == 1).await;
+        // Whoever starts later was not told that the other observes.
+        let (one, (other, heard)) = match is_late {
+            false => (start(&a).await.0, start(&b).await),
+            true => {
+                let other = start(&b).await;
+                (start(&a).await.0, other)
+            }
+        };
+        let person = Person::on(&a).await;
+        one.associate("known", &person.session).unwrap();
+        eventually("them to know each other", || other.is_present("known")).await;
+        hub.set_filter(|_, _, message| message.channel() != "/seti/all");
+        one.associate("missed", &person.session).unwrap();
+        one.disassociate("known", &person.session);
+        let is_found = || other.is_present("missed") && !other.is_present("known");
+        eventually("it to be found", is_found).await;
+        eventually("it to be told", || heard.all().len() == 3).await;
+        assert_eq!((heard.count("+missed"), heard.count("-known")), (1, 1));
+        assert!(other.statistics().repairs > 0);
+    }
 }
 
 /// A break that is short: nobody leaves, and what was said meanwhile comes.

@@ -22,7 +22,10 @@ fn presence(id: &str) -> Presence<u32> {
 fn hear(presence: &mut Presence<u32>, from: &str, users: &[&str], change: Change, replaces: bool) {
     let mut users: Vec<_> = users.iter().copied().map(UserId::from).collect();
     users.sort();
-    let Some(mut hearing) = presence.hear(&comet(from), users, change, replaces) else { return };
+    let Some(mut hearing) = presence.hear(&comet(from), users, change, replaces, Instant::now())
+    else {
+        return;
+    };
     while !hearing.is_done() {
         presence.hear_more(&mut hearing, 1);
     }
@@ -160,7 +163,7 @@ fn what_was_under_way_of_a_node_that_left_is_not_taken() {
     let (mut a, now) = (presence("a"), Instant::now());
     a.joined(&comet("b")).unwrap();
     let users = vec![UserId::from("u"), UserId::from("v")];
-    let mut hearing = a.hear(&comet("b"), users, Change::Added, false).unwrap();
+    let mut hearing = a.hear(&comet("b"), users, Change::Added, false, now).unwrap();
     a.hear_more(&mut hearing, 1);
     a.left(&comet("b"), now);
     a.joined(&comet("b")).unwrap();
@@ -190,6 +193,19 @@ fn one_that_observes_gets_the_list_and_cometds_gets_it_once_more() {
     assert_eq!(sent(&mut a, later), ["list to b"]);
     sent(&mut a, later + SECOND);
     assert_eq!(a.deadline(), None);
+}
+
+/// Its Seti was there before this node's, and nothing is told of that.
+#[test]
+fn one_that_says_something_hears_what_is_announced_and_gets_the_list() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &["u"], Change::Added, true);
+    assert_eq!(sent(&mut a, now + SECOND), ["list to b"]);
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    a.asked(&comet("b"), now);
+    assert_eq!(sent(&mut a, now), ["list to b"]);
 }
 
 #[test]
@@ -254,12 +270,12 @@ fn of_two_nodes_with_one_seti_id_the_second_is_refused_until_the_first_leaves() 
     a.joined(&first).unwrap();
     let collision = a.joined(&second).unwrap_err();
     assert_eq!((&*collision.url, &*collision.seti_id), ("http://x-y", "http_x_y"));
-    assert!(a.hear(&second, vec!["u".into()], Change::Added, false).is_none());
+    assert!(a.hear(&second, vec!["u".into()], Change::Added, false, now).is_none());
     a.observed(&second, now);
     assert_eq!(sent(&mut a, now), Vec::<String>::new());
     a.left(&first, now);
     assert_eq!(sent(&mut a, now), ["ask 2", "list to 2"]);
-    assert!(a.hear(&second, vec!["u".into()], Change::Added, false).is_some());
+    assert!(a.hear(&second, vec!["u".into()], Change::Added, false, now).is_some());
 }
 
 #[test]

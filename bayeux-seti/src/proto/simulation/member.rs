@@ -273,7 +273,7 @@ impl Member {
             }
         }
         let replaces = said.replaces && self.settings.mistake != Mistake::NoReplacement;
-        let hearing = self.presence.hear(from, said.users, said.change, replaces);
+        let hearing = self.presence.hear(from, said.users, said.change, replaces, now);
         let Some(mut hearing) = hearing else { return };
         while !hearing.is_done() {
             self.presence.hear_more(&mut hearing, 2);
