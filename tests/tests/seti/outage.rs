@@ -1,5 +1,7 @@
 //! What is missed is made good.
 
+use std::time::Duration;
+
 use bayeux_oort::Oort;
 use bayeux_server::Server;
 use tests::{TestNode, cloud_hub::CloudHub, eventually, scripted::Link};
@@ -23,6 +25,8 @@ async fn what_a_node_of_ours_missed_is_found() {
             false => (start(&a).await.0, start(&b).await),
             true => {
                 let other = start(&b).await;
+                // This is over when nothing is left to do.
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 (start(&a).await.0, other)
             }
         };
