@@ -51,6 +51,28 @@ impl Seeds {
         })
     }
 
+    /// Plays each twice, and returns the traces of all.
+    ///
+    /// # Panics
+    ///
+    /// When one fails, or is not the same again.
+    pub fn repeat(&self, play: impl Fn(u64, &Trace) -> Result<(), String>) -> String {
+        let run = |seed| {
+            let trace = Trace::recording();
+            let played = play(seed, &trace);
+            played.unwrap_or_else(|message| panic!("{}", Failure { seed, message }));
+            trace.text()
+        };
+        let mut all = String::new();
+        for seed in self.0.clone() {
+            let (once, again) = (run(seed), run(seed));
+            let differs = once.lines().zip(again.lines()).find(|(one, other)| one != other);
+            assert!(once == again, "seed {seed} differs: {differs:#?}");
+            all += &once;
+        }
+        all
+    }
+
     /// Plays all, and returns how many these were.
     ///
     /// # Panics
