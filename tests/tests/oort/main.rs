@@ -4,6 +4,7 @@
 
 mod discovery;
 mod dns;
+mod election;
 mod failures;
 mod forward;
 mod gate;
@@ -17,8 +18,11 @@ mod observe;
 mod outage;
 mod primary;
 mod service;
+mod service_limits;
+mod service_wire;
 mod slow;
 mod start;
 mod strange_parts;
 mod told;
 mod values;
+mod wire;

@@ -1,59 +1,28 @@
 //! Services: what a node asks of another one, or of all, and what becomes of it.
 
-#![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
-
 use std::{
     future::pending,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bayeux_oort::{
-    Answer, Comet, Oort, OortService, Participant, Request, SendError, ServiceConfig, ServiceError,
-    api::{ChannelId, Json, Message, Registration, implement::lock},
+    Answer, Oort, OortService, Request, SendError, ServiceConfig, ServiceError,
+    api::{Json, Message, implement::lock},
 };
-use bayeux_server::Server;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{
-    AGES, Errors,
     cloud_hub::CloudHub,
     cloud_scene::{Joint, Scene},
     eventually, over_every_cloud, within,
 };
 use tokio::sync::{Notify, Semaphore};
 
-const NAME: &str = "svc";
-const REQUESTS: &str = "/service/oort/service/svc";
-const BROADCASTS: &str = "/oort/service/svc";
-const RESULTS: &str = "/service/oort/service/svc/result";
+use crate::wire::{nodes, patient, url};
 
-fn url(id: &str) -> String {
-    format!("http://{id}:8080/cometd")
-}
-
-async fn node(hub: &CloudHub, id: &str) -> Oort {
-    Oort::start(&Server::new(), hub.cloud(id, &url(id))).await.unwrap()
-}
-
-/// Nodes that know each other.
-async fn nodes<const N: usize>(hub: &CloudHub, ids: [&str; N]) -> [Oort; N] {
-    let mut nodes = Vec::new();
-    for id in ids {
-        nodes.push(node(hub, id).await);
-    }
-    for node in &nodes {
-        eventually("the nodes to join", || node.comets().len() == N - 1).await;
-    }
-    nodes.try_into().unwrap()
-}
-
-/// Waits so long for answers that no test is helped by the end of a time.
-fn patient() -> ServiceConfig {
-    let mut config = ServiceConfig::default();
-    (config.timeout, config.handler_timeout) = (AGES, AGES);
-    config
-}
+pub(crate) const NAME: &str = "svc";
+pub(crate) const REQUESTS: &str = "/service/oort/service/svc";
+pub(crate) const BROADCASTS: &str = "/oort/service/svc";
 
 fn brief() -> ServiceConfig {
     let mut config = patient();
@@ -62,11 +31,11 @@ fn brief() -> ServiceConfig {
 }
 
 /// Answers with what was asked, and who asked.
-async fn echo(request: Request) -> Answer {
+pub(crate) async fn echo(request: Request) -> Answer {
     Answer::success(json!({ "echo": request.parameter, "from": request.from.url() }))
 }
 
-fn service(oort: &Oort, config: ServiceConfig) -> OortService {
+pub(crate) fn service(oort: &Oort, config: ServiceConfig) -> OortService {
     OortService::start_with(oort, NAME, config, echo).unwrap()
 }
 
@@ -77,7 +46,7 @@ fn answering(oort: &Oort, answer: &Answer) -> OortService {
 }
 
 /// A service whose handler never comes to an end, and how often it was called.
-fn hanging(oort: &Oort, config: ServiceConfig) -> (OortService, Arc<Semaphore>) {
+pub(crate) fn hanging(oort: &Oort, config: ServiceConfig) -> (OortService, Arc<Semaphore>) {
     let calls = Arc::new(Semaphore::new(0));
     let called = calls.clone();
     let handler = move |_| {
@@ -87,7 +56,7 @@ fn hanging(oort: &Oort, config: ServiceConfig) -> (OortService, Arc<Semaphore>) 
     (OortService::start_with(oort, NAME, config, handler).unwrap(), calls)
 }
 
-async fn forward(service: &OortService, to: Option<&str>) -> Result<Json, ServiceError> {
+pub(crate) async fn forward(service: &OortService, to: Option<&str>) -> Result<Json, ServiceError> {
     ask(service, to.map(url).as_deref()).await
 }
 
@@ -100,44 +69,6 @@ fn pause_without_sockets(joint: Joint) {
     if joint == Joint::InProcess {
         tokio::time::pause();
     }
-}
-
-/// The other end of the wire, which writes down what comes.
-#[derive(Clone, Debug, Default)]
-struct Wire(Arc<Mutex<Vec<(String, Json)>>>);
-
-impl Wire {
-    fn of(oort: &Oort) -> (Self, Registration) {
-        let wire = Self::default();
-        let channels = [REQUESTS, BROADCASTS, RESULTS].map(|one| ChannelId::new(one).unwrap());
-        let registration = oort.add_participant(&channels, Arc::new(wire.clone())).unwrap();
-        (wire, registration)
-    }
-
-    async fn next(&self) -> (String, Json) {
-        eventually("a message", || !lock(&self.0).is_empty()).await;
-        lock(&self.0).remove(0)
-    }
-}
-
-#[async_trait]
-impl Participant for Wire {
-    async fn received(&self, _from: &Comet, message: Message) {
-        lock(&self.0).push((message.channel().to_owned(), message.data.clone().unwrap()));
-    }
-}
-
-async fn send(from: &Oort, to: &Oort, channel: &str, data: Value) {
-    from.send(to.own(), Message::with_data(channel, data)).await.unwrap();
-}
-
-fn result_of(id: impl Into<Value>, from: &Oort) -> Value {
-    json!({
-        "oort.service.id": id.into(),
-        "oort.service.url": from.own().url(),
-        "oort.service.result": true,
-        "oort.service.data": "R",
-    })
 }
 
 async fn a_request_is_handled_by_the_node_that_is_named_even_if_it_is_the_own_one(joint: Joint) {
@@ -362,208 +293,6 @@ async fn a_request_to_all_fails_when_no_node_is_left_that_could_answer() {
     b.stop().await;
     assert_eq!(within("the failure", asked).await.unwrap(), Err(ServiceError::Nobody));
     assert_eq!(forward(&service, None).await, Err(ServiceError::Nobody), "it is alone");
-}
-
-#[tokio::test]
-async fn no_more_requests_wait_than_may() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let mut config = patient();
-    config.max_pending = 2;
-    let service = service(&a, config);
-    let (_other, calls) = hanging(&b, patient());
-    let mut asked = Vec::new();
-    for _ in 0..2 {
-        let (service, to) = (service.clone(), url("b"));
-        asked.push(tokio::spawn(async move { service.forward_json(Some(&to), "P").await }));
-        within("the call", calls.acquire()).await.unwrap().forget();
-    }
-    assert_eq!(forward(&service, Some("a")).await, Err(ServiceError::TooMany(2)));
-    asked.iter().for_each(|asked| asked.abort());
-    eventually("the requests to be given up", || service.statistics().pending == 0).await;
-    assert!(forward(&service, Some("a")).await.is_ok());
-}
-
-#[tokio::test]
-async fn what_is_handled_slowly_delays_nothing_else() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = service(&a, patient());
-    let handler = async |request: Request| match request.parameter == json!("slow") {
-        true => pending().await,
-        false => echo(request).await,
-    };
-    let other = OortService::start_with(&b, NAME, patient(), handler).unwrap();
-    let (asking, to) = (service.clone(), url("b"));
-    let slow = tokio::spawn(async move { asking.forward_json(Some(&to), "slow").await });
-    eventually("the slow one to be handled", || other.statistics().being_handled == 1).await;
-    assert!(forward(&service, Some("b")).await.is_ok());
-    slow.abort();
-}
-
-#[tokio::test]
-async fn a_node_that_asks_too_much_is_refused_and_others_are_not() {
-    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
-    let greedy = service(&a, patient());
-    let modest = service(&b, patient());
-    let mut config = patient();
-    config.max_handled_of_node = 2;
-    let handler = async |request: Request| match request.from.url() == url("a") {
-        true => pending().await,
-        false => echo(request).await,
-    };
-    let asked = OortService::start_with(&c, NAME, config, handler).unwrap();
-    for handled in 1..=2 {
-        let (greedy, to) = (greedy.clone(), url("c"));
-        tokio::spawn(async move { greedy.forward_json(Some(&to), "P").await });
-        eventually("it to be handled", || asked.statistics().being_handled == handled).await;
-    }
-    let refused = forward(&greedy, Some("c")).await.unwrap_err();
-    assert_eq!(refused, ServiceError::Failure("the node handles too many requests".into()));
-    assert_eq!(asked.statistics().overloads, 1);
-    assert!(forward(&modest, Some("c")).await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_takes_too_long_has_failed() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = service(&a, patient());
-    let mut config = patient();
-    config.handler_timeout = Duration::from_secs(1);
-    let (other, _calls) = hanging(&b, config);
-    let failure = forward(&service, Some("b")).await.unwrap_err();
-    assert_eq!(failure, ServiceError::Failure("the request takes the node too long".into()));
-    eventually("its place to be free", || other.statistics().being_handled == 0).await;
-}
-
-#[tokio::test]
-async fn requests_and_results_are_on_the_wire_as_recorded() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let (wire, _registration) = Wire::of(&b);
-    let handler = async |request: Request| match request.is_local {
-        true => Answer::ignore(()),
-        false => echo(request).await,
-    };
-    let service = OortService::start_with(&a, NAME, patient(), handler).unwrap();
-    for (to, id, channel) in [(Some(url("b")), 1, REQUESTS), (None, 2, BROADCASTS)] {
-        let asking = service.clone();
-        let asked = tokio::spawn(async move { asking.forward_json(to.as_deref(), "P").await });
-        let request = json!({
-            "oort.service.id": id,
-            "oort.service.url": url("a"),
-            "oort.service.parameter": "P",
-        });
-        assert_eq!(wire.next().await, (channel.to_owned(), request.into()));
-        send(&b, &a, RESULTS, result_of(f64::from(id), &b)).await;
-        assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()), "1.0 is a number");
-    }
-    for (id, channel) in [(json!("seven"), REQUESTS), (json!(7.0), BROADCASTS)] {
-        let request = json!({
-            "oort.service.id": id,
-            "oort.service.url": url("b"),
-            "oort.service.parameter": null,
-            "more": 1,
-        });
-        send(&b, &a, channel, request).await;
-        let result = json!({
-            "oort.service.id": id,
-            "oort.service.url": url("a"),
-            "oort.service.result": true,
-            "oort.service.data": { "echo": null, "from": url("b") },
-        });
-        assert_eq!(wire.next().await, (RESULTS.to_owned(), result.into()));
-    }
-}
-
-#[tokio::test]
-async fn a_result_of_a_node_that_was_not_asked_counts_for_nothing() {
-    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
-    let service = service(&a, patient());
-    let (wire, _registration) = Wire::of(&b);
-    let (asking, to) = (service.clone(), url("b"));
-    let asked = tokio::spawn(async move { asking.forward_json(Some(&to), "P").await });
-    wire.next().await;
-    send(&c, &a, RESULTS, result_of(1, &c)).await;
-    eventually("the forged one", || service.statistics().forged == 1).await;
-    // It names the other one, too.
-    send(&c, &a, RESULTS, result_of(1, &b)).await;
-    eventually("the one in another's name", || service.statistics().malformed == 1).await;
-    send(&b, &a, RESULTS, result_of(2, &b)).await;
-    eventually("the one to nothing", || service.statistics().late == 1).await;
-    send(&b, &a, RESULTS, result_of(1, &b)).await;
-    assert_eq!(within("the result", asked).await.unwrap(), Ok("R".into()));
-    send(&b, &a, RESULTS, result_of(1, &b)).await;
-    eventually("the second one", || service.statistics().late == 2).await;
-}
-
-#[tokio::test]
-async fn who_sends_what_is_refused_does_not_fill_the_log() {
-    let log = Errors::and_warnings();
-    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
-    let mut config = patient();
-    config.max_handled_of_node = 0;
-    let service = service(&a, config);
-    let (_other, calls) = hanging(&b, patient());
-    let (asks, to) = (service.clone(), url("b"));
-    let asked = tokio::spawn(async move { asks.forward_json(Some(&to), "P").await });
-    within("the call", calls.acquire()).await.unwrap().forget();
-    let request = json!({ "oort.service.id": 1, "oort.service.url": url("c") });
-    for _ in 0..100 {
-        send(&c, &a, RESULTS, result_of(1, &c)).await;
-        send(&c, &a, REQUESTS, request.clone()).await;
-        send(&c, &a, REQUESTS, json!(1)).await;
-    }
-    eventually("all to be refused", || service.statistics().malformed == 100).await;
-    assert_eq!((service.statistics().forged, service.statistics().overloads), (100, 100));
-    let lines = log.take();
-    assert!((3..30).contains(&lines.len()), "{lines:#?}");
-    asked.abort();
-}
-
-#[tokio::test]
-async fn a_request_in_another_nodes_name_is_not_handled() {
-    let [a, b, c] = nodes(&CloudHub::default(), ["a", "b", "c"]).await;
-    let service = service(&a, patient());
-    let (wire, _registration) = Wire::of(&b);
-    let in_the_name_of_b = json!({ "oort.service.id": 1, "oort.service.url": url("b") });
-    for channel in [REQUESTS, BROADCASTS] {
-        send(&c, &a, channel, in_the_name_of_b.clone()).await;
-    }
-    eventually("both", || service.statistics().malformed == 2).await;
-    assert_eq!(service.statistics().handled, 0);
-    assert!(lock(&wire.0).is_empty());
-}
-
-#[tokio::test]
-async fn values_of_wrong_types_are_counted_and_harm_nobody() {
-    let [a, b] = nodes(&CloudHub::default(), ["a", "b"]).await;
-    let service = service(&a, patient());
-    let strange = [json!(null), json!(true), json!([]), json!({}), json!("x"), json!(-1.5)];
-    let mut sent = 0;
-    for channel in [REQUESTS, BROADCASTS, RESULTS] {
-        for value in &strange {
-            for field in ["oort.service.id", "oort.service.url", "oort.service.result"] {
-                let mut data = result_of(1, &b);
-                data[field] = value.clone();
-                send(&b, &a, channel, data).await;
-                sent += 1;
-            }
-            send(&b, &a, channel, value.clone()).await;
-            sent += 1;
-        }
-        b.send(a.own(), Message::new(channel)).await.unwrap();
-        sent += 1;
-    }
-    eventually("all of them", || {
-        let it = service.statistics();
-        it.malformed + it.late + it.handled == sent
-    })
-    .await;
-    let it = service.statistics();
-    // A request may have a text or any number as its id, and whatever it likes as "oort.service.result".
-    assert_eq!(it.handled, 2 * (2 + 6));
-    // And a result is as it should be if it says that it is one.
-    assert_eq!(it.late, 1);
-    let _other = OortService::start(&b, NAME, echo).unwrap();
-    assert!(forward(&service, Some("b")).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
