@@ -4,13 +4,13 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, Message, Registration,
-    client::{ClientSessionChannel, MessageListener},
+    client::{ClientSessionChannel, MessageListener, RequestError},
 };
 use futures_util::{
     FutureExt as _,
@@ -44,11 +44,43 @@ struct Session {
     subscribed: HashSet<ChannelId>,
     /// What the node has refused: it is asked for again after a while.
     refused: HashSet<ChannelId>,
+    /// What the connection broke over: whether the node has the subscription, nobody knows.
+    unsure: HashSet<ChannelId>,
+}
+
+/// Where a session stands.
+enum Standing {
+    /// It is subscribed to what is observed, as far as the node lets it.
+    InLine,
+    /// Something was changed, and more may be to change.
+    Changed,
+    /// Something has to be said again.
+    Unsure,
+}
+
+/// What a node says of a subscription, if anything.
+enum Answer {
+    Held,
+    Refused,
+    None,
+}
+
+impl<T> From<&Result<T, RequestError>> for Answer {
+    fn from(result: &Result<T, RequestError>) -> Self {
+        match result {
+            Ok(_) => Self::Held,
+            Err(RequestError::Refused(_)) => Self::Refused,
+            Err(_) => Self::None,
+        }
+    }
 }
 
 /// How much is asked for at once, that it goes through where messages may have 64 KiB.
 const MOST: usize = 100;
 const MOST_BYTES: usize = 16 * 1024;
+
+/// How long until that is said again which the connection broke over.
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl Subscriptions {
     /// Subscribes, tells which nodes there are, and joins.
@@ -71,17 +103,24 @@ impl Subscriptions {
 
 /// Keeps neither link nor mesh while it waits.
 async fn follow(link: Weak<Link>, mesh: Weak<Inner>, wakes: Arc<Wakes>, known: Vec<String>) {
-    let mut session = Session { link, mesh, subscribed: HashSet::new(), refused: HashSet::new() };
+    let mut session = Session {
+        link,
+        mesh,
+        subscribed: HashSet::new(),
+        refused: HashSet::new(),
+        unsure: HashSet::new(),
+    };
     if session.join(&known).await.is_none() {
         return;
     }
-    while let Some(is_adjusted) = session.adjust().await {
-        if !is_adjusted {
-            continue;
-        }
-        tokio::select! {
-            () = wakes.changed.notified() => {}
-            () = wakes.again.notified() => session.refused.clear(),
+    while let Some(standing) = session.adjust().await {
+        match standing {
+            Standing::Changed => {}
+            Standing::Unsure => tokio::time::sleep(PAUSE).await,
+            Standing::InLine => tokio::select! {
+                () = wakes.changed.notified() => {}
+                () = wakes.again.notified() => session.refused.clear(),
+            },
         }
     }
 }
@@ -124,36 +163,45 @@ impl Session {
         Some(())
     }
 
-    /// Asks for what is missing, and takes back what is not observed any more; returns whether nothing was to be
-    /// done, or nothing if the link is gone.
-    async fn adjust(&mut self) -> Option<bool> {
+    /// Asks for what is missing, and takes back what is not observed any more; returns nothing if the link is gone.
+    async fn adjust(&mut self) -> Option<Standing> {
         let wanted: HashSet<_> = wanted(&*self.mesh.upgrade()?).collect();
         self.refused.retain(|channel| wanted.contains(channel));
-        let others: Vec<_> = self.subscribed.extract_if(|own| !wanted.contains(own)).collect();
+        let subscribed = self.subscribed.extract_if(|own| !wanted.contains(own));
+        let others = subscribed.chain(self.unsure.extract_if(|own| !wanted.contains(own)));
+        let others: Vec<_> = others.collect();
         let is_missing = |channel: &ChannelId| {
             !self.subscribed.contains(channel) && !self.refused.contains(channel)
         };
         let missing: Vec<_> = wanted.into_iter().filter(is_missing).collect();
         if others.is_empty() && missing.is_empty() {
-            return Some(true);
+            return Some(Standing::InLine);
         }
         for round in rounds(others) {
-            self.unsubscribe(&round)?.await;
+            let unsure = self.unsubscribe(round)?.await;
+            self.unsure.extend(unsure);
         }
         for round in rounds(missing) {
             let answers = self.subscribe(round)?.await;
             self.answered(answers);
         }
-        Some(false)
+        Some(if self.unsure.is_empty() { Standing::Changed } else { Standing::Unsure })
     }
 
-    /// Ends subscriptions. A node that refuses that has ended them itself, or the session.
-    fn unsubscribe(&self, channels: &[ChannelId]) -> Option<impl Future<Output = ()> + use<>> {
+    /// Ends subscriptions; the future is of those that nobody knows of whether they have ended. A node that
+    /// refuses has ended them itself, or the session.
+    fn unsubscribe(
+        &self,
+        channels: Vec<ChannelId>,
+    ) -> Option<impl Future<Output = Vec<ChannelId>> + use<>> {
         let link = self.link.upgrade()?;
         let _batch = link.client().start_batch();
-        let channels = channels.iter().filter_map(|id| link.client().channel(id.as_str()).ok());
-        let told = join_all(channels.map(|channel| channel.unsubscribe()));
-        Some(async move { drop(told.await) })
+        let told = channels.into_iter().filter_map(|id| {
+            let told = link.client().channel(id.as_str()).ok()?.unsubscribe();
+            Some(async move { matches!(Answer::from(&told.await), Answer::None).then_some(id) })
+        });
+        let told = join_all(told);
+        Some(async move { told.await.into_iter().flatten().collect() })
     }
 
     /// Asks for subscriptions, now; the future is of the answers.
@@ -165,10 +213,17 @@ impl Session {
             let url = link.url().to_owned();
             Some(async move {
                 let asked = channel.subscribe_listener(Arc::new(Nothing)).await;
-                if let Err(error) = &asked {
-                    tracing::info!(url, channel = id.as_str(), %error, "a node refuses");
+                let answer = Answer::from(&asked);
+                match asked {
+                    Ok(subscribed) => subscribed.keep(),
+                    Err(error) if matches!(answer, Answer::Refused) => {
+                        tracing::info!(url, channel = id.as_str(), %error, "a node refuses");
+                    }
+                    Err(error) => {
+                        tracing::debug!(url, channel = id.as_str(), %error, "it is asked for again");
+                    }
                 }
-                (id, asked.map(Registration::keep).is_ok())
+                (id, answer)
             })
         });
         let mut all = join_all(asked).boxed();
@@ -179,16 +234,21 @@ impl Session {
         })
     }
 
-    fn answered(&mut self, answers: Vec<(ChannelId, bool)>) {
-        for (channel, is_held) in answers {
-            let set = if is_held { &mut self.subscribed } else { &mut self.refused };
+    fn answered(&mut self, answers: Vec<(ChannelId, Answer)>) {
+        for (channel, answer) in answers {
+            self.unsure.remove(&channel);
+            let set = match answer {
+                Answer::Held => &mut self.subscribed,
+                Answer::Refused => &mut self.refused,
+                Answer::None => &mut self.unsure,
+            };
             set.insert(channel);
         }
     }
 }
 
-/// Which subscriptions there are then, of those that were asked for.
-type Asked = BoxFuture<'static, Vec<(ChannelId, bool)>>;
+/// What was said of the subscriptions that were asked for.
+type Asked = BoxFuture<'static, Vec<(ChannelId, Answer)>>;
 
 /// Parts what is to be asked for into what is asked for at once.
 fn rounds(channels: Vec<ChannelId>) -> Vec<Vec<ChannelId>> {

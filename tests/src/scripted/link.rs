@@ -33,6 +33,8 @@ struct LinkState {
     is_refusing: watch::Sender<bool>,
     /// How many connections there were.
     connections: AtomicUsize,
+    /// How often bytes of clients were held up, since the link was silent.
+    held: AtomicUsize,
     /// How many bytes still go to clients before the next cut.
     left: Mutex<Option<usize>>,
     was_cut: Notify,
@@ -49,6 +51,7 @@ impl Link {
             is_silent: watch::Sender::new(false),
             is_refusing: watch::Sender::new(false),
             connections: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             left: Mutex::default(),
             was_cut: Notify::new(),
         });
@@ -80,7 +83,12 @@ impl Link {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    /// Ends all connections.
+    /// Returns how often it has held up what clients sent, since it was [silent](Self::silence).
+    pub fn held(&self) -> usize {
+        self.state.held.load(Ordering::Relaxed)
+    }
+
+    /// Ends all connections; what was held up is lost.
     pub fn cut(&self) {
         self.state.cut();
     }
@@ -149,6 +157,9 @@ async fn carry(near: TcpStream, far: TcpStream, state: Arc<LinkState>) {
         let mut part = vec![0; 16 * 1024];
         loop {
             let count = near_read.read(&mut part).await.unwrap_or(0);
+            if *silent.borrow() && count > 0 {
+                state.held.fetch_add(1, Ordering::Relaxed);
+            }
             let _ = silent.wait_for(|is_silent| !is_silent).await;
             if count == 0 || far_write.write_all(&part[..count]).await.is_err() {
                 return;
@@ -175,9 +186,11 @@ async fn carry(near: TcpStream, far: TcpStream, state: Arc<LinkState>) {
             }
         }
     };
+    // What is held up goes nowhere any more, be the link silent no longer.
     tokio::select! {
+        biased;
+        _ = cuts.changed() => {}
         () = up => {}
         () = down => {}
-        _ = cuts.changed() => {}
     }
 }

@@ -23,6 +23,7 @@ mod service_wire;
 mod slow;
 mod start;
 mod strange_parts;
+mod subscriptions;
 mod told;
 mod values;
 mod wire;
