@@ -1,7 +1,10 @@
 //! The gate: this node's server, as far as other nodes come to it. What a handshake says is looked at here, and
 //! so are joins, lists of nodes and what nodes send to this one.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bayeux_api::{
@@ -13,7 +16,7 @@ use bayeux_api::{
         SubscriptionListener,
     },
 };
-use bayeux_server::Server;
+use bayeux_server::{Channel, Server};
 use serde_json::Value;
 
 use crate::{
@@ -35,22 +38,40 @@ const MESH: &str = "org.cometd.oort.Oort";
 const CLOUD: &str = "/oort/cloud";
 const JOIN: &str = "/service/oort";
 
+/// How long a mesh that was dropped may need until its tasks have ended.
+const RELEASE: Duration = Duration::from_secs(1);
+
+/// Makes `server` one of this mesh's. Waits a moment for a former one to be gone.
+pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError> {
+    let cloud = server.create_channel_if_absent(CLOUD).map_err(failed)?;
+    cloud.set_persistent(true);
+    let is_free = async {
+        while !is_claimed(mesh, &cloud) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(RELEASE, is_free).await.map_err(|_| {
+        StartError::Failed("the server is a node already: a server is of one mesh".to_owned())
+    })
+}
+
+fn is_claimed(mesh: &Arc<Inner>, cloud: &Channel) -> bool {
+    let mine: Attribute = Arc::new(Arc::downgrade(mesh));
+    let former = cloud.set_attribute(MESH, mine);
+    let other = former.as_ref().and_then(|former| former.downcast_ref::<Weak<Inner>>()?.upgrade());
+    let is_free = other.is_none_or(|other| lock(&other.machine).is_stopped());
+    if let Some(former) = former.filter(|_| !is_free) {
+        cloud.set_attribute(MESH, former);
+    }
+    is_free
+}
+
+fn failed(error: ChannelIdError) -> StartError {
+    StartError::Failed(error.to_string())
+}
+
 /// Lets other nodes come to `server`, and keeps its clients from what belongs to the cluster.
 pub(super) fn open(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError> {
-    let failed = |error: ChannelIdError| StartError::Failed(error.to_string());
-    let cloud = server.create_channel_if_absent(CLOUD).map_err(failed)?;
-    let mine: Attribute = Arc::new(Arc::downgrade(mesh));
-    let other =
-        cloud.set_attribute(MESH, mine).and_then(|other| other.downcast::<Weak<Inner>>().ok());
-    if let Some(other) = other
-        && other.upgrade().is_some_and(|other| !lock(&other.machine).is_stopped())
-    {
-        cloud.set_attribute(MESH, other);
-        return Err(StartError::Failed(
-            "the server is a node already: a server is of one mesh".to_owned(),
-        ));
-    }
-    cloud.set_persistent(true);
     let gate = Arc::new(Gate(Arc::downgrade(mesh)));
     let mut registrations = lock(&mesh.registrations);
     registrations.push(server.add_extension(gate.clone()));

@@ -216,6 +216,7 @@ impl Cloud for Mesh {
     ) -> Result<(), StartError> {
         let started = Started { server: server.clone(), listener };
         self.0.started.set(started).map_err(|_| StartError::Started)?;
+        gate::claim(&self.0, server).await?;
         gate::open(&self.0, server)?;
         let work = lock(&self.0.waiting).take().ok_or(StartError::Started)?;
         seeking::start(&self.0)?;

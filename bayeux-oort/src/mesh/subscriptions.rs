@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_api::{
-    ChannelId, Message, Registration,
+    ChannelId, Message,
     client::{ClientSessionChannel, MessageListener, RequestError},
 };
 use futures_util::{

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,8 @@ pub(super) type Lanes = HashMap<String, Lane>;
 pub(super) struct Lane {
     waiting: mpsc::UnboundedSender<(Publishing, OwnedSemaphorePermit)>,
     room: Arc<Semaphore>,
+    /// Nothing went on for as long as one has patience.
+    is_stuck: Arc<AtomicBool>,
 }
 
 /// It need not have begun.
@@ -29,8 +34,9 @@ type Publishing = BoxFuture<'static, ()>;
 /// How much may wait, in units of 1 KiB.
 const ROOM: u32 = 16 * 1024;
 
-/// How long a message waits for room.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a message waits for room, and with it all that comes after it from that node, objects included. The
+/// next ones wait no more until something goes on: a listener that never returns costs that once.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// Has a message of a node published here after those that came before; waits while too many do.
@@ -43,23 +49,43 @@ impl Inner {
             return;
         }
         let lane = lane.unwrap_or_else(|| self.lane(from));
-        let room = lane.room.clone().acquire_many_owned(units);
-        match tokio::time::timeout(PATIENCE, room).await {
-            Ok(Ok(room)) => drop(lane.waiting.send((publishing, room))),
-            _ => {
-                tracing::warn!(?from, channel = to.as_str(), "a message is dropped: too many wait")
-            }
+        match lane.room_for(units).await {
+            Some(room) => drop(lane.waiting.send((publishing, room))),
+            None => self.broadcasts_dropped.add(from.url(), "a listener holds up its broadcasts"),
         }
     }
 
     fn lane(self: &Arc<Self>, from: &Comet) -> Lane {
         let (waiting, messages) = mpsc::unbounded_channel();
-        let lane = Lane { waiting, room: Arc::new(Semaphore::new(ROOM as usize)) };
+        let lane = Lane {
+            waiting,
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+            is_stuck: Arc::default(),
+        };
         lock(&self.lanes).insert(from.id().to_owned(), lane.clone());
         // What came together goes on to the subscribers together.
-        let publishing = publish(Arc::downgrade(self), from.clone(), messages);
+        let publishing =
+            publish(Arc::downgrade(self), from.clone(), messages, lane.is_stuck.clone());
         tokio::spawn(self.server.together(publishing));
         lane
+    }
+}
+
+impl Lane {
+    /// Waits for room, unless that has been in vain.
+    async fn room_for(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(room) = self.room.clone().try_acquire_many_owned(units) {
+            return Some(room);
+        }
+        if self.is_stuck.load(Relaxed) {
+            return None;
+        }
+        let room = self.room.clone().acquire_many_owned(units);
+        let room = tokio::time::timeout(PATIENCE, room).await.ok().and_then(Result::ok);
+        if room.is_none() {
+            self.is_stuck.store(true, Relaxed);
+        }
+        room
     }
 }
 
@@ -67,9 +93,11 @@ async fn publish(
     oort: Weak<Inner>,
     from: Comet,
     mut waiting: mpsc::UnboundedReceiver<(Publishing, OwnedSemaphorePermit)>,
+    is_stuck: Arc<AtomicBool>,
 ) {
     while let Some((publishing, room)) = waiting.recv().await {
         publishing.await;
+        is_stuck.store(false, Relaxed);
         drop(room);
         let Some(oort) = oort.upgrade() else { return };
         let mut lanes = lock(&oort.lanes);

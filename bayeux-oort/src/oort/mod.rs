@@ -15,6 +15,7 @@ use bayeux_server::Server;
 
 use crate::{
     Cloud, Comet, CometListener, Participant, SendError, Sending, StartError,
+    counter::Counter,
     participant::{ChannelTaken, Participants},
 };
 
@@ -40,6 +41,7 @@ struct Inner {
     listeners: Listeners<dyn CometListener>,
     tellings: Tellings,
     lanes: Mutex<Lanes>,
+    broadcasts_dropped: Counter,
 }
 
 impl Oort {
@@ -65,6 +67,7 @@ impl Oort {
             listeners: Listeners::default(),
             tellings: Tellings::default(),
             lanes: Mutex::default(),
+            broadcasts_dropped: Counter::default(),
         }));
         let events = Arc::new(Events::new(Arc::downgrade(&oort.0)));
         oort.0.cloud.start(server, events).await?;
@@ -91,6 +94,12 @@ impl Oort {
     /// Returns the node that has joined with this URL.
     pub fn comet(&self, url: &str) -> Option<Comet> {
         self.comets().into_iter().find(|comet| comet.url() == url)
+    }
+
+    /// Returns how many messages of other nodes' applications reached no subscriber here, since a listener held up
+    /// more of them than may wait: 16 MiB of each node.
+    pub fn broadcasts_dropped(&self) -> u64 {
+        self.0.broadcasts_dropped.get()
     }
 
     /// Returns the session on whose behalf what comes from other nodes is published here.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bayeux_oort::{
-    Answer, Comet, CometListener, MeshConfig, ObserveChannelError, Oort, OortService, Request,
+    Answer, Comet, CometListener, MeshConfig, ObserveChannelError, Oort, OortService,
+    OortStringMap, Request,
 };
 use bayeux_server::{
     Config,
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tests::{
     Client, TestNode, Transport,
     cluster::{cluster, join_all},
+    eventually,
     hooks::Log,
     within,
 };
@@ -264,6 +266,40 @@ async fn a_listener_may_wait_for_the_very_node_that_it_hears() {
     let mut writer = nodes[1].server.connected(Transport::WebSocket).await;
     writer.publish("/chat", json!(nodes[1].url())).await;
     log.until("Ok(1)").await;
+}
+
+#[derive(Debug)]
+struct Never;
+
+#[async_trait]
+impl ServerChannelListener for Never {
+    async fn on_message(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: &mut ServerMessage,
+    ) -> Flow {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_listener_that_never_returns_holds_up_no_object_however_much_waits_for_it() {
+    let nodes = cluster(2).await;
+    observe(&nodes, "/chat").await;
+    let near = OortStringMap::<u64>::start(&nodes[0].oort, "map").await.unwrap();
+    let far = OortStringMap::<u64>::start(&nodes[1].oort, "map").await.unwrap();
+    let channel = nodes[1].server.server.create_channel_if_absent("/chat").unwrap();
+    channel.add_listener(Arc::new(Never)).keep();
+    let channel = nodes[0].server.server.create_channel_if_absent("/chat").unwrap();
+    // 16 MiB may wait, and one message for ten seconds.
+    let text = "x".repeat(1024 * 1024);
+    for number in 0..24_u64 {
+        channel.publish(json!([number, text])).await.unwrap();
+    }
+    near.put_and_share("after".to_owned(), 1).await.unwrap();
+    eventually("what is put afterwards", || far.find("after") == Some(1)).await;
+    assert!(nodes[1].oort.broadcasts_dropped() > 0);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bayeux_oort::{Comet, Mesh, Oort, Participant, StartError};
+use bayeux_oort::{Comet, Mesh, Oort, OortStringMap, Participant, StartError};
 use bayeux_server::api::{ChannelId, Message};
 use serde_json::json;
 use tests::{
@@ -27,6 +27,18 @@ async fn a_server_is_of_one_mesh_at_a_time() {
     oort.stop().await;
     let again = start(&server).await.unwrap();
     drop(again);
+    start(&server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_is_of_another_mesh_as_soon_as_one_with_objects_was_dropped() {
+    let server = TestServer::start(|_| {}).await;
+    for _ in 0..10 {
+        let oort = start(&server).await.unwrap();
+        let map = OortStringMap::<u64>::start(&oort, "map").await.unwrap();
+        map.put_and_share("a".to_owned(), 1).await.unwrap();
+        drop((map, oort));
+    }
     start(&server).await.unwrap();
 }
 
