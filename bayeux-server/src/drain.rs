@@ -57,7 +57,7 @@ impl Server {
     pub async fn drain(&self) {
         let drain = Drain::new(self.0.config.drain, clock::now());
         self.0.doors.close();
-        tracing::info!(sessions = self.0.sessions.len(), "draining");
+        tracing::info!(sessions = self.0.sessions.len(), "sessions are sent away before the end");
         tokio::select! {
             () = self.send_everybody_away(&drain) => {}
             () = tokio::time::sleep_until(drain.deadline().into()) => {

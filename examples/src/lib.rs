@@ -1,8 +1,17 @@
 //! What the programs have in common: how they begin, and how they are told to end.
 
-use std::{fmt::Display, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _},
+    net::{SocketAddr, ToSocketAddrs as _},
+    process::ExitCode,
+};
 
 use tracing_subscriber::EnvFilter;
+
+/// For `--help`: how to see more.
+pub const LOGGING: &str = "The environment variable RUST_LOG says what is logged to standard error, as in \
+                           RUST_LOG=info or RUST_LOG=warn,bayeux_oort=debug.";
 
 /// Runs a program, which logs to standard error what `RUST_LOG` says, or else `filter`. What it fails with is told
 /// there too.
@@ -10,8 +19,19 @@ pub async fn run<E: Display>(
     filter: &str,
     program: impl Future<Output = Result<(), E>>,
 ) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let chosen = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| !text.is_empty());
+    let filter = match chosen.as_deref().unwrap_or(filter).parse::<EnvFilter>() {
+        Ok(filter) => filter,
+        Err(error) => {
+            fail(&format_args!("{} cannot be read: {error}", EnvFilter::DEFAULT_ENV));
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -19,6 +39,20 @@ pub async fn run<E: Display>(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads where to listen, for `clap`: an address or the name of a host, and a port.
+///
+/// # Errors
+///
+/// When it is none, or the name has no address.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if !has_port {
+        return Err("an address and a port are needed, as in 127.0.0.1:8080".to_owned());
+    }
+    let mut found = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    found.next().ok_or_else(|| "it has no address".to_owned())
 }
 
 #[expect(clippy::print_stderr, reason = "this is a program's message to its user")]

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::{
     Comet, MeshConfig, Trust,
     discovery::Discovery,
-    mesh::{Inner, Mesh, counters::Counters},
+    mesh::{Inner, Mesh, counters::Counters, misses::Misses},
     proto::{
         cloud::{Machine, Rules},
         secret::Proof,
@@ -134,6 +134,7 @@ impl MeshBuilder {
             started: OnceLock::new(),
             registrations: Mutex::default(),
             counters: Counters::default(),
+            misses: Misses::default(),
         })))
     }
 }

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     Comet, SendError, Sending,
-    mesh::{FAREWELL, Inner, subscriptions::Subscriptions, with},
+    mesh::{FAREWELL, Inner, misses, subscriptions::Subscriptions, with},
     proto::{
         cloud::LinkId,
         introduction::{Introduction, OORT, read_answer},
@@ -281,6 +281,12 @@ impl MessageListener for Handshakes {
             return;
         };
         let comet = read_answer(message);
+        match &comet {
+            // It is this node itself, or another one.
+            Some(_) if message.is_successful() => mesh.misses.reached(&link.url),
+            Some(comet) if comet.id() == mesh.own.id() => {}
+            _ => mesh.misses.missed(&link.url, &misses::reason(message)),
+        }
         if !message.is_successful() && comet.is_none() {
             // A failure of the network, or somebody who may come to be a node: the client knows what to do.
             return;
@@ -289,6 +295,9 @@ impl MessageListener for Handshakes {
         lock(&link.comet).clone_from(&comet);
         let is_successful = message.is_successful();
         mesh.input(|machine, now| machine.answered(link.id, comet.as_ref(), is_successful, now));
+        if let Some(comet) = comet.filter(|_| is_successful) {
+            misses::look_out_for(&mesh, comet);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod driver;
 mod gate;
 mod inbox;
 mod link;
+mod misses;
 mod seeking;
 mod subscriptions;
 
@@ -45,6 +46,7 @@ pub use link::OortComet;
 use counters::Counters;
 use inbox::Inbox;
 use link::Link;
+use misses::Misses;
 
 /// What joins a node to others as CometD does: by WebSocket or long-polling to each of them. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +74,7 @@ pub(crate) struct Inner {
     /// What this has added to the server.
     registrations: Mutex<Vec<Registration>>,
     counters: Counters,
+    misses: Misses,
 }
 
 /// What there is once it is started.

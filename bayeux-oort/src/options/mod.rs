@@ -39,6 +39,8 @@ use names::OPTIONS;
 pub struct OortOptions {
     /// `oort.url`: where the other nodes reach this one. None by default: it has to be set.
     pub url: Option<String>,
+    /// `oort.aliases`: other URLs by which they reach this one. None by default; CometD has no such option.
+    pub aliases: Vec<String>,
     /// `oort.secret`: what all nodes know and nobody else does. None by default.
     pub secret: Option<String>,
     /// `oort.channels`: the broadcast channels, which may be wild, whose messages come here from the other
@@ -64,6 +66,7 @@ impl Default for OortOptions {
     fn default() -> Self {
         Self {
             url: None,
+            aliases: Vec::new(),
             secret: None,
             channels: Vec::new(),
             acknowledgements: true,
@@ -125,9 +128,10 @@ impl OortOptions {
     /// When `oort.dns` was set in code to what is no URL of a service. What else is missing or wrong is said when the
     /// mesh is [built](MeshBuilder::build).
     pub fn mesh(&self) -> Result<MeshBuilder, DiscoveryError> {
-        let acknowledgements = self.acknowledgements;
-        let mut mesh = Mesh::builder(self.url.as_deref().unwrap_or_default())
-            .configure(|config| config.acknowledgements = acknowledgements);
+        let mut mesh = Mesh::builder(self.url.as_deref().unwrap_or_default()).configure(|config| {
+            config.acknowledgements = self.acknowledgements;
+            config.aliases.clone_from(&self.aliases);
+        });
         if let Some(secret) = &self.secret {
             mesh = mesh.secret(secret);
         }

@@ -7,6 +7,11 @@ use crate::options::{
 
 pub(super) static OPTIONS: &[OortOption] = &[
     option("oort.url", Kind::Text(URL, |o| &mut o.url), "where the other nodes reach this one"),
+    option(
+        "oort.aliases",
+        Kind::List(URLS, |o| &mut o.aliases),
+        "other URLs by which they reach it, as of localhost; CometD has no such option",
+    ),
     option(SECRET, Kind::Text(ANY, |o| &mut o.secret), "what all nodes know, and nobody else does"),
     option(
         "oort.channels",

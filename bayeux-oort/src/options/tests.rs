@@ -13,6 +13,7 @@ fn set(options: &[(&str, &str)]) -> Result<OortOptions, OortOptionError> {
 fn each_name_of_cometd_sets_its_field() {
     let options = set(&[
         ("oort.url", "http://a:8080/cometd"),
+        ("oort.aliases", "http://localhost:8080/cometd"),
         ("oort.secret", "sesame"),
         ("oort.channels", " /chat/*,, /stocks "),
         ("oort.cloud", "http://b:8080/cometd , http://c:8080/cometd"),
@@ -42,6 +43,7 @@ fn each_name_of_cometd_sets_its_field() {
     };
     let expected = OortOptions {
         url: Some("http://a:8080/cometd".to_owned()),
+        aliases: vec!["http://localhost:8080/cometd".to_owned()],
         secret: Some("sesame".to_owned()),
         channels: vec!["/chat/*".to_owned(), "/stocks".to_owned()],
         acknowledgements: false,

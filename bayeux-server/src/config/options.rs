@@ -262,7 +262,7 @@ fn known() -> String {
     };
     format!(
         "  for each transport, alone or after ws., long-polling., long-polling.json. or \
-         long-polling.jsonp.: {}\n  for HTTP, alone or after long-polling.: {}\n  for WebSocket: \
+         long-polling.jsonp. (which is callback-polling. too): {}\n  for HTTP, alone or after long-polling.: {}\n  for WebSocket: \
          {}\n  for the server: {}",
         names(&[Group::Each]),
         names(&[Group::Http, Group::Jsonp]),

@@ -9,15 +9,17 @@ use bayeux_server::Server;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct NodeArguments {
-    /// Makes the demo a node of a cluster: where other nodes reach it, as in http://10.0.0.1:8080/cometd.
+    /// Makes the demo a node of a cluster: where other nodes reach it, as in http://10.0.0.1:8080/cometd. It needs a
+    /// secret, too.
     #[arg(long, value_name = "URL")]
     oort_url: Option<String>,
 
-    /// The URLs of other nodes, joined by commas. One that is there is enough to find all.
+    /// The URLs of other nodes, joined by commas: each as the node itself has it in its --oort-url, or among its
+    /// oort.aliases. One that is there is enough to find all.
     #[arg(long, value_name = "URLS")]
     oort_cloud: Option<String>,
 
-    /// What all nodes know, and nobody else does.
+    /// What all nodes know, and nobody else does. Better given in the environment, which other users cannot list.
     #[arg(long, value_name = "SECRET", env = "OORT_SECRET", hide_env_values = true)]
     oort_secret: Option<String>,
 
@@ -38,6 +40,8 @@ impl NodeArguments {
         // One that is misspelt is told which there are of its kind.
         let is_ours = |name: &str| name.starts_with("oort.") || is_known(name);
         options.set_options(others.extract_if(.., |(name, _)| is_ours(name)))?;
+        // A secret may be in the environment of all programs.
+        let is_meant = self.oort_channels.is_some() || self.oort_cloud.is_some();
         let named = [
             ("oort.url", self.oort_url),
             ("oort.cloud", self.oort_cloud),
@@ -47,8 +51,10 @@ impl NodeArguments {
         let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
         options.set_options(named)?;
         let is_sought = options.multicast.is_some() || options.dns.is_some();
-        if options.url.is_none() && (is_sought || !options.cloud.is_empty()) {
-            return Err("other nodes are named, and not this one: give --oort-url too".into());
+        if options.url.is_none() && (is_sought || is_meant || !options.cloud.is_empty()) {
+            let error =
+                "options of a node are given, and not where others reach it: give --oort-url too";
+            return Err(error.into());
         }
         Ok(options)
     }
@@ -63,7 +69,7 @@ pub(crate) async fn join(
         return Ok(None);
     }
     if options.secret.is_none() {
-        return Err("a node has a secret: give --oort-secret too".into());
+        return Err("a node has a secret: give --oort-secret too, or set OORT_SECRET".into());
     }
     let oort = Oort::start(server, Arc::new(options.mesh()?.build()?)).await?;
     for channel in &options.channels {

@@ -10,7 +10,7 @@ mod stats;
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use axum::{Router, http::StatusCode, routing::get};
-use bayeux_oort::OortOptions;
+use bayeux_oort::{Oort, OortOptions};
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
 use examples::told_to_end;
@@ -29,10 +29,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// rpc/echo, /demo/lazy (1 s late), /demo/denied (nobody may create it), /demo/readonly (nobody may
 /// publish), /demo/noecho (publishers do not hear themselves), /demo/stats (once a second).
 #[derive(Parser)]
-#[command(version, after_long_help = options())]
+#[command(name = "demo", version, after_long_help = options())]
 struct Arguments {
     /// Where to listen; port 0 is any free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = examples::address)]
     listen: SocketAddr,
 
     /// Sets an option by its CometD name, as in timeout=30000 or ws.messagesPerFrame=10; repeatable.
@@ -50,10 +50,12 @@ fn options() -> String {
     let of_nodes: Vec<_> = OortOptions::options().map(|option| format!("  {option}")).collect();
     format!(
         "Options for -o, of which those of a transport may stand after ws., long-polling., \
-         long-polling.json., long-polling.jsonp. or callback-polling. too:\n{}\n\n\
-         Options for -o of a node of a cluster:\n{}",
+         long-polling.json., long-polling.jsonp. or callback-polling. too; \
+         the demo has ackExtension=true:\n{}\n\n\
+         Options for -o of a node of a cluster; the demo has oort.channels=/chat/**:\n{}\n\n{}",
         options.join("\n"),
-        of_nodes.join("\n")
+        of_nodes.join("\n"),
+        examples::LOGGING
     )
 }
 
@@ -65,7 +67,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    examples::run("warn", run(arguments)).await
+    examples::run("warn,bayeux_oort=info,bayeux_server::drain=info", run(arguments)).await
 }
 
 async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -83,7 +85,7 @@ async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let _chat = chat::start(&server, oort.as_ref()).await?;
     stats::start(&server);
 
-    announce(listener.local_addr()?);
+    announce(listener.local_addr()?, oort.as_ref());
     let bayeux = Router::new().nest_service("/cometd", server.service()).layer(server.cors());
     let asked = server.clone();
     let health = get(move || std::future::ready(health(&asked)));
@@ -108,8 +110,11 @@ fn health(server: &Server) -> StatusCode {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, oort: Option<&Oort>) {
     println!("Bayeux demo on http://{address}/ (Bayeux at /cometd; stop with Ctrl-C)");
+    if let Some(oort) = oort {
+        println!("A node of a cluster, which others reach at {}", oort.own().url());
+    }
 }
 
 /// Ends the server in good order when a signal comes, and waits for the next.

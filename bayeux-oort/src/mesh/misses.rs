@@ -1,0 +1,116 @@
+//! What the log says of nodes that do not become members, so that whoever sets up a cloud sees why.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+
+use bayeux_api::{Message, implement::lock};
+use serde::Deserialize;
+
+use crate::{Comet, mesh::Inner};
+
+/// How often each URL was tried in vain. Said at the first time, and when it is twice as often as when it was said
+/// last.
+#[derive(Debug, Default)]
+pub(super) struct Misses(Mutex<BTreeMap<String, u64>>);
+
+/// As many as are counted.
+const MOST: usize = 1_000;
+
+impl Misses {
+    /// Nobody became a member by `url`.
+    pub(super) fn missed(&self, url: &str, why: &str) {
+        let mut all = lock(&self.0);
+        if all.len() >= MOST && !all.contains_key(url) {
+            return;
+        }
+        let times = all.entry(url.to_owned()).or_default();
+        *times += 1;
+        if times.is_power_of_two() {
+            tracing::warn!(url, times, "a node is not reached, and is tried again: {why}");
+        }
+    }
+
+    /// Somebody answered.
+    pub(super) fn reached(&self, url: &str) {
+        lock(&self.0).remove(url);
+    }
+}
+
+/// What a client says in place of the reply that did not come.
+#[derive(Deserialize)]
+struct Failure {
+    reason: String,
+}
+
+/// Says why a handshake was in vain.
+pub(super) fn reason(reply: &Message) -> String {
+    if reply.is_successful() {
+        return "who answers is no node: a Bayeux server without Oort, or not yet with it"
+            .to_owned();
+    }
+    let failure = reply.extra("failure").and_then(|failure| failure.to::<Failure>().ok());
+    match (reply.error.as_deref(), failure) {
+        (Some(error), _) => format!("it refuses this one ({error}); its log says why"),
+        (None, Some(failure)) => failure.reason,
+        (None, None) => "no reason is given".to_owned(),
+    }
+}
+
+/// How long a node that this one has reached may take until it has come itself.
+const COMING: Duration = Duration::from_secs(5);
+
+/// Says so if a node that has answered does not come to this one.
+pub(super) fn look_out_for(mesh: &Arc<Inner>, comet: Comet) {
+    let mesh: Weak<Inner> = Arc::downgrade(mesh);
+    tokio::spawn(async move {
+        tokio::time::sleep(COMING).await;
+        let Some(mesh) = mesh.upgrade() else { return };
+        let has_come = lock(&mesh.machine).members().any(|member| *member == comet);
+        let is_linked = lock(&mesh.links).values().any(|link| link.is_to(&comet));
+        if is_linked && !has_come {
+            let (url, own) = (comet.url(), mesh.own.url());
+            tracing::warn!(
+                url,
+                own,
+                "a node has answered, and has not come: does it reach this one at its own URL?"
+            );
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use bayeux_api::{BayeuxError, meta};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn it_is_said_why_a_node_is_not_reached() {
+        let mut reply = Message::new(meta::HANDSHAKE);
+        reply.successful = Some(true);
+        assert!(reason(&reply).contains("is no node"));
+        reply.successful = Some(false);
+        assert_eq!(reason(&reply), "no reason is given");
+        reply.set_extra("failure", json!({ "reason": "connection refused", "httpCode": 1 }));
+        assert_eq!(reason(&reply), "connection refused");
+        reply.fail(&BayeuxError::HandshakeDenied);
+        assert!(reason(&reply).contains("403::handshake_denied"));
+    }
+
+    #[test]
+    fn what_is_missed_is_counted_until_it_is_reached_and_not_without_end() {
+        let misses = Misses::default();
+        for number in 0..2 * MOST {
+            misses.missed(&number.to_string(), "why");
+        }
+        misses.missed("0", "why");
+        assert_eq!(lock(&misses.0).len(), MOST);
+        assert_eq!(lock(&misses.0)["0"], 2);
+        misses.reached("0");
+        assert_eq!(lock(&misses.0).get("0"), None);
+    }
+}
