@@ -29,11 +29,11 @@ pub struct MeshConfig {
     /// [`max_message_size`](Self::max_message_size) count in place of its pings and size.
     pub network: NetworkConfig,
     /// For how long a WebSocket between nodes may be silent, and is pinged, before it is taken for broken; over
-    /// long-polling, how long a connect is held. 1.5 s by default.
+    /// long-polling, how long a connect is held. 1.75 s by default.
     pub max_silence: Duration,
     /// `maxInterval` of other nodes' sessions: how long after its connection broke a node counts as lost, unless
     /// it comes again; 1 s by default. A break that is shorter is noticed by nobody, if messages are acknowledged.
-    /// Together with [`max_silence`](Self::max_silence) a node that is gone without a word is lost after 2.5 s,
+    /// Together with [`max_silence`](Self::max_silence) a node that is gone without a word is lost after 2.75 s,
     /// where CometD takes up to 41 s. More of both makes a cloud patient with nodes and networks that pause.
     pub max_interval: Duration,
     /// `maxNetworkDelay` of links: how long a reply of another node may take beyond the time for which it
@@ -81,7 +81,7 @@ impl Default for MeshConfig {
             acknowledgements: true,
             transports: vec![ConnectionType::WebSocket, ConnectionType::LongPolling],
             network: NetworkConfig::default(),
-            max_silence: Duration::from_millis(1500),
+            max_silence: Duration::from_millis(1_750),
             max_interval: Duration::from_secs(1),
             max_network_delay: Duration::from_secs(10),
             queue: QueueBounds::new(100_000, 64 * 1024 * 1024, Overflow::Disconnect),

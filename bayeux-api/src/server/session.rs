@@ -168,8 +168,8 @@ pub enum SessionKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
-    /// For how long nothing may be heard of the peer, which is pinged after half of that. Then the connection
-    /// is taken for lost.
+    /// For how long nothing may be heard of the peer, which is pinged after three quarters of that. Then
+    /// the connection is taken for lost.
     pub silence: Option<Duration>,
     /// The largest message that is taken, in bytes.
     pub max_message_size: Option<usize>,

@@ -212,9 +212,10 @@ fn client_config(mesh: &Inner) -> Config {
 
 fn network_config(mesh: &Inner) -> NetworkConfig {
     let mut network = mesh.config.network.clone();
-    let half = mesh.config.max_silence / 2;
-    network.ping_interval = Some(half);
-    network.ping_timeout = half;
+    let third = mesh.config.max_silence / 3;
+    // Before the node does: who is asked by the other end has heard of it, and need not ask.
+    network.ping_interval = Some(third * 2);
+    network.ping_timeout = third;
     network.max_message_size = mesh.config.max_message_size;
     network
 }

@@ -27,10 +27,11 @@ impl Pinging {
         Some(Box::new(Self { interval, timeout, heard: now, asked: None }))
     }
 
-    /// Makes one that takes a connection for lost after so much silence.
+    /// Makes one that takes a connection for lost after so much silence. A client that asks after two thirds of
+    /// it is not asked.
     pub(super) fn within(silence: Duration, now: Instant) -> Box<Self> {
-        let half = silence / 2;
-        Box::new(Self { interval: half, timeout: half, heard: now, asked: None })
+        let quarter = silence / 4;
+        Box::new(Self { interval: quarter * 3, timeout: quarter, heard: now, asked: None })
     }
 
     fn heard(&mut self, now: Instant) {
@@ -110,6 +111,19 @@ mod tests {
         // It is asked once.
         assert!(!pinging.asks(start + 14 * SECOND) && !pinging.is_silent(start + 14 * SECOND));
         assert!(pinging.is_silent(start + 15 * SECOND));
+    }
+
+    #[test]
+    fn a_client_that_asks_after_two_thirds_of_the_silence_is_not_asked() {
+        let mut now = clock::now();
+        let mut pinging = Pinging::within(12 * SECOND, now);
+        for _ in 0..3 {
+            now += 8 * SECOND;
+            assert!(!pinging.asks(now));
+            pinging.heard(now);
+        }
+        assert!(pinging.asks(now + 9 * SECOND) && !pinging.is_silent(now + 11 * SECOND));
+        assert!(pinging.is_silent(now + 12 * SECOND));
     }
 
     #[test]
