@@ -4,6 +4,7 @@ mod flood;
 mod lines;
 mod objects;
 mod steering;
+mod users;
 mod wish;
 
 use std::{

@@ -19,7 +19,7 @@ use bayeux_oort::{
 use bayeux_server::Server;
 use serde_json::{Map, Value, json};
 
-use crate::{Arguments, Result, flood::Flood, lines, objects::Objects, wish::Wish};
+use crate::{Arguments, Result, flood::Flood, lines, objects::Objects, users::Users, wish::Wish};
 
 #[derive(Debug)]
 pub(crate) struct Steering {
@@ -28,6 +28,7 @@ pub(crate) struct Steering {
     oort: Oort,
     session: Arc<dyn LocalSession>,
     objects: Objects,
+    users: Users,
     flood: Flood,
     /// What is told as long as the node lives.
     tellings: Mutex<Vec<Registration>>,
@@ -43,6 +44,7 @@ impl Steering {
         let oort = Oort::start(server, Arc::new(mesh.clone())).await?;
         let tellings = Mutex::new(vec![oort.add_comet_listener(Arc::new(Tell))]);
         let objects = Objects::start(&oort, arguments.primary).await?;
+        let users = Users::start(server, &oort).await?;
         for channel in &arguments.channels {
             oort.observe_channel(channel)?;
         }
@@ -50,7 +52,7 @@ impl Steering {
         for url in &arguments.cloud {
             mesh.observe_comet(url)?;
         }
-        Ok(Self { server: server.clone(), mesh, oort, session, objects, flood, tellings })
+        Ok(Self { server: server.clone(), mesh, oort, session, objects, users, flood, tellings })
     }
 
     pub(crate) fn oort(&self) -> &Oort {
@@ -114,6 +116,13 @@ impl Steering {
             Wish::Forward { url, parameter } => {
                 self.objects.forward(url.as_deref(), parameter).await
             }
+            Wish::Where { user } => Ok(self.users.locate(&user)),
+            Wish::Present => Ok(self.users.present()),
+            Wish::Associated => Ok(self.users.associated()),
+            Wish::Send { users, channel, data } => self.users.send(users, &channel, &data).await,
+            Wish::Gather { name, count } => self.users.gather(&name, count).await,
+            Wish::Scatter => self.users.scatter().await,
+            Wish::StopUsers => Ok(self.users.stop().await),
             Wish::Number => Ok(json!(self.objects.numbers.get_and_add(1).await?)),
             Wish::Primary => {
                 let primary = self.objects.numbers.primary();

@@ -57,6 +57,20 @@ pub(crate) enum Wish {
     Number,
     /// The URL of the primary.
     Primary,
+    /// How many sessions a user has here, and on how many other nodes it is beside.
+    Where { user: String },
+    /// The users that are anywhere.
+    Present,
+    /// The users that are here.
+    Associated,
+    /// Sends to users, wherever they are.
+    Send { users: Vec<String>, channel: String, data: Value },
+    /// Has so many users come at once, who share a session.
+    Gather { name: String, count: usize },
+    /// Has them go.
+    Scatter,
+    /// Has no users any more.
+    StopUsers,
     /// Sends back what [`Flood`](Self::Flood) sends.
     EchoFlood,
     /// Sends many messages, some of them under way at a time, and answers with the milliseconds that it took.

@@ -31,6 +31,7 @@ final class Steering {
     private OortLong count;
     private OortPrimaryLong numbers;
     private Echo echo;
+    private Users users;
     private Flood flood;
 
     Oort oort() {
@@ -61,6 +62,7 @@ final class Steering {
         flood = new Flood(session);
         try {
             beginObjects(primary);
+            users = Users.begin(oort);
         } catch (Exception failure) {
             throw new IllegalStateException(failure);
         }
@@ -148,6 +150,25 @@ final class Steering {
             }
             case "number" -> number(id);
             case "primary" -> Lines.answer(id, numbers.getPrimaryOortURL());
+            case "where" -> Lines.answer(id, users.where((String) request.get("user")));
+            case "present" -> Lines.answer(id, users.present());
+            case "associated" -> Lines.answer(id, users.associated());
+            case "send" -> {
+                users.send(request);
+                Lines.answer(id, true);
+            }
+            case "gather" -> {
+                users.gather((String) request.get("name"), ((Number) request.get("count")).intValue());
+                Lines.answer(id, true);
+            }
+            case "scatter" -> {
+                users.scatter();
+                Lines.answer(id, true);
+            }
+            case "stop-users" -> {
+                users.stop();
+                Lines.answer(id, true);
+            }
             case "forward" -> echo.forward(id, url, request.get("parameter"));
             case "echo-flood" -> {
                 flood.echo();
