@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import {allTold, located, toldOfUser} from '../lib/cloud-users.js';
-import {PATIENT, SHORT, agree, inClouds, mesh, readCasts, startAgain} from '../lib/cloud.js';
+import {PATIENT, agree, inClouds, readCasts} from '../lib/cloud.js';
 import {LONG} from '../lib/oort.js';
 import {logIn} from '../lib/user.js';
 
@@ -101,6 +101,7 @@ inClouds(
       }
     });
 
+    // A node of CometD's would hear it of itself, too.
     const ours = nodes.findLast(({kind}) => kind === 'rust');
     if (ours) {
       await step('what only nodes of ours understand disturbs nobody', async () => {
@@ -140,110 +141,5 @@ inClouds(
     });
   },
   // Between two of ours there are checks, of which CometD's know nothing.
-  {options: PATIENT, casts: readCasts(process.env.CASTS ?? 'java,java,rust rust,java,rust java,java,java')},
-);
-
-inClouds(
-  'users go with their nodes',
-  async ({nodes, start, cast, step}) => {
-    let now = nodes;
-    const all = () => ['everywhere', ...now.map(({user}) => user)].sort();
-    const settle = async (node, life) => {
-      node.user = `life ${life} of ${node.kind} ${node.port}`;
-      node.clients = [await logIn(node, 'everywhere'), await logIn(node, node.user)];
-    };
-    const agreed = async () => {
-      await agree(now, 'present', all());
-      await located(now, 'everywhere', () => ({sessions: 1, nodes: now.length - 1}));
-      await allTold(now);
-    };
-    /** Starts another in the place of `victim`, which has been killed, and has it get to know everybody. */
-    const revive = async (victim) => {
-      const others = now.filter((node) => node !== victim);
-      const again = await startAgain(start, victim, others);
-      now = now.map((node) => (node === victim ? again : node));
-      await mesh(now);
-      return again;
-    };
-
-    for (const node of nodes) await settle(node, 1);
-    await agreed();
-
-    for (const kind of new Set(cast)) {
-      await step(`those of a node of ${kind} that is killed are gone, and those of another in its place come`, async () => {
-        const victim = now.findLast((node) => node.kind === kind);
-        const others = now.filter((node) => node !== victim);
-        const {user, url} = victim;
-        await victim.kill();
-        now = others;
-        await agreed();
-        for (const node of now) {
-          assert.deepEqual(toldOfUser(node, user, url), ['added', 'removed']);
-          assert.deepEqual(toldOfUser(node, 'everywhere', url), ['added', 'removed']);
-        }
-        now = [...others, victim];
-        const again = await revive(victim);
-        // It knows the others' without anything that happens there.
-        await agree([again], 'present', ['everywhere', ...others.map((other) => other.user)].sort());
-        await settle(again, 2);
-        await agreed();
-        for (const node of others) {
-          assert.deepEqual(toldOfUser(node, 'everywhere', url), ['added', 'removed', 'added']);
-          assert.deepEqual(toldOfUser(node, again.user, url), ['added']);
-          assert.deepEqual(toldOfUser(again, node.user, node.url), ['added']);
-          assert.deepEqual(toldOfUser(again, 'everywhere', node.url), ['added']);
-        }
-      });
-
-      await step(`also when that one comes before the loss of the one of ${kind} is noticed`, async () => {
-        const victim = now.findLast((node) => node.kind === kind);
-        const others = now.filter((node) => node !== victim);
-        const {user, url} = victim;
-        const before = new Map(others.map((node) => [node, toldOfUser(node, 'everywhere', url).length]));
-        await victim.kill();
-        const again = await revive(victim);
-        await settle(again, 3);
-        await agreed();
-        for (const node of others) {
-          assert.deepEqual(toldOfUser(node, user, url), ['added', 'removed']);
-          assert.deepEqual(toldOfUser(node, 'everywhere', url).slice(before.get(node)), ['removed', 'added']);
-          assert.deepEqual(toldOfUser(node, again.user, url), ['added']);
-          assert.deepEqual(toldOfUser(again, node.user, node.url), ['added']);
-        }
-      });
-    }
-  },
-  {options: SHORT, casts: readCasts(process.env.CASTS ?? 'java,java,rust')},
-);
-
-const MANY = 20_000;
-
-inClouds(
-  'a node that joins is told of very many users',
-  async ({nodes: [first], start, step}) => {
-    const crowd = Array.from({length: MANY}, (_, n) => `user ${n}`).sort();
-    const other = first.kind === 'java' ? 'rust' : 'java';
-
-    await step(`of those of ${first.kind}, once`, async () => {
-      await first.ask('gather', {name: 'user ', count: MANY});
-      const late = await start(other, {cloud: first.url});
-      await mesh([first, late]);
-      await located([late], `user ${MANY - 1}`, () => ({sessions: 0, nodes: 1}));
-      await agree([first, late], 'present', crowd);
-      const client = await logIn(late, 'late');
-      await located([first], 'late', () => ({sessions: 0, nodes: 1}));
-      await client.close();
-      await first.ask('scatter');
-      await agree([first, late], 'present', []);
-      await allTold([first, late]);
-      for (const node of [first, late]) {
-        for (const what of ['user-added', 'user-removed']) {
-          const users = node.told(what).filter(({user}) => user.startsWith('user ')).map(({user}) => user);
-          assert.deepEqual(users.sort(), crowd);
-        }
-        assert.deepEqual(node.told('left'), []);
-      }
-    });
-  },
-  {options: PATIENT, casts: [['rust'], ['java']]},
+  {options: PATIENT, casts: readCasts(process.env.CASTS ?? 'java,java,rust rust,java,rust')},
 );
