@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 
     /// How many rounds there are, after one to warm up.
     #[arg(long, value_name = "N", default_value_t = 9)]
-    rounds: usize,
+    pub(super) rounds: usize,
 
     /// How many bytes the payload has.
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
@@ -46,17 +46,22 @@ pub(crate) struct Arguments {
     sleep: bool,
 }
 
-const NEAR: &str = "/load/near";
-const FAR: &str = "/load/far";
+pub(super) const NEAR: &str = "/load/near";
+pub(super) const FAR: &str = "/load/far";
 
 /// A publisher and its subscriber.
-struct Way {
+pub(super) struct Way {
     crowd: Crowd,
     publishers: Publishers,
 }
 
 impl Way {
-    async fn open(from: &Load, to: &Load, channel: &str, arguments: &Arguments) -> Result<Self> {
+    pub(super) async fn open(
+        from: &Load,
+        to: &Load,
+        channel: &str,
+        arguments: &Arguments,
+    ) -> Result<Self> {
         let crowd = Crowd::new(1, 1)?;
         let transport = Transport::WebSocket;
         fanout::gather_on(to, channel, transport, 0..1, 1, &crowd).await?;
@@ -67,7 +72,11 @@ impl Way {
     }
 
     /// Returns what a message costs both nodes, in microseconds.
-    async fn measure(&mut self, nodes: [&Served; 2], arguments: &Arguments) -> Result<f64> {
+    pub(super) async fn measure(
+        &mut self,
+        nodes: [&Served; 2],
+        arguments: &Arguments,
+    ) -> Result<f64> {
         let Self { crowd, publishers } = self;
         let before = used(nodes)?;
         let publishing = async {

@@ -6,9 +6,12 @@ mod figures;
 mod forward;
 mod holds;
 mod joins;
+mod logins;
 mod node;
 mod nodes;
 mod puts;
+mod tell;
+mod users;
 mod wide;
 
 use clap::{Args, Subcommand};
@@ -17,7 +20,7 @@ use crate::Result;
 
 /// Measures clusters, each time with nodes of its own, and tells how that compares with what is to be reached.
 ///
-/// `forward`, `alone` and `puts` start nodes as processes of their own, each on one thread; the others have them
+/// `forward`, `alone`, `puts`, `logins` and `tell` start nodes as processes of their own, each on one thread; the others have them
 /// in this process.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Arguments {
@@ -43,6 +46,12 @@ enum Part {
     Joins(joins::Arguments),
     /// Puts entries into a map that other nodes have.
     Puts(puts::Arguments),
+    /// Has users log in at a node, and tells when the others know of them.
+    Logins(logins::Arguments),
+    /// Has nodes join one that has very many users, and tells when they know them and whom it holds up.
+    Users(users::Arguments),
+    /// Compares a message to a user of another node with a broadcast to a subscriber there.
+    Tell(tell::Arguments),
     /// Has many nodes in one process, and tells when all know all, and what their links cost.
     Wide(wide::Arguments),
 }
@@ -56,6 +65,9 @@ pub(crate) fn start(arguments: Arguments) -> Result<()> {
         Part::Alone(arguments) => crate::generate(alone::run(arguments, json)),
         Part::Joins(arguments) => joins::run(&arguments, json),
         Part::Puts(arguments) => crate::serve(puts::run(arguments, json)),
+        Part::Logins(arguments) => crate::serve(logins::run(arguments, json)),
+        Part::Users(arguments) => users::run(&arguments, json),
+        Part::Tell(arguments) => crate::generate(tell::run(arguments, json)),
         Part::Wide(arguments) => crate::serve(wide::run(arguments, json)),
     }
 }

@@ -7,7 +7,11 @@ use bayeux_oort::{Comet, CometListener, OortLongMap};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use crate::{Result, cloud::nodes::Node, say};
+use crate::{
+    Result,
+    cloud::{logins, nodes::Node, tell},
+    say,
+};
 
 /// Serves Bayeux at /cometd as a node, and says who joins.
 #[derive(Args, Clone, Debug)]
@@ -27,6 +31,15 @@ pub(crate) struct Arguments {
     /// Has the map of `puts`.
     #[arg(long)]
     map: bool,
+
+    /// Knows users, and has this one itself while a node that it was told to join has it.
+    #[arg(long, value_name = "USER")]
+    mirror: Option<String>,
+
+    /// Makes who subscribes to this channel here a user, and sends what is published on it here to that user
+    /// alone, wherever it is.
+    #[arg(long, value_name = "CHANNEL")]
+    tell: Option<String>,
 }
 
 /// The map's name.
@@ -39,6 +52,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         true => Some(OortLongMap::<i64>::start(&node.oort, MAP).await?),
         false => None,
     };
+    if let Some(channel) = arguments.tell {
+        tell::serve(&node, &channel).await?;
+    }
+    if let Some(user) = arguments.mirror {
+        logins::mirror(&node, user, arguments.join.clone()).await?;
+    }
     say::result(format!("node on {}", node.url()));
     let says = Says(std::sync::Mutex::new(0));
     node.oort.add_comet_listener(Arc::new(says)).keep();

@@ -1,0 +1,95 @@
+//! A message to a user of another node, beside a broadcast to a subscriber there.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bayeux_server::api::{
+    Flow,
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession, SessionKind},
+};
+use bayeux_seti::Seti;
+
+use crate::{
+    Result,
+    cloud::{
+        figures::Figures,
+        forward::{self, FAR, NEAR, Way},
+        nodes::{Node, Served},
+    },
+    load::Load,
+};
+
+/// As [`forward::Arguments`].
+pub(crate) type Arguments = forward::Arguments;
+
+const TOLD: &str = "/load/told";
+const USER: &str = "user";
+
+pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
+    let mut here = Served::start(&["cloud", "node", "--tell", TOLD]).await?;
+    let there = ["cloud", "node", "--tell", TOLD, "--observe", FAR, "--join", here.url.as_str()];
+    let there = Served::start(&there).await?;
+    here.until_joined(1).await?;
+    let [near, far] = [&here, &there].map(|node| Load::of(&node.url, node.pid));
+    let (near, far) = (near?, far?);
+    let mut near_way = Way::open(&near, &near, NEAR, &arguments).await?;
+    let mut far_way = Way::open(&near, &far, FAR, &arguments).await?;
+    let mut told_way = Way::open(&near, &far, TOLD, &arguments).await?;
+    let nodes = [&here, &there];
+    let (mut forwards, mut tells, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=arguments.rounds {
+        let local = near_way.measure(nodes, &arguments).await?;
+        let forward = far_way.measure(nodes, &arguments).await? - local;
+        let tell = told_way.measure(nodes, &arguments).await? - local;
+        if round > 0 {
+            forwards.push(forward);
+            tells.push(tell);
+            ratios.push(tell / forward);
+        }
+    }
+    here.end().await?;
+    there.end().await?;
+    let mut figures = Figures::new("tell");
+    figures.add_rounds("forward_micros", "more for a subscriber of the other node", forwards, "µs");
+    figures.add_rounds("tell_micros", "more for a user of the other node", tells, "µs");
+    figures.add_rounds("ratio", "that, by a broadcast", ratios, "");
+    figures.print(json)
+}
+
+/// Has a node know who subscribes to `channel`, and send there what is published on it here.
+pub(super) async fn serve(node: &Node, channel: &str) -> Result<()> {
+    let seti = Seti::start(&node.oort).await?;
+    let channel = node.server.create_channel_if_absent(channel)?;
+    channel.set_persistent(true);
+    channel.add_listener(Arc::new(Tells(seti))).keep();
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Tells(Seti);
+
+#[async_trait]
+impl ServerChannelListener for Tells {
+    async fn on_message(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        channel: &Arc<dyn ServerChannel>,
+        message: &mut ServerMessage,
+    ) -> Flow {
+        if let Some(data) = &message.data {
+            let _ = self.0.send_message(USER, channel.id().as_str(), data).await;
+        }
+        Flow::Stop
+    }
+
+    async fn subscribed(
+        &self,
+        session: &Arc<dyn ServerSession>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: Option<&ServerMessage>,
+    ) {
+        if session.kind() == SessionKind::Client {
+            let _ = self.0.associate(USER, session);
+        }
+    }
+}
