@@ -1,0 +1,135 @@
+//! What another node says of its users.
+
+use std::{mem, time::Instant};
+
+use bayeux_oort::Comet;
+
+use super::Presence;
+use crate::proto::{
+    announcements::Change,
+    digest::Digest,
+    hearing::{Hearing, Phase},
+    node::Node,
+    users::UserId,
+};
+
+impl<S: Ord + Clone> Presence<S> {
+    /// A node wants the list.
+    pub(crate) fn asked(&mut self, comet: &Comet, now: Instant) {
+        self.attend(comet, |node| {
+            node.appeared(now);
+            node.asks(now);
+        });
+    }
+
+    /// A node of ours says what its users come to.
+    pub(crate) fn checked(&mut self, comet: &Comet, digest: Digest, now: Instant) {
+        let mut is_wrong = false;
+        self.attend(comet, |node| {
+            node.appeared(now);
+            node.is_ours(now);
+            is_wrong = node.digest != digest && !node.is_over;
+            if is_wrong {
+                node.ask(now);
+            }
+        });
+        self.statistics.repairs += u64::from(is_wrong);
+    }
+
+    /// A node of ours sends a list.
+    pub(crate) fn is_ours(&mut self, comet: &Comet, now: Instant) {
+        self.attend(comet, |node| node.is_ours(now));
+    }
+
+    /// Begins to take what a node says of users, which are in order, each once; none when nothing is taken of it.
+    pub(crate) fn hear(
+        &mut self,
+        comet: &Comet,
+        users: Vec<UserId>,
+        change: Change,
+        replaces: bool,
+        now: Instant,
+    ) -> Option<Hearing> {
+        if !self.takes(comet) {
+            return None;
+        }
+        let number = *self.numbers.get(comet.id())?;
+        self.attend(comet, |node| {
+            node.appeared(now);
+            if replaces {
+                node.is_over = false;
+                node.listed();
+            }
+        });
+        Some(Hearing::new(number, users, change, replaces))
+    }
+
+    /// Takes more of what a node says, so many users of it.
+    pub(crate) fn hear_more(&mut self, hearing: &mut Hearing, count: usize) {
+        // It may have left meanwhile.
+        let Some(mut node) = self.nodes.remove(&hearing.node) else {
+            hearing.phase = Phase::Done;
+            return;
+        };
+        hearing.phase = match mem::replace(&mut hearing.phase, Phase::Done) {
+            Phase::Forget(after) => self.forget(&mut node, hearing, after, count),
+            Phase::Add(from) => self.add(&mut node, hearing, from, count),
+            Phase::Remove(from) => {
+                let users = hearing.users.iter().skip(from).take(count);
+                users.for_each(|user| self.remove_from(&mut node, hearing.node, user));
+                next(from + count, hearing, Phase::Remove)
+            }
+            Phase::Done => Phase::Done,
+        };
+        self.nodes.insert(hearing.node, node);
+    }
+
+    fn forget(
+        &mut self,
+        node: &mut Node,
+        hearing: &Hearing,
+        after: Option<UserId>,
+        count: usize,
+    ) -> Phase {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let slice = node.users.range((start, Bound::Unbounded)).take(count);
+        let slice: Vec<_> = slice.cloned().collect();
+        for user in slice.iter().filter(|user| !hearing.has(user)) {
+            self.remove_from(node, hearing.node, user);
+        }
+        match slice.last() {
+            Some(last) => Phase::Forget(Some(last.clone())),
+            None => Phase::Add(0),
+        }
+    }
+
+    fn add(&mut self, node: &mut Node, hearing: &Hearing, from: usize, count: usize) -> Phase {
+        for user in hearing.users.iter().skip(from).take(count) {
+            if node.users.len() >= self.most && !node.users.contains(user) {
+                self.statistics.overflows += 1;
+                node.is_over = true;
+                continue;
+            }
+            let Some(user) = self.users.add_node(user, hearing.node) else { continue };
+            node.digest.add(&user);
+            self.tellings.note(&user, &node.comet, Change::Added);
+            node.users.insert(user);
+        }
+        next(from + count, hearing, Phase::Add)
+    }
+
+    fn remove_from(&mut self, node: &mut Node, number: u32, user: &UserId) {
+        if !node.users.remove(user) {
+            return;
+        }
+        node.digest.remove(user);
+        self.users.remove_node(user, number);
+        self.tellings.note(user, &node.comet, Change::Removed);
+    }
+}
+
+/// Goes on, unless all were taken.
+fn next(from: usize, hearing: &Hearing, phase: fn(usize) -> Phase) -> Phase {
+    if from < hearing.users.len() { phase(from) } else { Phase::Done }
+}
