@@ -21,7 +21,7 @@ use crate::{
     participant::Ear,
     proto::{
         id::{ALL, channel_of, seti_id},
-        presence::Presence,
+        presence::{MUCH, Presence},
         wire::Saying,
     },
     session::Local,
@@ -82,7 +82,7 @@ impl Engine {
         let most = config.max_users_of_node;
         let inner = Arc::new(Inner {
             oort: oort.clone(),
-            presence: Mutex::new(Presence::new(own.clone(), seti_id.clone(), most)),
+            presence: Mutex::new(Presence::new(own.clone(), seti_id.clone(), most, MUCH)),
             seti_id,
             config,
             session,

@@ -80,19 +80,7 @@ impl Inner {
         if self.presence(|presence| presence.has_leaving()) {
             self.sweep().await;
         }
-        let Said { users, change, replaces, asks, digest } = said;
-        if asks {
-            self.advance(|presence, now| presence.asked(from, now));
-        }
-        match digest {
-            Some(digest) if !replaces && users.is_empty() => {
-                return self.advance(|presence, now| presence.checked(from, digest, now));
-            }
-            Some(_) => self.advance(|presence, now| presence.is_ours(from, now)),
-            None => {}
-        }
-        let hearing =
-            self.advance(|presence, now| presence.hear(from, users, change, replaces, now));
+        let hearing = self.advance(|presence, now| presence.said(from, said, now));
         let Some(mut hearing) = hearing else { return };
         loop {
             self.advance(|presence, _| presence.hear_more(&mut hearing, SLICE));

@@ -203,7 +203,7 @@ impl Seti {
 
     /// Returns what it has done.
     pub fn statistics(&self) -> SetiStatistics {
-        self.0.inner.presence(|presence| presence.statistics)
+        self.0.inner.presence(|presence| presence.statistics())
     }
 
     /// Ends it: nobody is present any more, neither here, where listeners are not told of that, nor on the other

@@ -6,6 +6,8 @@
 pub struct SetiStatistics {
     /// The associations of now: pairs of a user and a session of this node.
     pub associations: usize,
+    /// The changes of now that the other nodes are still to be told: users who came to this node, or went.
+    pub waiting: usize,
     /// The messages in which other nodes were told who came or went.
     pub announcements: u64,
     /// The lists of everybody here that were sent to other nodes.

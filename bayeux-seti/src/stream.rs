@@ -3,15 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use bayeux_api::{Json, Message};
+use bayeux_oort::Comet;
 
 use crate::{
-    engine::{Inner, SLICE, now},
+    engine::{Inner, now},
     proto::{
         announcements::Announcement,
-        digest::Digest,
         id::{ALL, channel_of},
-        presence::Output,
-        wire::{List, Saying},
+        node::Room,
+        presence::{MUCH, Output},
+        wire::Saying,
     },
 };
 
@@ -39,23 +40,41 @@ impl Inner {
 
     async fn perform(&self, output: Output) {
         let url = self.own().url();
-        let is_sent = match output {
+        let (to, saying) = match output {
             Output::Announce(Announcement { change, users }) => {
                 let users = users.iter().map(|user| &**user);
-                self.broadcast(ALL, Saying::change(url, change, users).json()).await
+                (None, Saying::change(url, change, users).json())
             }
-            Output::List { to, digest } => {
-                let Some(list) = self.list(digest).await else { return };
-                self.broadcast(&channel_of(to.url()), list).await
+            Output::List(to) => {
+                let room = self.room(&to);
+                if !self.advance(|presence, now| presence.finds(&to, room, now)) {
+                    return;
+                }
+                let part = self.presence(|presence| presence.part(&to));
+                let Some(part) = part else { return };
+                (Some(to), Saying::part(url, &part).json())
             }
-            Output::Check { to, digest } => {
-                self.broadcast(&channel_of(to.url()), Saying::check(url, digest).json()).await
-            }
-            Output::Ask(to) => self.broadcast(&channel_of(to.url()), Saying::ask(url).json()).await,
+            Output::Check { to, digest } => (Some(to), Saying::check(url, digest).json()),
+            Output::Ask(to) => (Some(to), Saying::ask(url).json()),
         };
-        if !is_sent {
-            self.advance(|presence, now| presence.lost(now));
+        let channel = to.as_ref().map_or_else(|| ALL.to_owned(), |to| channel_of(to.url()));
+        if !self.broadcast(&channel, saying).await {
+            self.advance(|presence, now| presence.lost(to.as_ref(), now));
         }
+    }
+
+    /// Returns how much room there is on the way to a node, where it hears what is for it alone.
+    fn room(&self, to: &Comet) -> Room {
+        let Some(channel) = self.oort.server().channel(&channel_of(to.url())) else {
+            return Room::Enough;
+        };
+        let all = channel.subscribers().into_iter();
+        let all = all.map(|session| match session.queue_depth().bytes {
+            0..UNDER_WAY => Room::Enough,
+            bytes if bytes < session.queue_bounds().bytes / 2 => Room::Little,
+            _ => Room::None,
+        });
+        all.max().unwrap_or(Room::Enough)
     }
 
     async fn broadcast(&self, channel: &str, json: Json) -> bool {
@@ -72,27 +91,12 @@ impl Inner {
             }
         }
     }
-
-    /// Writes the list. Nobody else changes who is announced, so that it may take its time.
-    async fn list(&self, digest: Digest) -> Option<Json> {
-        let (mut list, mut after) = (List::new(), None);
-        loop {
-            let slice = self.presence(|presence| presence.announced(after.as_deref(), SLICE));
-            let Some(slice) = slice else { break };
-            slice.users.iter().for_each(|user| list.push(user));
-            after = Some(slice.last);
-            tokio::task::yield_now().await;
-        }
-        let url = self.own().url().to_owned();
-        if list.len() < LARGE {
-            return Some(list.finish(&url, digest));
-        }
-        // An error is the end of the runtime.
-        tokio::task::spawn_blocking(move || list.finish(&url, digest)).await.ok()
-    }
 }
 
-/// What is as long as this is read and written elsewhere.
+/// How much may be on the way to a node, in bytes, if more of a list is to go there: some parts of it.
+const UNDER_WAY: usize = 4 * MUCH;
+
+/// What is as long as this is read elsewhere.
 pub(crate) const LARGE: usize = 64 * 1024;
 
 /// How long the server may take to take a broadcast.

@@ -1,9 +1,9 @@
 //! Who came and went here, and is still to be announced to the other nodes: many users in one message, and what
 //! happened to each in its order.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::proto::users::UserId;
+use crate::proto::users::{UserId, json_length};
 
 /// Whether a user came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,27 +18,48 @@ pub(crate) enum Change {
 /// change and comes after the last that the user is in. When too much waits, two changes of a user undo each other.
 #[derive(Debug)]
 pub(crate) struct Announcements {
-    messages: VecDeque<Announcement>,
+    messages: VecDeque<Message>,
     /// The number of the first of these.
     first: u64,
+    /// Of who came and of who went, the number of the first that may have room.
+    open: [u64; 2],
     /// The number of the last message that a user is in.
     last: BTreeMap<UserId, u64>,
     /// How many changes wait.
     count: usize,
     most: usize,
+    /// How many bytes of JSON the users of one message take.
+    much: usize,
+}
+
+/// A message that waits.
+#[derive(Debug)]
+struct Message {
+    change: Change,
+    /// Each with the number of the message before in which it is, too.
+    users: BTreeMap<UserId, Option<u64>>,
+    /// How many bytes of JSON they take.
+    bytes: usize,
 }
 
 /// Several users to whom the same happened.
 #[derive(Debug)]
 pub(crate) struct Announcement {
     pub(crate) change: Change,
-    pub(crate) users: BTreeSet<UserId>,
+    /// In order.
+    pub(crate) users: Vec<UserId>,
 }
 
 impl Announcements {
-    pub(crate) fn new() -> Self {
-        let (messages, last) = <_>::default();
-        Self { messages, first: 0, last, count: 0, most: MOST }
+    /// Makes those of which each message has room for so many bytes.
+    pub(crate) fn new(much: usize) -> Self {
+        let (messages, open, last) = <_>::default();
+        Self { messages, first: 0, open, last, count: 0, most: MOST, much }
+    }
+
+    /// Returns how many changes wait.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Notes what happened to a user: each one comes and goes in turn.
@@ -47,43 +68,59 @@ impl Announcements {
         if let Some(last) = last.filter(|_| self.count >= self.most) {
             return self.undo(&user, last);
         }
-        let from = last.map_or(0, |last| self.index(last) + 1);
-        let is_fit = |one: &Announcement| one.change == change && one.users.len() < MANY;
-        let index = (from..self.messages.len()).find(|index| is_fit(&self.messages[*index]));
-        let index = index.unwrap_or_else(|| {
-            self.messages.push_back(Announcement { change, users: BTreeSet::new() });
-            self.messages.len() - 1
-        });
-        self.messages[index].users.insert(user.clone());
-        self.last.insert(user, self.first + index as u64);
+        let open = self.open[change as usize].max(self.first);
+        let from = last.map_or(open, |last| open.max(last + 1));
+        let number = self.with_room(from, change, json_length(&user));
+        if from == open {
+            self.open[change as usize] = number;
+        }
+        let index = self.index(number);
+        self.messages[index].bytes += json_length(&user);
+        self.messages[index].users.insert(user.clone(), last);
+        self.last.insert(user, number);
         self.count += 1;
     }
 
     /// Takes what is announced next.
     pub(crate) fn take(&mut self) -> Option<Announcement> {
         loop {
-            let next = self.messages.pop_front()?;
+            let Message { change, users, .. } = self.messages.pop_front()?;
             let number = self.first;
             self.first += 1;
-            self.count -= next.users.len();
-            for user in &next.users {
+            self.count -= users.len();
+            for user in users.keys() {
                 if self.last.get(user) == Some(&number) {
                     self.last.remove(user);
                 }
             }
-            if !next.users.is_empty() {
-                return Some(next);
+            if !users.is_empty() {
+                return Some(Announcement { change, users: users.into_keys().collect() });
             }
         }
     }
 
+    /// Returns the number of the first message from this one on that has so much room for a change.
+    fn with_room(&mut self, from: u64, change: Change, bytes: usize) -> u64 {
+        let is_fit = |one: &Message| {
+            one.change == change && (one.bytes + bytes <= self.much || one.users.is_empty())
+        };
+        let waiting = self.messages.iter().skip(self.index(from));
+        if let Some(index) = waiting.into_iter().position(is_fit) {
+            return from + index as u64;
+        }
+        self.messages.push_back(Message { change, users: BTreeMap::new(), bytes: 0 });
+        self.first + self.messages.len() as u64 - 1
+    }
+
     fn undo(&mut self, user: &UserId, last: u64) {
         let index = self.index(last);
-        self.messages[index].users.remove(user);
+        let message = &mut self.messages[index];
+        let before = message.users.remove(user).flatten();
+        message.bytes -= json_length(user);
         self.count -= 1;
-        let before = (0..index).rev().find(|index| self.messages[*index].users.contains(user));
-        match before {
-            Some(before) => self.last.insert(user.clone(), self.first + before as u64),
+        // The one before may have gone.
+        match before.filter(|before| *before >= self.first) {
+            Some(before) => self.last.insert(user.clone(), before),
             None => self.last.remove(user),
         };
     }
@@ -93,37 +130,63 @@ impl Announcements {
     }
 }
 
-/// How many users are in one message.
-const MANY: usize = 1000;
-
 /// How many changes may wait, beside one of each user.
 const MOST: usize = 100_000;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test looks how long something takes")]
 mod tests {
+    use std::{
+        collections::BTreeSet,
+        time::{Duration, Instant},
+    };
+
     use proptest::prelude::*;
 
     use super::*;
+
+    /// How much room there is in most of these.
+    const MUCH: usize = 1000;
 
     fn texts(announcement: &Announcement) -> Vec<&str> {
         announcement.users.iter().map(|user| &**user).collect()
     }
 
     #[test]
-    fn many_are_in_one_message() {
-        let mut announcements = Announcements::new();
-        for number in 0..2 * MANY {
-            announcements.note(format!("in{number}").into(), Change::Added);
-            announcements.note(format!("out{number}").into(), Change::Removed);
+    fn many_are_in_one_message_and_no_more_than_have_room() {
+        let mut announcements = Announcements::new(MUCH);
+        for number in 0..200 {
+            // As JSON, with a comma, these are of 10 bytes each.
+            announcements.note(format!("in{number:05}").into(), Change::Added);
+            announcements.note(format!("out{number:04}").into(), Change::Removed);
         }
+        announcements.note("x".repeat(2 * MUCH).into(), Change::Added);
+        announcements.note("y".into(), Change::Added);
         let taken: Vec<_> = std::iter::from_fn(|| announcements.take()).collect();
-        assert_eq!(taken.len(), 4);
-        assert!(taken.iter().all(|one| one.users.len() == MANY));
+        let counts: Vec<_> = taken.iter().map(|one| one.users.len()).collect();
+        assert_eq!(counts, [100, 100, 100, 100, 1, 1]);
+    }
+
+    /// It takes a blink, or minutes if each change looks at all that waits.
+    #[test]
+    fn however_much_waits_a_change_is_noted_at_once() {
+        let mut announcements = Announcements::new(10);
+        announcements.note("u".into(), Change::Added);
+        announcements.note("u".into(), Change::Removed);
+        let start = Instant::now();
+        for number in 0..2 * MOST {
+            announcements.note(format!("u{number}").into(), Change::Added);
+        }
+        for number in 0..40_000 {
+            let change = if number % 2 == 0 { Change::Added } else { Change::Removed };
+            announcements.note("u".into(), change);
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
 
     #[test]
     fn what_happens_to_one_is_in_its_order() {
-        let mut announcements = Announcements::new();
+        let mut announcements = Announcements::new(MUCH);
         for change in [Change::Added, Change::Removed, Change::Added] {
             announcements.note("u".into(), change);
         }
@@ -142,7 +205,7 @@ mod tests {
 
     #[test]
     fn when_too_much_waits_a_change_undoes_the_one_before() {
-        let mut announcements = Announcements { most: 3, ..Announcements::new() };
+        let mut announcements = Announcements { most: 3, ..Announcements::new(MUCH) };
         for number in 0..1001 {
             let change = if number % 2 == 0 { Change::Added } else { Change::Removed };
             announcements.note("u".into(), change);
@@ -157,9 +220,9 @@ mod tests {
         /// Whatever happens to whom, and whenever something is taken: who listens knows in the end who is there.
         #[test]
         fn whoever_listens_knows_who_is_there(
-            steps in proptest::collection::vec((0u8..4, 0u8..5), 0..60), most in 0usize..6,
+            steps in proptest::collection::vec((0u8..4, 0u8..5), 0..60), most in 0usize..6, much in 0usize..12,
         ) {
-            let mut announcements = Announcements { most, ..Announcements::new() };
+            let mut announcements = Announcements { most, ..Announcements::new(much) };
             let (mut there, mut known) = (BTreeSet::new(), BTreeSet::new());
             let hear = |announcements: &mut Announcements, known: &mut BTreeSet<UserId>| {
                 let Some(one) = announcements.take() else { return true };

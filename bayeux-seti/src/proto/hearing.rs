@@ -1,6 +1,8 @@
 //! What a node said about users, taken in pieces: it may be a million of them, and others have to get at the rest.
 
-use crate::proto::{announcements::Change, users::UserId};
+use std::ops::Bound;
+
+use crate::proto::{announcements::Change, presence::Range, users::UserId};
 
 /// What a node said, and how much of that was taken.
 #[derive(Debug)]
@@ -9,6 +11,8 @@ pub(crate) struct Hearing {
     pub(crate) node: u32,
     /// In order, each once.
     pub(crate) users: Vec<UserId>,
+    /// Up to which user it says who is there, if not up to the last.
+    until: Option<UserId>,
     pub(crate) phase: Phase,
 }
 
@@ -25,13 +29,21 @@ pub(crate) enum Phase {
 }
 
 impl Hearing {
-    pub(crate) fn new(node: u32, users: Vec<UserId>, change: Change, replaces: bool) -> Self {
+    /// Begins what a node said of users: if it is a list, or a part of one, it is of all of a range.
+    pub(crate) fn new(node: u32, users: Vec<UserId>, change: Change, range: Option<Range>) -> Self {
+        let Range { after, until } = range.clone().unwrap_or_default();
         let phase = match change {
-            Change::Added if replaces => Phase::Forget(None),
+            Change::Added if range.is_some() => Phase::Forget(after),
             Change::Added => Phase::Add(0),
             Change::Removed => Phase::Remove(0),
         };
-        Self { node, users, phase }
+        Self { node, users, until, phase }
+    }
+
+    /// Returns among which users those are that are still to be looked at whether they have gone, after this one.
+    pub(crate) fn rest(&self, after: Option<UserId>) -> (Bound<UserId>, Bound<UserId>) {
+        let until = self.until.clone().map_or(Bound::Unbounded, Bound::Included);
+        (after.map_or(Bound::Unbounded, Bound::Excluded), until)
     }
 
     pub(crate) fn is_done(&self) -> bool {

@@ -1,15 +1,17 @@
 //! Another node: who is there, and what it is owed.
 //!
 //! ```text
-//!   joined ──observed──▶ a list ──▶ of ours: a check now and then; if it does not fit, the node asks for a list
-//!                          ▲  ▲     another's: the list once more, after a while
+//!   joined ──observed──▶ a list, part by part ──▶ of ours: a check now and then; if it does not fit, it asks
+//!                          ▲  ▲                   another's: the list once more, after a while
 //!                 observed │  │ it asks
 //! ```
 //!
-//! A list is everybody that is announced here. What a node misses while it observes nobody tells it: one of ours sees
-//! it by the next check, which says what all of these come to. CometD's would not know a check, but gets its list
-//! twice: by the second time it observes all channels, even if it has started late. A node that has lost another,
-//! which has not lost it, is sent nothing by that one: it asks.
+//! A list is everybody that is announced here, in order. It goes in parts, each of them made when its turn comes:
+//! announcements go between them, and whoever has gone meanwhile is in no later part. What a node misses while it
+//! observes nobody tells it: one of ours sees it by the next check, which says what all of these come to, and never
+//! goes in the midst of a list. CometD's would not know a check, but gets its list twice, and again whenever it asks:
+//! by the second time it observes all channels, even if it has started late. A node that has lost another, which has
+//! not lost it, is sent nothing by that one: it asks.
 
 use std::{
     collections::BTreeSet,
@@ -32,24 +34,60 @@ pub(crate) struct Node {
     pub(crate) digest: Digest,
     /// Whether it has said more than is taken of one node.
     pub(crate) is_over: bool,
-    /// Whether it has a Seti that hears what is announced.
-    observes: bool,
+    observes: Observes,
     /// Whether it has sent its list.
     has_listed: bool,
     /// Whether it knows what a check is.
     is_ours: bool,
     is_repeated: bool,
+    /// When a list is to begin.
     list_at: Option<Instant>,
+    listing: Option<Listing>,
+    /// When the last list had gone, or was given up.
     last_list: Option<Instant>,
     look_at: Option<Instant>,
     ask_at: Option<Instant>,
     last_ask: Option<Instant>,
 }
 
+/// Whether a node has a Seti that hears what is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Observes {
+    No,
+    /// It says something, so that it has one.
+    Surely,
+    /// That was told.
+    Told,
+}
+
+/// A list that is under way.
+#[derive(Clone, Debug)]
+struct Listing {
+    /// The last user that was looked at.
+    after: Option<UserId>,
+    /// Whether the last part is what goes now.
+    is_last: bool,
+    /// When the next part is due.
+    part_at: Instant,
+    /// Since when that waits for room.
+    waits_since: Option<Instant>,
+}
+
+/// How much room there is for a part of a list on the way to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Room {
+    Enough,
+    /// What is on the way is more than it should be: one that has waited for a while goes all the same.
+    Little,
+    /// One more may be too much.
+    None,
+}
+
 /// What is to be sent to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
     Ask,
+    /// The next part of a list.
     List,
     Check,
 }
@@ -63,11 +101,12 @@ impl Node {
             users: BTreeSet::new(),
             digest: Digest::default(),
             is_over: false,
-            observes: false,
+            observes: Observes::No,
             has_listed: false,
             is_ours: false,
             is_repeated: false,
             list_at: None,
+            listing: None,
             last_list: None,
             look_at: None,
             ask_at: None,
@@ -77,12 +116,15 @@ impl Node {
 
     /// It hears what is announced from now on, or may have missed something.
     pub(crate) fn observed(&mut self, now: Instant) {
-        self.observes = true;
-        self.is_repeated = false;
-        self.list_at = Some(now);
-        if !self.has_listed {
-            self.ask_at = Some(now + FIRST_CHECK);
+        // Of a list that is under way it may have missed the beginning.
+        self.give_up(now);
+        self.begins(now);
+        match self.observes {
+            // What was sent before it could hear it does not count.
+            Observes::No | Observes::Surely => self.list_at = Some(now),
+            Observes::Told => self.asks(now),
         }
+        self.observes = Observes::Told;
     }
 
     /// It has sent its list.
@@ -94,12 +136,14 @@ impl Node {
     /// It has a Seti, since it says something. That it observes was told before this node had one, if this node's has
     /// started later.
     pub(crate) fn appeared(&mut self, now: Instant) {
-        if !self.observes {
-            self.observed(now);
+        if self.observes == Observes::No {
+            self.observes = Observes::Surely;
+            self.begins(now);
+            self.list_at = Some(now);
         }
     }
 
-    /// It wants a list.
+    /// It wants a list: when there was one, after a while, in which others are served.
     pub(crate) fn asks(&mut self, now: Instant) {
         let at = self.last_list.map_or(now, |last| now.max(last + LIST_EVERY));
         self.list_at = Some(self.list_at.map_or(at, |before| before.min(at)));
@@ -118,7 +162,7 @@ impl Node {
         self.ask_at = Some(self.last_ask.map_or(now, |last| now.max(last + ASK_EVERY)));
     }
 
-    /// Something that was announced did not get out.
+    /// Something that all were sent did not get out.
     pub(crate) fn misses(&mut self, now: Instant) {
         let later = now + LIST_EVERY;
         match self.is_ours {
@@ -127,9 +171,17 @@ impl Node {
         }
     }
 
-    /// Returns what is due, and takes it as done.
+    /// What it was sent did not get out.
+    pub(crate) fn loses(&mut self, now: Instant) {
+        match self.give_up(now) {
+            true => self.asks(now + LIST_EVERY),
+            false => self.misses(now),
+        }
+    }
+
+    /// Returns what is due, and takes it as done; but that of a list is done by [`went`](Self::went).
     pub(crate) fn duty(&mut self, now: Instant) -> Option<Duty> {
-        if !self.observes || self.is_refused {
+        if self.deadline()? > now {
             return None;
         }
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -139,11 +191,12 @@ impl Node {
             self.last_ask = Some(now);
             return Some(Duty::Ask);
         }
-        if is_due(self.list_at) {
-            return Some(self.list(now));
+        if self.listing.is_some() {
+            return Some(Duty::List);
         }
-        if !is_due(self.look_at) {
-            return None;
+        if is_due(self.list_at) {
+            self.list_at = None;
+            return Some(self.list(now));
         }
         if self.is_ours {
             self.look_at = Some(now + CHECK_EVERY);
@@ -156,17 +209,78 @@ impl Node {
 
     /// Returns when the node next has a [duty](Self::duty), if ever.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let is_owed = self.observes && !self.is_refused;
-        let all = [self.ask_at, self.list_at, self.look_at];
-        all.into_iter().flatten().min().filter(|_| is_owed)
+        let is_owed = self.observes != Observes::No && !self.is_refused;
+        let of_lists = match &self.listing {
+            Some(listing) => [Some(listing.part_at), None],
+            None => [self.list_at, self.look_at],
+        };
+        let all = of_lists.into_iter().chain([self.ask_at]);
+        all.flatten().min().filter(|_| is_owed)
     }
 
-    fn list(&mut self, now: Instant) -> Duty {
-        self.list_at = None;
-        self.last_list = Some(now);
+    /// Returns after which user the next part of the list begins that is under way.
+    pub(crate) fn part(&self) -> Option<Option<&str>> {
+        let listing = self.listing.as_ref().filter(|listing| !listing.is_last)?;
+        Some(listing.after.as_deref())
+    }
+
+    /// A part goes now, which ends with this user, or is the last.
+    pub(crate) fn goes(&mut self, until: Option<UserId>) {
+        if let Some(listing) = &mut self.listing {
+            listing.is_last = until.is_none();
+            listing.after = until;
+            listing.waits_since = None;
+        }
+    }
+
+    /// The last part of the list has gone, if it was that.
+    pub(crate) fn went(&mut self, now: Instant) {
+        if !self.listing.as_ref().is_some_and(|listing| listing.is_last) {
+            return;
+        }
+        self.give_up(now);
         if self.is_ours || !self.is_repeated {
             self.look_at = Some(now + FIRST_CHECK);
         }
+    }
+
+    /// Returns whether the part that is due goes now, with so much room on its way. Else it is due again soon.
+    pub(crate) fn finds(&mut self, room: Room, now: Instant) -> bool {
+        let Some(listing) = &mut self.listing else { return false };
+        let since = *listing.waits_since.get_or_insert(now);
+        let goes = match room {
+            Room::Enough => true,
+            Room::Little => now >= since + PATIENCE,
+            Room::None => false,
+        };
+        if !goes {
+            listing.part_at = now + ROOM_EVERY;
+        }
+        goes
+    }
+
+    /// Gives up the list that is under way, and returns whether there was one. What was asked for meanwhile comes
+    /// after a while.
+    fn give_up(&mut self, now: Instant) -> bool {
+        let was_under_way = self.listing.take().is_some();
+        if was_under_way {
+            self.last_list = Some(now);
+            self.list_at = self.list_at.map(|_| now + LIST_EVERY);
+            self.look_at = self.look_at.map(|at| at.max(now + FIRST_CHECK));
+        }
+        was_under_way
+    }
+
+    fn begins(&mut self, now: Instant) {
+        self.is_repeated = false;
+        if !self.has_listed {
+            self.ask_at = Some(now + FIRST_CHECK);
+        }
+    }
+
+    fn list(&mut self, now: Instant) -> Duty {
+        self.listing =
+            Some(Listing { after: None, is_last: false, part_at: now, waits_since: None });
         Duty::List
     }
 }
@@ -177,7 +291,11 @@ const FIRST_CHECK: Duration = Duration::from_secs(2);
 /// How often one of ours is told what it should have.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// How often a node is sent a list, however often it asks.
+/// How often it is looked whether there is room for the next part of a list, and for how long one waits for enough.
+const ROOM_EVERY: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long after one list the next comes, however often a node asks.
 const LIST_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a node is asked for one.
@@ -197,6 +315,8 @@ mod tests {
         let mut duties = Vec::new();
         while let Some(at) = node.deadline().filter(|at| *at <= start + until) {
             duties.extend(node.duty(at).map(|duty| ((at - start).as_secs(), duty)));
+            node.goes(None);
+            node.went(at);
         }
         duties
     }
@@ -249,6 +369,8 @@ mod tests {
             let now = now + Duration::from_millis(millis);
             node.asks(now);
             lists += usize::from(node.duty(now) == Some(Duty::List));
+            node.goes(None);
+            node.went(now);
         }
         assert_eq!(lists, 10);
     }
@@ -259,6 +381,8 @@ mod tests {
         node.listed();
         node.observed(now);
         assert_eq!(node.duty(now), Some(Duty::List));
+        node.goes(None);
+        node.went(now);
         node.ask(now);
         assert_eq!(node.duty(now), Some(Duty::Ask));
         node.ask(now + Duration::from_secs(1));
@@ -272,5 +396,56 @@ mod tests {
         node.listed();
         node.observed(now);
         assert_eq!((node.duty(now), node.deadline()), (None, None));
+    }
+
+    #[test]
+    fn a_part_waits_for_room_and_not_for_ever_if_there_is_little() {
+        let (mut node, now) = node();
+        node.listed();
+        node.observed(now);
+        assert_eq!(node.duty(now), Some(Duty::List));
+        assert!(!node.finds(Room::Little, now) && !node.finds(Room::None, now));
+        assert_eq!(node.duty(now), None);
+        let at = node.deadline().unwrap();
+        assert!(at > now && node.duty(at) == Some(Duty::List));
+        assert!(node.finds(Room::Enough, at));
+        let later = now + PATIENCE;
+        assert!(!node.finds(Room::None, later) && node.finds(Room::Little, later));
+        node.goes(Some("u".into()));
+        assert_eq!(node.part(), Some(Some("u")));
+        // The next one waits by itself.
+        assert!(!node.finds(Room::Little, later));
+    }
+
+    #[test]
+    fn no_check_goes_in_the_midst_of_a_list() {
+        let (mut node, now) = node();
+        node.listed();
+        node.is_ours(now);
+        node.observed(now);
+        for second in 0..60 {
+            let now = now + Duration::from_secs(second);
+            assert_eq!(node.duty(now), Some(Duty::List));
+            node.goes(Some("u".into()));
+            node.went(now);
+        }
+        let end = now + Duration::from_secs(60);
+        node.goes(None);
+        node.went(end);
+        assert_eq!(node.deadline(), Some(end + FIRST_CHECK));
+    }
+
+    /// Of what was sent before it may have missed something.
+    #[test]
+    fn one_that_observes_anew_gets_its_list_from_the_beginning() {
+        let (mut node, now) = node();
+        node.listed();
+        node.observed(now);
+        assert_eq!(node.duty(now), Some(Duty::List));
+        node.goes(Some("u".into()));
+        node.observed(now);
+        assert_eq!(node.duty(now), None);
+        assert_eq!(node.duty(now + LIST_EVERY), Some(Duty::List));
+        assert_eq!(node.part(), Some(None));
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-pub(crate) use outputs::Output;
+pub(crate) use outputs::{MUCH, Output, Part, Range};
 
 use others::Leaving;
 
@@ -51,6 +51,14 @@ pub(crate) struct Presence<S> {
     pub(crate) tellings: Tellings,
     /// When a node may have a duty next.
     due: Option<Instant>,
+    /// The number of the node that was served last.
+    turn: u32,
+    /// Whether it is the turn of what goes to all.
+    is_turn_of_all: bool,
+    /// The number of the node to which a part of a list goes now.
+    going: Option<u32>,
+    /// How much of a list is in one message.
+    much: usize,
     /// Whether there may be something to send earlier than there was.
     wakes: bool,
     pub(crate) statistics: SetiStatistics,
@@ -64,14 +72,14 @@ pub(crate) struct Places<S> {
 }
 
 impl<S: Ord + Clone> Presence<S> {
-    /// Makes that of a node, which takes so many users of each other one.
-    pub(crate) fn new(own: Comet, seti_id: String, most: usize) -> Self {
+    /// Makes that of a node, which takes so many users of each other one, and says [so much](MUCH) in one message.
+    pub(crate) fn new(own: Comet, seti_id: String, most: usize, much: usize) -> Self {
         Self {
             own,
             seti_id,
             most,
             users: Users::new(),
-            announcements: Announcements::new(),
+            announcements: Announcements::new(much),
             announced: Digest::default(),
             nodes: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -79,6 +87,10 @@ impl<S: Ord + Clone> Presence<S> {
             leaving: VecDeque::new(),
             tellings: Tellings::new(),
             due: None,
+            turn: OWN,
+            is_turn_of_all: false,
+            going: None,
+            much,
             wakes: false,
             statistics: SetiStatistics::default(),
         }
@@ -125,7 +137,8 @@ impl<S: Ord + Clone> Presence<S> {
     /// Forgets everything, at the end, and returns what it was.
     pub(crate) fn clear(&mut self) -> Self {
         let (own, seti_id) = (self.own.clone(), self.seti_id.clone());
-        let mut empty = Self { statistics: self.statistics, ..Self::new(own, seti_id, 0) };
+        let mut empty =
+            Self { statistics: self.statistics, ..Self::new(own, seti_id, 0, self.much) };
         empty.statistics.associations = 0;
         mem::replace(self, empty)
     }
@@ -158,6 +171,17 @@ impl<S: Ord + Clone> Presence<S> {
     pub(crate) fn users_of(&self, comet: &Comet) -> std::collections::BTreeSet<UserId> {
         let node = self.numbers.get(comet.id()).and_then(|number| self.nodes.get(number));
         node.map(|node| node.users.clone()).unwrap_or_default()
+    }
+
+    /// Returns what was done, and what waits.
+    pub(crate) fn statistics(&self) -> SetiStatistics {
+        SetiStatistics { waiting: self.announcements.count(), ..self.statistics }
+    }
+
+    /// Returns all that the other nodes were told of this one.
+    #[cfg(test)]
+    pub(crate) fn all_announced(&self) -> Vec<UserId> {
+        self.users.announced(None, usize::MAX).users
     }
 
     pub(crate) fn next_event(&mut self) -> Option<Event> {

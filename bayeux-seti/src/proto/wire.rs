@@ -1,7 +1,8 @@
 //! What nodes send each other about users, CometD's.
 //!
-//! One more field, that CometD's nodes take no notice of, tells ours what a list has to come to. A message that has
-//! it and no users is a check, and is sent to none but ours.
+//! Two more fields are for ours, and CometD's nodes take no notice of them. A part of a list says of which range it is
+//! all users: who has gone of that is told apart from who comes in another part, where a node of CometD's forgets all
+//! by the first part, and gets them back by the others. A check says what all users come to, and is sent to ours alone.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -9,7 +10,12 @@ use bayeux_api::{ChannelId, Json};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::proto::{announcements::Change, digest::Digest, users::UserId};
+use crate::proto::{
+    announcements::Change,
+    digest::Digest,
+    presence::{Part, Range},
+    users::UserId,
+};
 
 /// What a node sent.
 #[derive(Debug)]
@@ -19,7 +25,7 @@ pub(crate) enum Received {
 }
 
 /// What it says of its users.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Said {
     /// In order, each once.
     pub(crate) users: Vec<UserId>,
@@ -30,6 +36,16 @@ pub(crate) struct Said {
     pub(crate) asks: bool,
     /// What its users come to, if it is one of ours.
     pub(crate) digest: Option<Digest>,
+    /// Of which users it is a list, if it is one of ours.
+    pub(crate) range: Option<Range>,
+}
+
+impl Said {
+    /// Whether it says nothing but what its users come to.
+    pub(crate) fn is_check(&self) -> bool {
+        let is_list = self.replaces || self.range.is_some();
+        self.digest.is_some() && !is_list && self.users.is_empty()
+    }
 }
 
 /// What is to be delivered to the sessions of a user.
@@ -92,6 +108,8 @@ struct Fields<'a> {
     alive: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "as_it_is")]
     digest: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    range: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "as_it_is", rename = "userId")]
     user_id: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "as_it_is")]
@@ -127,6 +145,7 @@ impl Fields<'_> {
             replaces: or_false(self.replace, "replace")?,
             asks: or_false(self.alive, "alive")?,
             digest: self.digest.map(digest).transpose()?,
+            range: self.range.map(|raw| range(raw, longest)).transpose()?,
         })
     }
 
@@ -162,6 +181,25 @@ fn digest(raw: &RawValue) -> Result<Digest, Refused> {
     text.parse().map_err(|()| Refused::Field("digest"))
 }
 
+fn range(raw: &RawValue, longest: usize) -> Result<Range, Refused> {
+    let Bounds { after, until }: Bounds<String> = value(Some(raw), "range")?;
+    if [&after, &until].into_iter().flatten().any(|id| id.len() > longest) {
+        return Err(Refused::LongId);
+    }
+    let is_backwards = matches!((&after, &until), (Some(after), Some(until)) if after >= until);
+    let range = Range { after: after.map(UserId::from), until: until.map(UserId::from) };
+    if is_backwards { Err(Refused::Field("range")) } else { Ok(range) }
+}
+
+/// What a part of a list is of.
+#[derive(Debug, Serialize, Deserialize)]
+struct Bounds<T> {
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    after: Option<T>,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    until: Option<T>,
+}
+
 /// What a node says of its users, as it is sent.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -175,12 +213,14 @@ pub(crate) struct Saying<'a> {
     alive: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<Bounds<&'a str>>,
 }
 
 impl<'a> Saying<'a> {
     fn new(oort_url: &'a str) -> Self {
         let (user_ids, replace, alive, digest) = <_>::default();
-        Self { user_ids, oort_url, presence: true, replace, alive, digest }
+        Self { user_ids, oort_url, presence: true, replace, alive, digest, range: None }
     }
 
     /// Users came, or went.
@@ -191,6 +231,14 @@ impl<'a> Saying<'a> {
     ) -> Self {
         let presence = change == Change::Added;
         Self { user_ids: users.collect(), presence, ..Self::new(oort_url) }
+    }
+
+    /// A part of this node's list. The first takes the place of what was known.
+    pub(crate) fn part(oort_url: &'a str, part: &'a Part) -> Self {
+        let Range { after, until } = &part.range;
+        let range = Bounds { after: after.as_deref(), until: until.as_deref() };
+        let user_ids = part.users.iter().map(|user| &**user).collect();
+        Self { user_ids, replace: after.is_none(), range: Some(range), ..Self::new(oort_url) }
     }
 
     /// What this node's users come to, to one of ours.
@@ -210,40 +258,6 @@ impl<'a> Saying<'a> {
 
     pub(crate) fn json(&self) -> Json {
         Json::new(self).expect("texts and truth values have a JSON form")
-    }
-}
-
-/// A list, which is written piece by piece.
-#[derive(Debug)]
-pub(crate) struct List {
-    text: String,
-}
-
-impl List {
-    pub(crate) fn new() -> Self {
-        Self { text: r#"{"userIds":["#.to_owned() }
-    }
-
-    pub(crate) fn push(&mut self, user: &str) {
-        if !self.text.ends_with('[') {
-            self.text.push(',');
-        }
-        self.text += &serde_json::to_string(user).expect("a text has a JSON form");
-    }
-
-    /// Returns how long it is so far, in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.text.len()
-    }
-
-    pub(crate) fn finish(mut self, oort_url: &str, digest: Digest) -> Json {
-        let url = serde_json::to_string(oort_url).expect("a text has a JSON form");
-        self.text += "],\"oortURL\":";
-        self.text += &url;
-        self.text += ",\"presence\":true,\"replace\":true,\"digest\":\"";
-        self.text += &digest.to_string();
-        self.text += "\"}";
-        Json::from_text(self.text).expect("it was written as JSON")
     }
 }
 

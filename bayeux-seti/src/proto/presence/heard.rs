@@ -4,64 +4,44 @@ use std::{mem, time::Instant};
 
 use bayeux_oort::Comet;
 
-use super::Presence;
+use super::{Presence, Range};
 use crate::proto::{
     announcements::Change,
     digest::Digest,
     hearing::{Hearing, Phase},
     node::Node,
     users::UserId,
+    wire::Said,
 };
 
 impl<S: Ord + Clone> Presence<S> {
-    /// A node wants the list.
-    pub(crate) fn asked(&mut self, comet: &Comet, now: Instant) {
-        self.attend(comet, |node| {
-            node.appeared(now);
-            node.asks(now);
-        });
-    }
-
-    /// A node of ours says what its users come to.
-    pub(crate) fn checked(&mut self, comet: &Comet, digest: Digest, now: Instant) {
-        let mut is_wrong = false;
-        self.attend(comet, |node| {
-            node.appeared(now);
-            node.is_ours(now);
-            is_wrong = node.digest != digest && !node.is_over;
-            if is_wrong {
-                node.ask(now);
-            }
-        });
-        self.statistics.repairs += u64::from(is_wrong);
-    }
-
-    /// A node of ours sends a list.
-    pub(crate) fn is_ours(&mut self, comet: &Comet, now: Instant) {
-        self.attend(comet, |node| node.is_ours(now));
-    }
-
-    /// Begins to take what a node says of users, which are in order, each once; none when nothing is taken of it.
-    pub(crate) fn hear(
-        &mut self,
-        comet: &Comet,
-        users: Vec<UserId>,
-        change: Change,
-        replaces: bool,
-        now: Instant,
-    ) -> Option<Hearing> {
-        if !self.takes(comet) {
+    /// A node says something. Returns what of it is to be [taken](Self::hear_more) piece by piece, if anything.
+    pub(crate) fn said(&mut self, from: &Comet, said: Said, now: Instant) -> Option<Hearing> {
+        if !self.takes(from) {
             return None;
         }
-        let number = *self.numbers.get(comet.id())?;
-        self.attend(comet, |node| {
+        let number = *self.numbers.get(from.id())?;
+        let is_check = said.is_check();
+        let Said { users, change, replaces, asks, digest, range } = said;
+        self.attend(from, |node| {
             node.appeared(now);
+            if asks {
+                node.asks(now);
+            }
+            if digest.is_some() || range.is_some() {
+                node.is_ours(now);
+            }
             if replaces {
                 node.is_over = false;
                 node.listed();
             }
         });
-        Some(Hearing::new(number, users, change, replaces))
+        if let Some(digest) = digest.filter(|_| is_check) {
+            self.checked(from, digest, now);
+            return None;
+        }
+        let range = range.or_else(|| replaces.then(Range::default));
+        Some(Hearing::new(number, users, change, range))
     }
 
     /// Takes more of what a node says, so many users of it.
@@ -84,6 +64,18 @@ impl<S: Ord + Clone> Presence<S> {
         self.nodes.insert(hearing.node, node);
     }
 
+    /// A node of ours says what its users come to.
+    fn checked(&mut self, comet: &Comet, digest: Digest, now: Instant) {
+        let mut is_wrong = false;
+        self.attend(comet, |node| {
+            is_wrong = node.digest != digest && !node.is_over;
+            if is_wrong {
+                node.ask(now);
+            }
+        });
+        self.statistics.repairs += u64::from(is_wrong);
+    }
+
     fn forget(
         &mut self,
         node: &mut Node,
@@ -91,9 +83,7 @@ impl<S: Ord + Clone> Presence<S> {
         after: Option<UserId>,
         count: usize,
     ) -> Phase {
-        use std::ops::Bound;
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let slice = node.users.range((start, Bound::Unbounded)).take(count);
+        let slice = node.users.range(hearing.rest(after)).take(count);
         let slice: Vec<_> = slice.cloned().collect();
         for user in slice.iter().filter(|user| !hearing.has(user)) {
             self.remove_from(node, hearing.node, user);

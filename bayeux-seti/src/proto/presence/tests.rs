@@ -1,8 +1,12 @@
 //! Presence keeps its rules.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use super::*;
+use crate::proto::{node::Room, wire::Said};
+
+/// Before all that tests do.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -11,24 +15,45 @@ fn comet(id: &str) -> Comet {
 }
 
 fn presence(id: &str) -> Presence<u32> {
+    LazyLock::force(&START);
     let own = comet(id);
     let seti_id = crate::proto::id::seti_id(own.url());
-    let mut presence = Presence::new(own, seti_id, 1000);
+    let mut presence = Presence::new(own, seti_id, 1000, MUCH);
     presence.tellings.is_heard = true;
     presence
 }
 
-/// Has one node hear something of another.
-fn hear(presence: &mut Presence<u32>, from: &str, users: &[&str], change: Change, replaces: bool) {
+fn said(users: &[&str], change: Change) -> Said {
     let mut users: Vec<_> = users.iter().copied().map(UserId::from).collect();
     users.sort();
-    let Some(mut hearing) = presence.hear(&comet(from), users, change, replaces, Instant::now())
-    else {
-        return;
-    };
+    Said { users, change, replaces: false, asks: false, digest: None, range: None }
+}
+
+/// Has one node hear something of another.
+fn hear(presence: &mut Presence<u32>, from: &str, users: &[&str], change: Change, replaces: bool) {
+    take(presence, from, Said { replaces, ..said(users, change) });
+}
+
+fn take(presence: &mut Presence<u32>, from: &str, said: Said) {
+    let Some(mut hearing) = presence.said(&comet(from), said, *START) else { return };
     while !hearing.is_done() {
         presence.hear_more(&mut hearing, 1);
     }
+}
+
+fn ask(presence: &mut Presence<u32>, from: &str, now: Instant) {
+    presence.said(&comet(from), Said { asks: true, ..said(&[], Change::Added) }, now);
+}
+
+fn check(presence: &mut Presence<u32>, from: &str, digest: Digest, now: Instant) {
+    let digest = Some(digest);
+    presence.said(&comet(from), Said { digest, ..said(&[], Change::Added) }, now);
+}
+
+/// Something that only one of ours says.
+fn is_ours(presence: &mut Presence<u32>, from: &str, now: Instant) {
+    let range = Some(Range::default());
+    presence.said(&comet(from), Said { range, ..said(&[], Change::Added) }, now);
 }
 
 /// Returns what was told, as `+user@node` and `-user@node`.
@@ -43,21 +68,28 @@ fn told(presence: &mut Presence<u32>) -> Vec<String> {
 
 /// Returns what is sent now, in short.
 fn sent(presence: &mut Presence<u32>, now: Instant) -> Vec<String> {
-    let outputs = std::iter::from_fn(|| presence.next(now));
-    let text = |output: Output| match output {
+    let mut all = Vec::new();
+    while let Some(output) = presence.next(now) {
+        all.push(text(presence, output));
+    }
+    all
+}
+
+fn text(presence: &mut Presence<u32>, output: Output) -> String {
+    match output {
         Output::Announce(one) => {
             let sign = if one.change == Change::Added { '+' } else { '-' };
             one.users.iter().map(|user| format!("{sign}{user}")).collect::<Vec<_>>().join(" ")
         }
-        Output::List { to, .. } => format!("list to {}", to.id()),
+        Output::List(to) => match presence.part(&to).unwrap() {
+            Part { range: Range { after: None, until: None }, .. } => {
+                format!("list to {}", to.id())
+            }
+            Part { users, .. } => format!("{} to {}", users.concat(), to.id()),
+        },
         Output::Check { to, .. } => format!("check to {}", to.id()),
         Output::Ask(to) => format!("ask {}", to.id()),
-    };
-    outputs.map(text).collect()
-}
-
-fn listed(presence: &Presence<u32>) -> Vec<UserId> {
-    presence.announced(None, 1000).map(|slice| slice.users).unwrap_or_default()
+    }
 }
 
 #[test]
@@ -85,7 +117,7 @@ fn a_last_that_goes_and_a_first_that_comes_are_announced_as_they_were() {
     a.disassociate("u", &1);
     a.associate("u", 2);
     assert_eq!(sent(&mut a, now), ["+u", "-u", "+u"]);
-    assert_eq!(listed(&a), ["u".into()]);
+    assert_eq!(a.all_announced(), ["u".into()]);
 }
 
 #[test]
@@ -108,7 +140,7 @@ fn all_users_of_a_session_go_with_it() {
     assert_eq!(a.associated(), ["v".into()]);
     a.session_ended(&2);
     sent(&mut a, now);
-    assert!(a.present().is_empty() && listed(&a).is_empty());
+    assert!(a.present().is_empty() && a.all_announced().is_empty());
 }
 
 #[test]
@@ -162,8 +194,7 @@ fn the_users_of_a_node_that_left_are_told_piece_by_piece() {
 fn what_was_under_way_of_a_node_that_left_is_not_taken() {
     let (mut a, now) = (presence("a"), Instant::now());
     a.joined(&comet("b")).unwrap();
-    let users = vec![UserId::from("u"), UserId::from("v")];
-    let mut hearing = a.hear(&comet("b"), users, Change::Added, false, now).unwrap();
+    let mut hearing = a.said(&comet("b"), said(&["u", "v"], Change::Added), now).unwrap();
     a.hear_more(&mut hearing, 1);
     a.left(&comet("b"), now);
     a.joined(&comet("b")).unwrap();
@@ -185,9 +216,9 @@ fn nothing_is_heard_of_who_is_not_there() {
 fn one_that_observes_gets_the_list_and_cometds_gets_it_once_more() {
     let (mut a, now) = (presence("a"), Instant::now());
     a.joined(&comet("b")).unwrap();
-    hear(&mut a, "b", &[], Change::Added, true);
     assert_eq!(sent(&mut a, now), Vec::<String>::new());
     a.observed(&comet("b"), now);
+    hear(&mut a, "b", &[], Change::Added, true);
     assert_eq!(sent(&mut a, now), ["list to b"]);
     let later = a.deadline().unwrap();
     assert_eq!(sent(&mut a, later), ["list to b"]);
@@ -204,7 +235,7 @@ fn one_that_says_something_hears_what_is_announced_and_gets_the_list() {
     assert_eq!(sent(&mut a, now + SECOND), ["list to b"]);
     let (mut a, now) = (presence("a"), Instant::now());
     a.joined(&comet("b")).unwrap();
-    a.asked(&comet("b"), now);
+    ask(&mut a, "b", now);
     assert_eq!(sent(&mut a, now), ["list to b"]);
 }
 
@@ -213,7 +244,7 @@ fn what_one_of_ours_misses_is_found_by_the_next_check() {
     let (mut a, mut b, mut now) = (presence("a"), presence("b"), Instant::now());
     a.joined(&comet("b")).unwrap();
     b.joined(&comet("a")).unwrap();
-    a.is_ours(&comet("b"), now);
+    is_ours(&mut a, "b", now);
     a.observed(&comet("b"), now);
     b.observed(&comet("a"), now);
     sent(&mut b, now);
@@ -224,15 +255,15 @@ fn what_one_of_ours_misses_is_found_by_the_next_check() {
     let mut outputs = std::iter::from_fn(|| a.next(now));
     let digest = outputs.find_map(|output| match output {
         Output::Check { digest, .. } => Some(digest),
-        Output::Announce(_) | Output::List { .. } | Output::Ask(_) => None,
+        Output::Announce(_) | Output::List(_) | Output::Ask(_) => None,
     });
     let digest = digest.unwrap();
-    b.checked(&comet("a"), digest, now);
+    check(&mut b, "a", digest, now);
     assert_eq!(sent(&mut b, now)[0], "ask a");
-    a.asked(&comet("b"), now);
+    ask(&mut a, "b", now);
     assert_eq!(sent(&mut a, now), ["list to b"]);
     hear(&mut b, "a", &["u"], Change::Added, true);
-    b.checked(&comet("a"), digest, now + 10 * SECOND);
+    check(&mut b, "a", digest, now + 10 * SECOND);
     assert_eq!(b.statistics.repairs, 1);
 }
 
@@ -240,15 +271,14 @@ fn what_one_of_ours_misses_is_found_by_the_next_check() {
 fn a_check_is_of_what_was_announced_and_not_of_what_waits() {
     let (mut a, now) = (presence("a"), Instant::now());
     a.joined(&comet("b")).unwrap();
-    a.is_ours(&comet("b"), now);
+    is_ours(&mut a, "b", now);
     a.observed(&comet("b"), now);
     a.associate("u", 1);
-    let Some(Output::List { digest, .. }) = a.next(now) else { panic!("it is none") };
-    assert_eq!(digest, Digest::default());
-    assert!(listed(&a).is_empty());
+    let Some(Output::List(to)) = a.next(now) else { panic!("it is none") };
+    assert!(a.part(&to).unwrap().users.is_empty() && a.announced == Digest::default());
     sent(&mut a, now);
     a.disassociate("u", &1);
-    assert_eq!(listed(&a), ["u".into()]);
+    assert_eq!(a.all_announced(), ["u".into()]);
 }
 
 #[test]
@@ -259,8 +289,159 @@ fn what_could_not_be_announced_is_made_good() {
     a.observed(&comet("b"), now);
     sent(&mut a, now + 10 * SECOND);
     sent(&mut a, now + 20 * SECOND);
-    a.lost(now + 30 * SECOND);
+    a.lost(None, now + 30 * SECOND);
     assert_eq!(sent(&mut a, now + 35 * SECOND), ["list to b"]);
+}
+
+#[test]
+fn what_one_node_did_not_get_is_made_good_at_that_one() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    for id in ["b", "c"] {
+        a.joined(&comet(id)).unwrap();
+        hear(&mut a, id, &[], Change::Added, true);
+        a.observed(&comet(id), now);
+    }
+    sent(&mut a, now + 10 * SECOND);
+    sent(&mut a, now + 20 * SECOND);
+    a.lost(Some(&comet("c")), now + 30 * SECOND);
+    assert_eq!(sent(&mut a, now + 35 * SECOND), ["list to c"]);
+}
+
+#[test]
+fn who_asks_all_the_time_holds_up_nobody() {
+    let (mut a, mut now) = (presence("a"), Instant::now());
+    for id in ["b", "c", "d"] {
+        a.joined(&comet(id)).unwrap();
+        hear(&mut a, id, &[], Change::Added, true);
+    }
+    let (mut lists, mut is_announced) = ([0; 3], false);
+    a.associate("u", 1);
+    for _ in 0..30 {
+        for (number, id) in ["b", "c", "d"].into_iter().enumerate() {
+            // One asks, one comes and goes, and one waits for its turn.
+            match number {
+                0 => ask(&mut a, id, now),
+                _ => a.observed(&comet(id), now),
+            }
+        }
+        match a.next(now) {
+            Some(Output::Announce(_)) => is_announced = true,
+            Some(Output::List(to)) => {
+                a.part(&to).unwrap();
+                let number = ["b", "c", "d"].iter().position(|id| *id == to.id());
+                lists[number.unwrap()] += 1;
+            }
+            Some(Output::Check { .. } | Output::Ask(_)) | None => {}
+        }
+        // Each takes longer than the time in which a node gets one.
+        now += 2 * SECOND;
+    }
+    assert!(is_announced);
+    assert!(lists.iter().all(|count| *count > 5), "{lists:?}");
+}
+
+#[test]
+fn an_announcement_comes_after_each_duty() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    for id in ["b", "c"] {
+        a.joined(&comet(id)).unwrap();
+        hear(&mut a, id, &[], Change::Added, true);
+    }
+    a.associate("u", 1);
+    a.disassociate("u", &1);
+    assert_eq!(sent(&mut a, now), ["list to b", "+u", "list to c", "-u"]);
+}
+
+/// Between one list and the next there is time for others, however long the first takes.
+#[test]
+fn a_list_comes_a_while_after_the_one_before_has_gone() {
+    let (mut a, now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &[], Change::Added, true);
+    a.observed(&comet("b"), now);
+    let Some(Output::List(to)) = a.next(now) else { panic!("it is none") };
+    a.part(&to).unwrap();
+    for _ in 0..2 {
+        ask(&mut a, "b", now + 10 * SECOND);
+        a.observed(&comet("b"), now + 10 * SECOND);
+    }
+    assert_eq!(sent(&mut a, now + 10 * SECOND), Vec::<String>::new());
+    assert_eq!(sent(&mut a, now + 11 * SECOND), ["list to b"]);
+}
+
+/// A presence that has announced these users, has room for two of them in a message, and knows another node.
+fn with_small_parts(users: &[&str], now: Instant) -> Presence<u32> {
+    let mut a = presence("a");
+    a.much = 8;
+    for user in users {
+        a.associate(user, 1);
+    }
+    sent(&mut a, now);
+    a.joined(&comet("b")).unwrap();
+    hear(&mut a, "b", &[], Change::Added, true);
+    a
+}
+
+#[test]
+fn a_long_list_goes_in_parts_and_announcements_between_them() {
+    let now = *START;
+    let mut a = with_small_parts(&["u", "v", "w", "x", "y"], now);
+    let first = a.next(now).unwrap();
+    assert_eq!(text(&mut a, first), "uv to b");
+    a.disassociate("x", &1);
+    a.associate("s", 1);
+    // Whoever has gone is in no later part.
+    assert_eq!(sent(&mut a, now), ["-x", "wy to b", "+s"]);
+    assert_eq!(a.statistics.lists, 1);
+}
+
+#[test]
+fn a_part_takes_away_who_has_gone_of_its_range_alone() {
+    let mut b = presence("b");
+    b.joined(&comet("a")).unwrap();
+    hear(&mut b, "a", &["q", "u", "u2", "w", "y"], Change::Added, true);
+    told(&mut b);
+    let range = |after: Option<&str>, until: Option<&str>| {
+        Some(Range { after: after.map(UserId::from), until: until.map(UserId::from) })
+    };
+    let part =
+        |users: &[&str], replaces, range| Said { replaces, range, ..said(users, Change::Added) };
+    take(&mut b, "a", part(&["u", "v"], true, range(None, Some("v"))));
+    assert_eq!(told(&mut b), ["-q@a", "-u2@a", "+v@a"]);
+    take(&mut b, "a", part(&["x"], false, range(Some("v"), Some("x"))));
+    assert_eq!(told(&mut b), ["-w@a", "+x@a"]);
+    take(&mut b, "a", part(&[], false, range(Some("x"), None)));
+    assert_eq!(told(&mut b), ["-y@a"]);
+    assert_eq!(b.present(), ["u".into(), "v".into(), "x".into()]);
+}
+
+#[test]
+fn of_a_list_whose_part_was_lost_all_goes_again() {
+    let now = *START;
+    let mut a = with_small_parts(&["u", "v", "w", "x", "y"], now);
+    let first = a.next(now).unwrap();
+    text(&mut a, first);
+    a.lost(Some(&comet("b")), now);
+    assert_eq!(sent(&mut a, now), Vec::<String>::new());
+    assert_eq!(sent(&mut a, now + SECOND), ["uv to b", "wx to b", "y to b"]);
+}
+
+#[test]
+fn a_part_for_which_there_is_no_room_holds_up_no_other_node() {
+    let now = *START;
+    let mut a = with_small_parts(&["u", "v", "w"], now);
+    a.joined(&comet("c")).unwrap();
+    hear(&mut a, "c", &[], Change::Added, true);
+    let mut parts = Vec::new();
+    while let Some(output) = a.next(now) {
+        match output {
+            Output::List(to) if to.id() == "b" => assert!(!a.finds(&to, Room::None, now)),
+            other => parts.push(text(&mut a, other)),
+        }
+    }
+    assert_eq!(parts, ["uv to c", "w to c"]);
+    let later = a.deadline().unwrap();
+    assert_eq!(sent(&mut a, later), ["uv to b", "w to b"]);
 }
 
 #[test]
@@ -270,12 +451,12 @@ fn of_two_nodes_with_one_seti_id_the_second_is_refused_until_the_first_leaves() 
     a.joined(&first).unwrap();
     let collision = a.joined(&second).unwrap_err();
     assert_eq!((&*collision.url, &*collision.seti_id), ("http://x-y", "http_x_y"));
-    assert!(a.hear(&second, vec!["u".into()], Change::Added, false, now).is_none());
+    assert!(a.said(&second, said(&["u"], Change::Added), now).is_none());
     a.observed(&second, now);
     assert_eq!(sent(&mut a, now), Vec::<String>::new());
     a.left(&first, now);
     assert_eq!(sent(&mut a, now), ["ask 2", "list to 2"]);
-    assert!(a.hear(&second, vec!["u".into()], Change::Added, false, now).is_some());
+    assert!(a.said(&second, said(&["u"], Change::Added), now).is_some());
 }
 
 #[test]
@@ -295,7 +476,7 @@ fn a_node_has_no_more_users_than_are_taken() {
     a.observed(&comet("b"), now);
     hear(&mut a, "b", &["u", "v", "w", "x"], Change::Added, true);
     assert_eq!((a.present().len(), a.statistics.overflows), (2, 2));
-    a.checked(&comet("b"), Digest::default(), now);
+    check(&mut a, "b", Digest::default(), now);
     assert!(!sent(&mut a, now).contains(&"ask b".to_owned()));
     hear(&mut a, "b", &["x"], Change::Added, true);
     assert_eq!(a.present(), ["x".into()]);

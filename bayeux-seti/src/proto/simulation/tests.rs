@@ -12,7 +12,9 @@ fn all_agree_once_the_network_is_good() {
 #[test]
 fn the_same_seed_is_the_same_run_and_much_happens() {
     let all = Seeds::exactly(0..20).repeat(|seed, trace| play(Mistake::None, seed, trace));
-    for event in ["replaces: true", "asks: true", "digest: Some", "Removed", "PowerOff"] {
+    for event in
+        ["replaces: true", "asks: true", "digest: Some", "until: Some", "Removed", "PowerOff"]
+    {
         assert!(all.contains(event), "in no run: {event}");
     }
 }
@@ -27,6 +29,8 @@ fn each_mistake_is_found() {
         Mistake::NoSweep,
         Mistake::Race,
         Mistake::NoAsk,
+        Mistake::StaleParts,
+        Mistake::PartsReplace,
     ] {
         let seeds = Seeds::exactly(0..1000);
         let found = seeds.find(|seed, trace| play(mistake, seed, trace));

@@ -2,7 +2,7 @@
 
 use bayeux_oort::Comet;
 
-use crate::proto::{announcements::Change, digest::Digest, users::UserId};
+use crate::proto::wire::Said;
 
 #[derive(Clone, Debug)]
 pub(super) enum Packet {
@@ -12,13 +12,4 @@ pub(super) enum Packet {
     Ping,
     /// A broadcast, to whoever has dialled.
     Said(Said),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Said {
-    pub(super) users: Vec<UserId>,
-    pub(super) change: Change,
-    pub(super) replaces: bool,
-    pub(super) asks: bool,
-    pub(super) digest: Option<Digest>,
 }

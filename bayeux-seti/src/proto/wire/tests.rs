@@ -54,20 +54,57 @@ fn changes_are_written_to_the_letter_as_recorded() {
     );
 }
 
+fn part(users: &[&str], after: Option<&str>, until: Option<&str>) -> Part {
+    let users = users.iter().copied().map(UserId::from).collect();
+    let range = Range { after: after.map(UserId::from), until: until.map(UserId::from) };
+    Part { users, range }
+}
+
 #[test]
-fn a_list_is_the_recorded_one_and_says_what_it_comes_to() {
-    let mut list = List::new();
-    ["u", "v\"\n"].iter().for_each(|user| list.push(user));
-    let json = list.finish(A, digest());
+fn a_list_is_the_recorded_one_and_says_that_it_is_whole() {
+    let list = part(&["u", "v\"\n"], None, None);
+    let json = Saying::part(A, &list).json();
     let expected = json!({
-        "userIds": ["u", "v\"\n"], "oortURL": A, "presence": true, "replace": true,
-        "digest": digest().to_string(),
+        "userIds": ["u", "v\"\n"], "oortURL": A, "presence": true, "replace": true, "range": {},
     });
     assert_eq!(json, expected);
     let said = said(&json.value()).unwrap();
     assert_eq!((said.users.len(), said.replaces, said.asks), (2, true, false));
-    assert_eq!(said.digest, Some(digest()));
-    assert_eq!(List::new().finish(A, Digest::default()).value()["userIds"], json!([]));
+    assert_eq!(said.range, Some(Range::default()));
+}
+
+/// CometD's nodes forget all by the first, and add what is in the others.
+#[test]
+fn the_first_part_of_a_list_replaces_and_the_others_add() {
+    let parts = [
+        part(&["u"], None, Some("v")),
+        part(&["w"], Some("v"), Some("x")),
+        part(&[], Some("x"), None),
+    ];
+    for (number, part) in parts.iter().enumerate() {
+        let json = Saying::part(A, part).json();
+        assert_eq!(json.value()["replace"], number == 0);
+        assert_eq!(json.value()["presence"], true);
+        let said = said(&json.value()).unwrap();
+        assert_eq!((said.users.len(), said.range.as_ref()), (part.users.len(), Some(&part.range)));
+        assert!(!said.is_check());
+    }
+}
+
+/// In whichever order a node names its bounds, nothing panics.
+#[test]
+fn a_range_that_goes_backwards_is_refused() {
+    let of = |range: Value| {
+        said(&json!({ "userIds": [], "oortURL": A, "presence": true, "range": range })).map(|_| ())
+    };
+    assert_eq!(of(json!({ "after": "a", "until": "b", "more": 1 })), Ok(()));
+    for range in [json!({ "after": "b", "until": "a" }), json!({ "after": "a", "until": "a" })] {
+        assert_eq!(of(range), Err(Refused::Field("range")));
+    }
+    for range in [json!({ "after": 1 }), json!({ "until": [] }), json!("a")] {
+        assert_eq!(of(range), Err(Refused::Field("range")));
+    }
+    assert_eq!(of(json!({ "after": "12345678901" })), Err(Refused::LongId));
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! Lists of users that are longer than a message may be.
+
+use bayeux_oort::{MeshConfig, Oort};
+use bayeux_server::{
+    Server,
+    api::{
+        Message,
+        server::{Overflow, QueueBounds},
+    },
+};
+use bayeux_seti::Seti;
+use tests::{TestNode, cloud_hub::CloudHub, eventually};
+
+use crate::people::{Person, start};
+
+/// One node has users whose list is of 3 MB, and another joins it.
+async fn a_long_list(change: impl Fn(&mut MeshConfig)) {
+    const USERS: usize = 3000;
+    let (a, b) = (TestNode::with(|_| {}, &change).await, TestNode::with(|_| {}, &change).await);
+    let seti = Seti::start(&a.oort).await.unwrap();
+    let there = Seti::start(&b.oort).await.unwrap();
+    let person = Person::on(&a.oort).await;
+    for user in 0..USERS {
+        seti.associate(&format!("{user:0>1000}"), &person.session).unwrap();
+    }
+    // To nobody.
+    eventually("all to be announced", || seti.statistics().waiting == 0).await;
+    b.observe(&a);
+    b.has_joined(1).await;
+    eventually("all to be known", || there.user_ids().len() == USERS).await;
+    assert_eq!((a.events.count("left"), b.events.count("left")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_list_that_is_longer_than_what_may_wait_for_a_node_parts_nobody() {
+    a_long_list(|config| {
+        config.queue = QueueBounds::new(100_000, 2 * 1024 * 1024, Overflow::Disconnect);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_longer_than_a_message_may_be_parts_nobody() {
+    a_long_list(|config| config.max_message_size = 64 * 1024).await;
+}
+
+/// Whoever goes while the list is sent does not come back by a later part, and nobody seems to go by an earlier one.
+#[tokio::test]
+async fn who_comes_and_goes_while_a_long_list_is_sent_is_known() {
+    const USERS: usize = 5000;
+    let hub = CloudHub::default();
+    let near = Oort::start(&Server::new(), hub.cloud("a", "http://a/cometd")).await.unwrap();
+    let seti = Seti::start(&near).await.unwrap();
+    let person = Person::on(&near).await;
+    let user = |number: usize| format!("{number:0>100}");
+    for number in 0..USERS {
+        seti.associate(&user(number), &person.session).unwrap();
+    }
+    eventually("all to be announced", || seti.statistics().waiting == 0).await;
+    let far = Oort::start(&Server::new(), hub.cloud("b", "http://b/cometd")).await.unwrap();
+    let (other, heard) = start(&far).await;
+    eventually("the list to be under way", || !other.user_ids().is_empty()).await;
+    for number in [0, USERS / 2, USERS - 1] {
+        assert!(seti.disassociate(&user(number), &person.session));
+    }
+    seti.associate("new", &person.session).unwrap();
+    eventually("all to be known", || other.user_ids() == seti.user_ids()).await;
+    // All that the node sent has been heard when this has.
+    let last = serde_json::json!({
+        "userIds": ["last"], "oortURL": "http://a/cometd", "presence": true,
+    });
+    near.broadcast(Message::with_data("/seti/all", last)).await.unwrap();
+    heard.was_told("+last", 1).await;
+    assert_eq!(other.user_ids().len(), USERS - 3 + 2);
+    assert!(heard.count("-") <= 3, "nobody else went");
+}
