@@ -22,7 +22,6 @@ use crate::{
     proto::{
         id::{ALL, channel_of, seti_id},
         presence::{MUCH, Presence},
-        wire::Saying,
     },
     session::Local,
 };
@@ -31,7 +30,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) inner: Arc<Inner>,
-    registrations: Mutex<Vec<Registration>>,
 }
 
 /// A Seti as its tasks have it.
@@ -49,7 +47,12 @@ pub(crate) struct Inner {
     /// A node has left, whose users are to be forgotten.
     pub(crate) to_sweep: Notify,
     runtime: Handle,
+    /// Its places at the server and in the cloud, until the others know that it has ended.
+    registrations: Mutex<Vec<Registration>>,
+    /// It is to end, and nothing more is done.
     pub(crate) stopped: CancellationToken,
+    /// The others know that it has ended.
+    pub(crate) ended: CancellationToken,
 }
 
 impl Engine {
@@ -91,41 +94,36 @@ impl Engine {
             to_tell: Notify::new(),
             to_sweep: Notify::new(),
             runtime: Handle::current(),
+            registrations: Mutex::default(),
             stopped: CancellationToken::new(),
+            ended: CancellationToken::new(),
         });
         let place = oort.add_participant(&channels, Arc::new(Ear(inner.clone())))?;
         let ends = oort.server().add_session_listener(Arc::new(Ends(inner.clone())));
+        lock(&inner.registrations).extend([place, ends]);
         inner.spawn_tasks();
-        Ok(Self { inner, registrations: Mutex::new(vec![place, ends]) })
+        Ok(Self { inner })
     }
 
-    /// Ends it: the other nodes are told, which the future is of.
+    /// Ends it. The future is of when the other nodes have been told.
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
-        let registrations = std::mem::take(&mut *lock(&self.registrations));
-        // Who has taken them ends it.
-        let is_first = !registrations.is_empty();
-        drop(registrations);
-        let inner = self.inner.clone();
-        inner.stopped.cancel();
-        if is_first {
-            let before = lock(&inner.presence).clear();
+        let inner = &self.inner;
+        let before = inner.presence(|presence| {
+            // Under the lock: nobody is associated after it.
+            let is_first = !inner.stopped.is_cancelled();
+            inner.stopped.cancel();
+            is_first.then(|| presence.clear())
+        });
+        if let Some(before) = before {
             inner.discard(before);
         }
-        async move {
-            if is_first {
-                let json = Saying::stop(inner.oort.own().url()).json();
-                // Where the cloud is left already, the others know.
-                let _ = inner.oort.broadcast(Message::with_data(ALL, json)).await;
-                let _ = inner.session.disconnect().await;
-            }
-        }
+        self.inner.ended.clone().cancelled_owned()
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let stop = self.stop();
-        drop(self.inner.runtime.spawn(stop));
+        drop(self.stop());
     }
 }
 
@@ -167,7 +165,6 @@ impl Inner {
         }
         let local = Local(session.clone());
         let is_new = self.advance(|presence, _| {
-            // Whoever stops says so before it takes the lock.
             let is_over = self.stopped.is_cancelled();
             (!is_over).then(|| presence.associate(user, local.clone()))
         });
@@ -182,9 +179,18 @@ impl Inner {
 
     fn spawn_tasks(self: &Arc<Self>) {
         let until = || self.stopped.clone();
-        self.runtime.spawn(until().run_until_cancelled_owned(self.clone().send()));
+        self.runtime.spawn(self.clone().send());
         self.runtime.spawn(until().run_until_cancelled_owned(self.clone().tell()));
         self.runtime.spawn(until().run_until_cancelled_owned(self.clone().sweeps()));
+    }
+
+    /// Leaves its places, once the others have been told that it ends: what another Seti of this node says comes after
+    /// that.
+    pub(crate) async fn leave(&self) {
+        let places = std::mem::take(&mut *lock(&self.registrations));
+        drop(places);
+        let _ = self.session.disconnect().await;
+        self.ended.cancel();
     }
 
     /// Forgets the users of nodes that left, whenever one does.

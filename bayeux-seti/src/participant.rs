@@ -50,6 +50,9 @@ impl Participant for Ear {
 
     async fn received(&self, from: &Comet, message: Message) {
         let inner = &self.0;
+        if inner.stopped.is_cancelled() {
+            return;
+        }
         match inner.read(from, message).await {
             Ok(Received::Presence(said)) => inner.heard(from, said).await,
             Ok(Received::Message(message)) => {

@@ -207,8 +207,7 @@ impl Seti {
     }
 
     /// Ends it: nobody is present any more, neither here, where listeners are not told of that, nor on the other
-    /// nodes as far as they were here. The future is of whether the others were told; it goes on if it is dropped
-    /// only as far as it was polled.
+    /// nodes as far as they were here. The future is of when these have been told; it goes on if that is dropped, too.
     pub fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.stop()
     }

@@ -17,24 +17,39 @@ use crate::{
 };
 
 impl Inner {
+    /// Sends what there is, until this ends, which is the last that is sent.
     pub(crate) async fn send(self: Arc<Self>) {
+        // Whoever waits for the end waits no longer than there is somebody to come to it.
+        let _ended = self.ended.clone().drop_guard();
         loop {
-            let (output, deadline) =
-                self.presence(|presence| (presence.next(now()), presence.deadline()));
-            if let Some(output) = output {
-                self.perform(output).await;
-                continue;
-            }
-            let due = async {
-                match deadline {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = due => {}
-                () = self.to_send.notified() => {}
+                // What was taken has at least begun to go when the end follows it.
+                biased;
+                () = self.send_next() => {}
+                () = self.stopped.cancelled() => break,
             }
+        }
+        // Where the cloud is left already, the others know.
+        self.broadcast(ALL, Saying::stop(self.own().url()).json()).await;
+        self.leave().await;
+    }
+
+    /// Sends what is next, or waits until something is due.
+    async fn send_next(&self) {
+        let (output, deadline) =
+            self.presence(|presence| (presence.next(now()), presence.deadline()));
+        if let Some(output) = output {
+            return self.perform(output).await;
+        }
+        let due = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            () = self.to_send.notified() => {}
         }
     }
 

@@ -31,11 +31,10 @@ pub(crate) enum Phase {
 impl Hearing {
     /// Begins what a node said of users: if it is a list, or a part of one, it is of all of a range.
     pub(crate) fn new(node: u32, users: Vec<UserId>, change: Change, range: Option<Range>) -> Self {
-        let Range { after, until } = range.clone().unwrap_or_default();
-        let phase = match change {
-            Change::Added if range.is_some() => Phase::Forget(after),
-            Change::Added => Phase::Add(0),
-            Change::Removed => Phase::Remove(0),
+        let (phase, until) = match (change, range) {
+            (Change::Added, Some(Range { after, until })) => (Phase::Forget(after), until),
+            (Change::Added, None) => (Phase::Add(0), None),
+            (Change::Removed, _) => (Phase::Remove(0), None),
         };
         Self { node, users, until, phase }
     }

@@ -11,3 +11,4 @@ mod outage;
 mod people;
 mod presence;
 mod sessions;
+mod stop;

@@ -105,10 +105,12 @@ impl Member {
             users = stale.filter(is_of).cloned().collect();
         }
         let mut part = Said { replaces: is_first, ..say(users, Change::Added) };
-        match self.settings.mistake {
-            Mistake::PartsReplace => part.replaces = true,
-            _ if self.settings.is_cometds => part.asks = self.settings.mistake != Mistake::NoAsk,
-            _ => part.range = Some(range),
+        if self.settings.mistake == Mistake::PartsReplace {
+            part.replaces = true;
+        } else if self.settings.is_cometds {
+            part.asks = self.settings.mistake != Mistake::NoAsk;
+        } else {
+            part.range = Some(range);
         }
         self.send_to(to, &part, world);
     }
