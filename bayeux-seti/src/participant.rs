@@ -79,7 +79,8 @@ impl Inner {
     }
 
     async fn heard(&self, from: &Comet, said: Said) {
-        // What is left of a former life of the node is told before what it says now.
+        // Of each user it is told in turn who came and went: what is left of a former life of the node, which left or
+        // was put aside, before what it says now.
         if self.presence(|presence| presence.has_leaving()) {
             self.sweep().await;
         }

@@ -27,7 +27,7 @@ use crate::proto::{digest::Digest, id::seti_id, users::UserId};
 pub(crate) struct Node {
     pub(crate) comet: Comet,
     pub(crate) seti_id: String,
-    /// Whether another node has the same Seti id, and had it first.
+    /// Whether another node has the same Seti id, and had it first, or another life of this one has joined since.
     pub(crate) is_refused: bool,
     /// Who is there, as far as it said, and what that comes to.
     pub(crate) users: BTreeSet<UserId>,
@@ -131,6 +131,13 @@ impl Node {
     pub(crate) fn listed(&mut self) {
         self.has_listed = true;
         self.ask_at = None;
+    }
+
+    /// Forgets its users, and returns who they were.
+    pub(crate) fn forget(&mut self) -> BTreeSet<UserId> {
+        self.digest = Digest::default();
+        self.has_listed = false;
+        std::mem::take(&mut self.users)
     }
 
     /// It has a Seti, since it says something. That it observes was told before this node had one, if this node's has

@@ -8,7 +8,7 @@ use super::Presence;
 use crate::proto::{announcements::Change, node::Node, users::UserId};
 
 impl<S: Ord + Clone> Presence<S> {
-    /// A node joined.
+    /// A node joined. It takes the place of another life of it, of which it is not told yet that it is over.
     ///
     /// # Errors
     ///
@@ -16,12 +16,11 @@ impl<S: Ord + Clone> Presence<S> {
     /// sent to one would come to both.
     pub(crate) fn joined(&mut self, comet: &Comet) -> Result<(), Collision> {
         let mut node = Node::new(comet.clone());
-        let holder = self.holder(&node.seti_id).map(|url| url.to_owned());
-        node.is_refused = holder.is_some();
         let seti_id = node.seti_id.clone();
-        self.last_number += 1;
-        self.numbers.insert(comet.id().to_owned(), self.last_number);
-        self.nodes.insert(self.last_number, node);
+        self.put_aside(comet.url(), &seti_id);
+        let holder = self.holder(&seti_id).map(|url| url.to_owned());
+        node.is_refused = holder.is_some();
+        self.enter(node);
         let Some(url) = holder else { return Ok(()) };
         self.statistics.collisions += 1;
         Err(Collision { url, seti_id })
@@ -30,9 +29,8 @@ impl<S: Ord + Clone> Presence<S> {
     /// A node left. Its users are forgotten piece by piece, by [`sweep`](Self::sweep).
     pub(crate) fn left(&mut self, comet: &Comet, now: Instant) {
         let Some(number) = self.numbers.remove(comet.id()) else { return };
-        let Some(node) = self.nodes.remove(&number) else { return };
-        self.leaving.push_back(Leaving { number, comet: node.comet, users: node.users });
-        if !node.is_refused && node.seti_id != self.seti_id {
+        let Some(node) = self.remove(number) else { return };
+        if self.holder(&node.seti_id).is_none() {
             self.admit(&node.seti_id, now);
         }
     }
@@ -78,6 +76,33 @@ impl<S: Ord + Clone> Presence<S> {
         }
         let mut nodes = self.nodes.values().filter(|node| !node.is_refused);
         nodes.find(|node| node.seti_id == seti_id).map(|node| node.comet.url())
+    }
+
+    /// Refuses the life of a node that is known, when another one joins: which of them goes on is known when the other
+    /// leaves, as it will.
+    fn put_aside(&mut self, url: &str, seti_id: &str) {
+        let is_of = |node: &Node| !node.is_refused && node.comet.url() == url;
+        let former = self.nodes.iter().find(|(_, node)| is_of(node)).map(|(number, _)| *number);
+        let is_other = *seti_id != self.seti_id;
+        if let Some(mut node) = former.filter(|_| is_other).and_then(|number| self.remove(number)) {
+            node.is_refused = true;
+            // Under another number nothing goes on of what it said.
+            self.enter(node);
+        }
+    }
+
+    fn enter(&mut self, node: Node) {
+        self.last_number += 1;
+        self.numbers.insert(node.comet.id().to_owned(), self.last_number);
+        self.nodes.insert(self.last_number, node);
+    }
+
+    /// Returns what is left of a node when its users are to be forgotten.
+    fn remove(&mut self, number: u32) -> Option<Node> {
+        let mut node = self.nodes.remove(&number)?;
+        let users = node.forget();
+        self.leaving.push_back(Leaving { number, comet: node.comet.clone(), users });
+        Some(node)
     }
 
     /// Lets the next node have a Seti id that is free again.

@@ -70,6 +70,8 @@ pub(super) struct Member {
     others: BTreeMap<Place, Other>,
     /// What is on the way between the machine and the others.
     send_at: Option<Instant>,
+    /// Former lives of nodes of which it is told late that they have left.
+    late: Vec<(Instant, Comet)>,
     /// For [`Mistake::Race`].
     overtaken: Option<Said>,
     /// For [`Mistake::StaleParts`].
@@ -122,6 +124,7 @@ impl Member {
             presence,
             others,
             send_at: None,
+            late: Vec::new(),
             overtaken: None,
             stale: BTreeMap::new(),
             witness: Witness::default(),
@@ -203,7 +206,8 @@ impl Node for Member {
             let silent = silent.map(|one| one.heard + SILENCE).min();
             [ping, silent, other.retry_at, other.gone_at].into_iter().flatten().min()
         };
-        self.others.values().filter_map(of).chain(self.send_at).min()
+        let late = self.late.iter().map(|(at, _)| *at);
+        self.others.values().filter_map(of).chain(self.send_at).chain(late).min()
     }
 
     fn check(&self) -> Result<(), String> {

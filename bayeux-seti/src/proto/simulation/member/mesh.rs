@@ -50,7 +50,7 @@ impl Member {
             Packet::Hello(comet) => {
                 connection.comet = Some(comet);
                 connection.ping_at = is_link.then_some(world.now() + PING);
-                self.look(place, !is_link, world.now());
+                self.look(place, !is_link, world);
             }
             // Who is asked whether it is there says so.
             Packet::Ping if !is_link => world.send(stream, Packet::Ping),
@@ -65,14 +65,22 @@ impl Member {
     }
 
     /// Looks whether a node has joined, or left for another life of it.
-    fn look(&mut self, place: Place, observes: bool, now: Instant) {
+    fn look(&mut self, place: Place, observes: bool, world: World<'_, '_>) {
+        let now = world.now();
         let other = self.others.get_mut(&place).expect("it is one");
         let of = |connection: &Option<Connection>| connection.as_ref()?.comet.clone();
         let (link, session) = (of(&other.link), of(&other.session));
         if let (Some(joined), Some(session)) = (&other.joined, &session)
             && joined != session
         {
-            self.leave(place, now);
+            // What is told of two lives comes by two ways: the second may join first.
+            match world.random().happens(500) && self.settings.mistake != Mistake::NoLeave {
+                true => {
+                    let late = now + world.random().between(Duration::ZERO, PING);
+                    self.late.extend(other.joined.take().map(|former| (late, former)));
+                }
+                false => self.leave(place, now),
+            }
         }
         let other = self.others.get_mut(&place).expect("it is one");
         if session.is_some() {
@@ -84,6 +92,8 @@ impl Member {
             }
             (None, Some(session)) if link.as_ref() == Some(&session) => {
                 other.joined = Some(session.clone());
+                // Joined and left of one life alternate.
+                self.late_leave(|_, former| *former == session, now);
                 if let Err(collision) = self.presence.joined(&session) {
                     self.witness.complain(format!("{session:?} joined: {collision:?}"));
                 }
@@ -108,6 +118,14 @@ impl Member {
             self.presence.left(&comet, now);
             // The rest takes a while.
             self.presence.sweep(1);
+        }
+    }
+
+    /// Has those former lives leave that have not done it yet.
+    fn late_leave(&mut self, is_due: impl Fn(Instant, &Comet) -> bool, now: Instant) {
+        let due = self.late.extract_if(.., |(at, former)| is_due(*at, former));
+        for (_, former) in due.collect::<Vec<_>>() {
+            self.presence.left(&former, now);
         }
     }
 
@@ -151,6 +169,7 @@ impl Member {
                 world.send(link.stream, Packet::Ping);
             }
         }
+        self.late_leave(|at, _| at <= now, now);
         self.presence.sweep(1);
         if self.send_at.is_some_and(|at| at <= now) {
             self.send(world);
