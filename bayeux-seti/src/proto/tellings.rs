@@ -20,11 +20,18 @@ pub(crate) struct Event {
 pub(crate) struct Tellings {
     /// Whether anybody listens.
     pub(crate) is_heard: bool,
-    waiting: BTreeMap<u64, Event>,
+    waiting: BTreeMap<u64, Waiting>,
     /// The number of the last that waits of each user and node.
     last: BTreeMap<(UserId, Comet), u64>,
     next: u64,
     most: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    event: Event,
+    /// The number of the one before of the same user and node, which may have been told.
+    before: Option<u64>,
 }
 
 impl Tellings {
@@ -38,34 +45,31 @@ impl Tellings {
             return;
         }
         let key = (user.clone(), comet.clone());
-        let is_too_much = self.waiting.len() >= self.most;
-        if is_too_much && let Some(last) = self.last.remove(&key) {
-            self.waiting.remove(&last);
-            let before = self.waiting.iter().rev().find(|(_, event)| event.is_of(user, comet));
-            if let Some((before, _)) = before {
-                self.last.insert(key, *before);
-            }
-            return;
+        let last = self.last.get(&key).copied();
+        if let Some(last) = last.filter(|_| self.waiting.len() >= self.most) {
+            return self.undo(key, last);
         }
         let event = Event { user: user.clone(), comet: comet.clone(), change };
-        self.waiting.insert(self.next, event);
+        self.waiting.insert(self.next, Waiting { event, before: last });
         self.last.insert(key, self.next);
         self.next += 1;
     }
 
     pub(crate) fn take(&mut self) -> Option<Event> {
-        let (number, event) = self.waiting.pop_first()?;
+        let (number, Waiting { event, .. }) = self.waiting.pop_first()?;
         let key = (event.user.clone(), event.comet.clone());
         if self.last.get(&key) == Some(&number) {
             self.last.remove(&key);
         }
         Some(event)
     }
-}
 
-impl Event {
-    fn is_of(&self, user: &UserId, comet: &Comet) -> bool {
-        self.user == *user && self.comet == *comet
+    fn undo(&mut self, key: (UserId, Comet), last: u64) {
+        let before = self.waiting.remove(&last).and_then(|removed| removed.before);
+        match before.filter(|before| self.waiting.contains_key(before)) {
+            Some(before) => self.last.insert(key, before),
+            None => self.last.remove(&key),
+        };
     }
 }
 
@@ -73,7 +77,10 @@ impl Event {
 const MOST: usize = 100_000;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test looks how long something takes")]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -102,5 +109,23 @@ mod tests {
             }
         }
         assert!(tellings.last.is_empty());
+    }
+
+    /// It takes a blink, or minutes if each change looks at all that waits.
+    #[test]
+    fn however_much_waits_a_change_is_noted_at_once() {
+        let mut tellings = Tellings { is_heard: true, ..Tellings::new() };
+        let comet = Comet::new("a", "http://a");
+        tellings.note(&"u".into(), &comet, Change::Added);
+        tellings.note(&"u".into(), &comet, Change::Removed);
+        for number in 0..MOST {
+            tellings.note(&format!("u{number}").into(), &comet, Change::Added);
+        }
+        let (start, user) = (Instant::now(), UserId::from("u"));
+        for number in 0..40_000 {
+            let change = if number % 2 == 0 { Change::Added } else { Change::Removed };
+            tellings.note(&user, &comet, change);
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
 }
