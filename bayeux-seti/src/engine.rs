@@ -17,13 +17,15 @@ use tokio::{runtime::Handle, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AssociateError, PresenceListener, SetiConfig, StartSetiError,
+    AssociateError, SetiConfig, StartSetiError,
+    lane::Lanes,
     participant::Ear,
     proto::{
         id::{ALL, channel_of, seti_id},
         presence::{MUCH, Presence},
     },
     session::Local,
+    telling::Told,
 };
 
 /// A Seti as its handles have it: when the last goes it ends.
@@ -40,7 +42,9 @@ pub(crate) struct Inner {
     /// On whose behalf messages are delivered to users.
     pub(crate) session: Arc<dyn LocalSession>,
     presence: Mutex<Presence<Local>>,
-    pub(crate) listeners: Listeners<dyn PresenceListener>,
+    pub(crate) listeners: Listeners<Told>,
+    /// What came for users that do not take it at once.
+    pub(crate) lanes: Mutex<Lanes>,
     /// There is something to send, or may be earlier than it was.
     pub(crate) to_send: Notify,
     pub(crate) to_tell: Notify,
@@ -57,6 +61,9 @@ pub(crate) struct Inner {
 
 impl Engine {
     pub(crate) async fn start(oort: &Oort, config: SetiConfig) -> Result<Self, StartSetiError> {
+        if oort.session().server_session().is_none_or(|session| !session.is_handshook()) {
+            return Err(StartSetiError::Stopped);
+        }
         let own = oort.own();
         let seti_id = seti_id(own.url());
         if let Some(other) = twin(oort, &seti_id) {
@@ -90,6 +97,7 @@ impl Engine {
             config,
             session,
             listeners: Listeners::default(),
+            lanes: Mutex::default(),
             to_send: Notify::new(),
             to_tell: Notify::new(),
             to_sweep: Notify::new(),
@@ -162,6 +170,11 @@ impl Inner {
         let ended = || AssociateError::Ended(session.id().to_owned());
         if !session.is_handshook() {
             return Err(ended());
+        }
+        if self.oort.server().session(session.id()).is_none() {
+            // It may have ended just now.
+            let foreign = AssociateError::Foreign(session.id().to_owned());
+            return Err(if session.is_handshook() { foreign } else { ended() });
         }
         let local = Local(session.clone());
         let is_new = self.advance(|presence, _| {

@@ -24,6 +24,9 @@ pub enum StartSetiError {
         /// What both make.
         seti_id: String,
     },
+    /// The node has left the cloud.
+    #[error("the node has left the cloud")]
+    Stopped,
     /// The server refuses a local session.
     #[error("the server refuses its own session \"seti\": {0}")]
     Session(String),
@@ -36,6 +39,9 @@ pub enum AssociateError {
     /// The session has ended, or was not handshaken.
     #[error("the session {0} has ended, or was not handshaken")]
     Ended(String),
+    /// The session is of another node's server: a user is associated on the node on which the session is.
+    #[error("the session {0} is of another server than this node's")]
+    Foreign(String),
     /// The user's id is longer than [allowed](crate::SetiConfig::max_user_id).
     #[error("the user's id has {0} bytes, which is too long")]
     LongId(usize),

@@ -3,6 +3,7 @@
 mod config;
 mod engine;
 mod error;
+mod lane;
 mod listener;
 mod participant;
 mod proto;

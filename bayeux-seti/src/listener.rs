@@ -8,8 +8,9 @@ use bayeux_oort::Comet;
 /// Hears of users, on this node and on all others. Of each user and node added and removed are told in turn,
 /// beginning with added, and one thing after the other.
 ///
-/// A listener may wait. It holds up nothing but what is still to be told; when that becomes too much, somebody who
-/// came and went again may be left out.
+/// A listener may wait. It holds up nothing but what is still to be told to it and to the other listeners; when that
+/// becomes too much, somebody who came and went again, or went and came again, may be left out. One that is removed
+/// while it waits holds up nobody: what it does ends there.
 #[async_trait]
 #[doc(alias = "Seti.PresenceListener")]
 pub trait PresenceListener: Send + Sync + fmt::Debug {

@@ -57,7 +57,7 @@ impl Participant for Ear {
             Ok(Received::Presence(said)) => inner.heard(from, said).await,
             Ok(Received::Message(message)) => {
                 if inner.presence(|presence| presence.takes(from)) {
-                    inner.deliver_received(message).await;
+                    inner.deliver_soon(from, message);
                 }
             }
             Err(why) => inner.refuse(from, why),
@@ -98,7 +98,8 @@ impl Inner {
         }
     }
 
-    async fn deliver_received(&self, UserMessage { user, channel, data }: UserMessage) {
+    pub(crate) async fn deliver_received(self: Arc<Self>, message: UserMessage) {
+        let UserMessage { user, channel, data } = message;
         let sessions = self.presence(|presence| presence.places(&user).sessions);
         if sessions.is_empty() {
             self.presence(|presence| presence.statistics.undelivered += 1);

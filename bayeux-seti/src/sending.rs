@@ -1,6 +1,7 @@
 //! Messages to users, wherever they are.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     sync::{
         Arc,
@@ -45,7 +46,7 @@ struct Mail<'a> {
 impl Inner {
     pub(crate) async fn send_message(
         &self,
-        users: Vec<String>,
+        mut users: Vec<String>,
         channel: &str,
         data: &Json,
     ) -> Result<Sent, SendMessageError> {
@@ -59,34 +60,41 @@ impl Inner {
         let frozen = Message::with_data(channel.as_str(), data.clone()).freeze();
         let mail = Mail { channel, data, frozen };
         let (mut sent, mut nodes) = (Sent::default(), BTreeSet::new());
+        let mut named = BTreeSet::new();
+        users.retain(|user| named.insert(user.clone()));
         for user in users {
             let Places { sessions, comets } = self.presence(|presence| presence.places(&user));
-            let mut is_somewhere = false;
             let taken = self.deliver(&sessions, &mail.frozen).await;
             sent.sessions += taken;
-            is_somewhere |= taken > 0;
+            let mut is_somewhere = taken > 0;
+            let json = self.to_others(&user, &mail);
             for comet in comets {
-                if self.send_to(&channel_of(comet.url()), &user, &mail).await {
+                if self.send_to(&channel_of(comet.url()), json()).await {
                     nodes.insert(comet);
                     is_somewhere = true;
                 }
             }
             if sessions.is_empty() && !is_somewhere && self.config.asks_all {
-                self.send_to(ALL, &user, &mail).await;
+                self.send_to(ALL, json()).await;
             }
             if !is_somewhere {
-                sent.nowhere.push(user);
+                sent.nowhere.push(user.clone());
             }
         }
         sent.nodes = nodes.len();
         Ok(sent)
     }
 
-    async fn send_to(&self, channel: &str, user: &str, mail: &Mail<'_>) -> bool {
-        let (channel_id, seti_id) = (mail.channel.as_str(), &*self.seti_id);
-        let sent = ToUser { user_id: user, channel: channel_id, seti_id, data: mail.data };
-        let sending = self.oort.broadcast(Message::with_data(channel, sent.json()));
-        sending.await.is_ok()
+    /// Returns what makes the message as it is sent to other nodes: it is written once, when the first is to get it.
+    fn to_others<'a>(&self, user: &'a str, mail: &'a Mail<'_>) -> impl Fn() -> Json {
+        let (channel, seti_id) = (mail.channel.as_str(), &*self.seti_id);
+        let written = OnceCell::new();
+        let write = move || ToUser { user_id: user, channel, seti_id, data: mail.data }.json();
+        move || written.get_or_init(&write).clone()
+    }
+
+    async fn send_to(&self, channel: &str, json: Json) -> bool {
+        self.oort.broadcast(Message::with_data(channel, json)).await.is_ok()
     }
 
     /// Delivers to sessions of this node, and returns how many took it.

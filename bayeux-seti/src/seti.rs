@@ -50,7 +50,8 @@ impl Seti {
     ///
     /// # Errors
     ///
-    /// When there is one already, or another node has the same Seti id; see [`StartSetiError`].
+    /// When there is one already, another node has the same Seti id, or the node has left the cloud; see
+    /// [`StartSetiError`].
     pub async fn start(oort: &Oort) -> Result<Self, StartSetiError> {
         Self::start_with(oort, SetiConfig::default()).await
     }
@@ -80,7 +81,7 @@ impl Seti {
     ///
     /// # Errors
     ///
-    /// When the session has ended, the id is too long, or the Seti was stopped.
+    /// When the session has ended or is of another server, the id is too long, or the Seti was stopped.
     pub fn associate(
         &self,
         user_id: &str,
@@ -160,7 +161,8 @@ impl Seti {
     ///
     /// # Errors
     ///
-    /// When nothing can be sent on that channel or the data has no JSON form. That a user is nowhere is none.
+    /// When nothing can be sent on that channel, the data has no JSON form, or the Seti was stopped. That a user is
+    /// nowhere is none.
     ///
     /// # Cancel safety
     ///
@@ -174,7 +176,7 @@ impl Seti {
         self.send_messages([user_id], channel, data).await
     }
 
-    /// [Sends](Self::send_message) a message to several users.
+    /// [Sends](Self::send_message) a message to several users, to each once.
     ///
     /// # Errors
     ///
@@ -195,10 +197,11 @@ impl Seti {
         self.0.inner.send_message(users, channel, &data).await
     }
 
-    /// Adds a listener to users who come and go. It is not told of those that are there already.
+    /// Adds a listener to users who come and go. It is not told of those that are there already. One that is removed
+    /// while it waits is waited for no longer.
     #[doc(alias = "addPresenceListener")]
     pub fn add_presence_listener(&self, listener: Arc<dyn PresenceListener>) -> Registration {
-        self.0.inner.listeners.add(listener)
+        self.0.inner.add_listener(listener)
     }
 
     /// Returns what it has done.

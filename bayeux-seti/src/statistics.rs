@@ -8,21 +8,21 @@ pub struct SetiStatistics {
     pub associations: usize,
     /// The changes of now that the other nodes are still to be told: users who came to this node, or went.
     pub waiting: usize,
-    /// The messages in which other nodes were told who came or went.
+    /// The messages in which other nodes were to be told who came or went, whether they got out or not.
     pub announcements: u64,
-    /// The lists of everybody here that were sent to other nodes.
+    /// The lists of everybody here that were begun to be sent to other nodes, each in one message or several.
     pub lists: u64,
-    /// The broadcasts that could not be sent, which is made good later.
+    /// The messages about users that could not be sent, which is made good later.
     pub failed_broadcasts: u64,
-    /// How often this node was found to have missed something that another one announced.
+    /// How often this node found that it has missed something that another one of ours announced.
     pub repairs: u64,
     /// The messages of other nodes that were not as they have to be, spoke of another's users, or came of a node
-    /// that is refused.
+    /// that is refused or has not joined; and the ids that were too long.
     pub refused: u64,
     /// The users of other nodes that were not taken, since these had too many.
     pub overflows: u64,
     /// The nodes that were refused since another one has the same Seti id.
     pub collisions: u64,
-    /// The messages of other nodes for users that are not here.
+    /// The messages of other nodes for users that are not here, or for whom too much waits already.
     pub undelivered: u64,
 }

@@ -16,6 +16,11 @@ impl Digest {
         self.sum = self.sum.wrapping_add(hash(user));
     }
 
+    /// Returns how many users there are.
+    pub(crate) fn count(self) -> u64 {
+        self.count
+    }
+
     pub(crate) fn remove(&mut self, user: &str) {
         self.count = self.count.wrapping_sub(1);
         self.sum = self.sum.wrapping_sub(hash(user));

@@ -32,8 +32,6 @@ pub(crate) struct Node {
     /// Who is there, as far as it said, and what that comes to.
     pub(crate) users: BTreeSet<UserId>,
     pub(crate) digest: Digest,
-    /// Whether it has said more than is taken of one node.
-    pub(crate) is_over: bool,
     observes: Observes,
     /// Whether it has sent its list.
     has_listed: bool,
@@ -100,7 +98,6 @@ impl Node {
             is_refused: false,
             users: BTreeSet::new(),
             digest: Digest::default(),
-            is_over: false,
             observes: Observes::No,
             has_listed: false,
             is_ours: false,

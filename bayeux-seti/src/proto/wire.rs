@@ -4,8 +4,6 @@
 //! all users: who has gone of that is told apart from who comes in another part, where a node of CometD's forgets all
 //! by the first part, and gets them back by the others. A check says what all users come to, and is sent to ours alone.
 
-use std::{borrow::Cow, sync::Arc};
-
 use bayeux_api::{ChannelId, Json};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -29,6 +27,8 @@ pub(crate) enum Received {
 pub(crate) struct Said {
     /// In order, each once.
     pub(crate) users: Vec<UserId>,
+    /// How many more there were, whose ids are too long.
+    pub(crate) long: usize,
     pub(crate) change: Change,
     /// Whether these are all.
     pub(crate) replaces: bool,
@@ -132,15 +132,16 @@ impl Fields<'_> {
             true => Change::Added,
             false => Change::Removed,
         };
-        let ids: Vec<Cow<'_, str>> = value(self.user_ids, "userIds")?;
-        if ids.iter().any(|id| id.len() > longest) {
-            return Err(Refused::LongId);
-        }
-        let mut users: Vec<UserId> = ids.iter().map(|id| Arc::from(&**id)).collect();
+        let ids: Vec<String> = value(self.user_ids, "userIds")?;
+        let count = ids.len();
+        let fit = ids.into_iter().filter(|id| id.len() <= longest);
+        let mut users: Vec<_> = fit.map(UserId::from).collect();
+        let long = count - users.len();
         users.sort_unstable();
         users.dedup();
         Ok(Said {
             users,
+            long,
             change,
             replaces: or_false(self.replace, "replace")?,
             asks: or_false(self.alive, "alive")?,

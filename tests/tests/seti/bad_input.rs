@@ -117,3 +117,14 @@ async fn a_large_list_is_heard() {
     eventually("all to be known", || trial.seti.is_present("u99999")).await;
     assert_eq!(trial.seti.user_ids().len(), 100_000);
 }
+
+#[tokio::test]
+async fn an_id_that_is_too_long_keeps_no_other_away() {
+    let trial = Trial::start(SetiConfig::default()).await;
+    let users = ["ann".to_owned(), "x".repeat(2000), "bob".to_owned()];
+    let url = "http://other/cometd";
+    trial.says(json!({ "userIds": users, "oortURL": url, "presence": true })).await;
+    trial.is_heard().await;
+    assert!(trial.seti.is_present("ann") && trial.seti.is_present("bob"));
+    assert_eq!((trial.seti.user_ids().len(), trial.seti.statistics().refused), (3, 1));
+}

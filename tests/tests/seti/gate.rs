@@ -2,7 +2,7 @@
 
 use bayeux_seti::Seti;
 use serde_json::json;
-use tests::{TestNode, Transport, over_every_transport};
+use tests::{TestNode, Transport, eventually, over_every_transport};
 
 async fn clients_neither_hear_nor_speak_of_users(transport: Transport) {
     let node = TestNode::start().await;
@@ -23,11 +23,15 @@ async fn clients_neither_hear_nor_speak_of_users(transport: Transport) {
     }
     let session = node.server.server.session(client.id()).unwrap();
     let session: std::sync::Arc<dyn bayeux_server::api::server::ServerSession> = session;
-    seti.associate("dave", &session).unwrap();
+    // What clients might hear of it is sent before what is for them.
+    for (user, announcements) in [("ann", 1), ("dave", 2)] {
+        seti.associate(user, &session).unwrap();
+        eventually("it to be announced", || seti.statistics().announcements == announcements).await;
+    }
     assert_eq!(seti.send_message("dave", "/notice", &1).await.unwrap().sessions, 1);
     let received = client.channels_until("/notice").await;
     assert!(received.iter().all(|channel| !channel.starts_with("/seti")), "{received:?}");
-    assert_eq!(seti.user_ids().len(), 1);
+    assert_eq!(seti.user_ids().len(), 2);
 }
 
 over_every_transport!(clients_neither_hear_nor_speak_of_users);

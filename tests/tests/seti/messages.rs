@@ -1,6 +1,15 @@
 //! What is sent to users reaches all their sessions, each once.
 
-use bayeux_server::Server;
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bayeux_server::{
+    Server,
+    api::{
+        Flow, Frozen,
+        server::{ServerSession, ServerSessionListener},
+    },
+};
 use bayeux_seti::{SendMessageError, Seti, SetiConfig};
 use serde_json::json;
 use tests::{cloud_hub::CloudHub, cloud_scene::Joint, eventually, over_every_cloud};
@@ -38,9 +47,15 @@ async fn each_session_of_a_user_gets_one_copy(joint: Joint) {
     cloud.is_present("dave", &[2, 2]).await;
     let sent = cloud.setis[1].send_message("dave", CHANNEL, &2).await.unwrap();
     assert_eq!((sent.sessions, sent.nodes), (1, 1));
-    all[1].has(2).await;
-    all[2].has(2).await;
-    assert_eq!(all[0].received(), [json!(1)]);
+    // Whatever else came would have come before the last.
+    cloud.setis[0].associate("all", &all[0].session).unwrap();
+    cloud.setis[0].associate("all", &all[1].session).unwrap();
+    cloud.setis[1].associate("all", &all[2].session).unwrap();
+    cloud.is_present("all", &[3, 2]).await;
+    cloud.setis[1].send_message("all", CHANNEL, &"last").await.unwrap();
+    all[0].are(&[json!(1), json!("last")]).await;
+    all[1].are(&[json!(1), json!(2), json!("last")]).await;
+    all[2].are(&[json!(1), json!(2), json!("last")]).await;
 }
 
 async fn observing_all_channels_makes_no_second_copy(joint: Joint) {
@@ -86,8 +101,10 @@ async fn many_users_get_one_each_and_who_is_nowhere_is_said(joint: Joint) {
     let sent = cloud.setis[0].send_messages(users, CHANNEL, &"all").await.unwrap();
     assert_eq!((sent.sessions, sent.nodes), (1, 1));
     assert_eq!(sent.nowhere, ["nobody"]);
-    ann.has(1).await;
-    bob.has(1).await;
+    cloud.setis[0].send_messages(["ann", "bob"], CHANNEL, &"last").await.unwrap();
+    for person in [&ann, &bob] {
+        person.are(&[json!("all"), json!("last")]).await;
+    }
 }
 
 over_every_cloud!(
@@ -97,6 +114,95 @@ over_every_cloud!(
     it_matters_not_whether_the_channel_is_observed_or_subscribed,
     many_users_get_one_each_and_who_is_nowhere_is_said,
 );
+
+#[tokio::test]
+async fn who_is_named_twice_gets_one() {
+    let cloud = Setis::start(Joint::InProcess, 2).await;
+    let (ann, bob) = (cloud.person(0).await, cloud.person(1).await);
+    cloud.setis[0].associate("ann", &ann.session).unwrap();
+    cloud.setis[1].associate("bob", &bob.session).unwrap();
+    cloud.is_present("bob", &[1, 1]).await;
+    let users = ["ann", "bob", "nobody", "bob", "ann", "nobody"];
+    let sent = cloud.setis[0].send_messages(users, CHANNEL, &1).await.unwrap();
+    assert_eq!((sent.sessions, sent.nodes, sent.nowhere.len()), (1, 1, 1));
+    cloud.setis[0].send_messages(["ann", "bob"], CHANNEL, &"last").await.unwrap();
+    for person in [&ann, &bob] {
+        person.are(&[json!(1), json!("last")]).await;
+    }
+}
+
+#[derive(Debug)]
+struct NeverTakes;
+
+#[async_trait]
+impl ServerSessionListener for NeverTakes {
+    async fn on_message(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _message: &Frozen,
+    ) -> Flow {
+        std::future::pending().await
+    }
+}
+
+/// By a clock that goes on when nothing else is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_never_takes_a_message_holds_up_neither_presence_nor_other_users() {
+    let cloud = Setis::start(Joint::InProcess, 2).await;
+    let (dave, ann) = (cloud.person(1).await, cloud.person(1).await);
+    dave.session.add_listener(Arc::new(NeverTakes)).keep();
+    cloud.setis[1].associate("dave", &dave.session).unwrap();
+    cloud.setis[1].associate("ann", &ann.session).unwrap();
+    cloud.is_present("dave", &[1, 1]).await;
+    cloud.is_present("ann", &[1, 1]).await;
+    let begun = tokio::time::Instant::now();
+    for number in 0..5 {
+        cloud.setis[0].send_message("dave", CHANNEL, &number).await.unwrap();
+    }
+    cloud.setis[0].send_message("ann", CHANNEL, &1).await.unwrap();
+    let bob = cloud.person(0).await;
+    cloud.setis[0].associate("bob", &bob.session).unwrap();
+    ann.has(1).await;
+    eventually("bob to come", || cloud.setis[1].is_present("bob")).await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+/// Takes each message after a while.
+#[derive(Debug)]
+struct TakesItsTime;
+
+#[async_trait]
+impl ServerSessionListener for TakesItsTime {
+    async fn on_message(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _message: &Frozen,
+    ) -> Flow {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Flow::Continue
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_user_comes_in_its_order_and_no_more_waits_than_may() {
+    const SENT: usize = 1200;
+    let cloud = Setis::start(Joint::InProcess, 2).await;
+    let dave = cloud.person(1).await;
+    dave.session.add_listener(Arc::new(TakesItsTime)).keep();
+    cloud.setis[1].associate("dave", &dave.session).unwrap();
+    cloud.is_present("dave", &[1, 1]).await;
+    for number in 0..SENT {
+        cloud.setis[0].send_message("dave", CHANNEL, &number).await.unwrap();
+    }
+    eventually("some to be dropped", || cloud.setis[1].statistics().undelivered > 0).await;
+    let dropped = || usize::try_from(cloud.setis[1].statistics().undelivered).unwrap();
+    let is_over = || dave.received().len() + dropped() == SENT;
+    eventually("the others to come", is_over).await;
+    let numbers: Vec<_> = dave.received().iter().map(|value| value.as_u64().unwrap()).collect();
+    assert!(numbers.is_sorted() && numbers.len() > 1000, "{numbers:?}");
+}
 
 #[tokio::test]
 async fn nothing_is_sent_on_channels_that_are_not_for_users() {

@@ -1,8 +1,9 @@
 //! Nodes that start, stop and come again, with the users on them.
 
 use bayeux_oort::Oort;
-use bayeux_server::Server;
+use bayeux_server::{Server, api::Message};
 use bayeux_seti::{Seti, StartSetiError};
+use serde_json::json;
 use tests::{cloud_hub::CloudHub, cloud_scene::Joint, eventually, over_every_cloud};
 
 use crate::people::{CHANNEL, Person, Setis, start};
@@ -148,7 +149,10 @@ async fn two_nodes_whose_urls_differ_in_signs_alone_are_not_of_one_cloud() {
         "the URLs http://a.b/cometd and http://a-b/cometd make the same Seti id, http_a_b_cometd"
     );
     eventually("it to be counted", || seti.statistics().collisions == 1).await;
-    assert!(heard.all().is_empty());
+    let said = json!({ "userIds": ["u"], "oortURL": "http://a.b/cometd", "presence": true });
+    second.broadcast(Message::with_data("/seti/all", said)).await.unwrap();
+    eventually("what it says to be refused", || seti.statistics().refused == 1).await;
+    assert!(heard.all().is_empty() && seti.user_ids().is_empty());
 }
 
 #[tokio::test]
@@ -171,4 +175,11 @@ async fn a_node_has_one_seti() {
         futures_util::FutureExt::now_or_never(Seti::start(&oort)).is_some_and(|it| it.is_ok())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_left_the_cloud_starts_none() {
+    let oort = node(&CloudHub::default(), "a", &url("a")).await;
+    oort.stop().await;
+    assert_eq!(Seti::start(&oort).await.unwrap_err(), StartSetiError::Stopped);
 }

@@ -134,6 +134,13 @@ impl Person {
         eventually(&what, || lock(&self.received).len() == count).await;
     }
 
+    /// Waits for the last of these messages, and looks whether they are all that has come.
+    pub(crate) async fn are(&self, messages: &[Value]) {
+        let has_last = || self.received().last() == messages.last();
+        eventually("the last message", has_last).await;
+        assert_eq!(self.received(), messages);
+    }
+
     pub(crate) async fn subscribe(&self) {
         let nothing = |_: &dyn ClientSessionChannel, _: &Message| {};
         let channel = self.local.channel(CHANNEL).unwrap();

@@ -92,3 +92,12 @@ async fn an_id_that_is_too_long_is_refused() {
     assert_eq!(associate(longest), Ok(true));
     assert_eq!(associate(longest + 1), Err(AssociateError::LongId(longest + 1)));
 }
+
+#[tokio::test]
+async fn a_session_of_another_node_is_refused() {
+    let cloud = Setis::start(Joint::InProcess, 2).await;
+    let person = cloud.person(1).await;
+    let foreign = AssociateError::Foreign(person.session.id().to_owned());
+    assert_eq!(cloud.setis[0].associate("dave", &person.session), Err(foreign));
+    assert_eq!(cloud.setis[1].associate("dave", &person.session), Ok(true));
+}

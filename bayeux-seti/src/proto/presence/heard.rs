@@ -22,7 +22,8 @@ impl<S: Ord + Clone> Presence<S> {
         }
         let number = *self.numbers.get(from.id())?;
         let is_check = said.is_check();
-        let Said { users, change, replaces, asks, digest, range } = said;
+        let Said { users, long, change, replaces, asks, digest, range } = said;
+        self.statistics.refused += long as u64;
         self.attend(from, |node| {
             node.appeared(now);
             if asks {
@@ -32,7 +33,6 @@ impl<S: Ord + Clone> Presence<S> {
                 node.is_ours(now);
             }
             if replaces {
-                node.is_over = false;
                 node.listed();
             }
         });
@@ -67,8 +67,10 @@ impl<S: Ord + Clone> Presence<S> {
     /// A node of ours says what its users come to.
     fn checked(&mut self, comet: &Comet, digest: Digest, now: Instant) {
         let mut is_wrong = false;
+        // Of a node that has too many users some are missing in any case.
+        let is_taken = usize::try_from(digest.count()).is_ok_and(|count| count <= self.most);
         self.attend(comet, |node| {
-            is_wrong = node.digest != digest && !node.is_over;
+            is_wrong = node.digest != digest && is_taken;
             if is_wrong {
                 node.ask(now);
             }
@@ -98,7 +100,6 @@ impl<S: Ord + Clone> Presence<S> {
         for user in hearing.users.iter().skip(from).take(count) {
             if node.users.len() >= self.most && !node.users.contains(user) {
                 self.statistics.overflows += 1;
-                node.is_over = true;
                 continue;
             }
             let Some(user) = self.users.add_node(user, hearing.node) else { continue };

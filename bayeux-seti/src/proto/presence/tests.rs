@@ -26,7 +26,7 @@ fn presence(id: &str) -> Presence<u32> {
 fn said(users: &[&str], change: Change) -> Said {
     let mut users: Vec<_> = users.iter().copied().map(UserId::from).collect();
     users.sort();
-    Said { users, change, replaces: false, asks: false, digest: None, range: None }
+    Said { users, long: 0, change, replaces: false, asks: false, digest: None, range: None }
 }
 
 /// Has one node hear something of another.
@@ -206,10 +206,12 @@ fn what_was_under_way_of_a_node_that_left_is_not_taken() {
 }
 
 #[test]
-fn nothing_is_heard_of_who_is_not_there() {
-    let mut a = presence("a");
+fn nothing_is_heard_of_who_is_not_there_and_all_of_it_is_counted() {
+    let (mut a, now) = (presence("a"), Instant::now());
     hear(&mut a, "b", &["u"], Change::Added, false);
-    assert_eq!((a.present().len(), a.statistics.refused), (0, 1));
+    ask(&mut a, "b", now);
+    check(&mut a, "b", Digest::default(), now);
+    assert_eq!((a.present().len(), a.statistics.refused), (0, 3));
 }
 
 #[test]
@@ -525,8 +527,16 @@ fn a_node_has_no_more_users_than_are_taken() {
     a.observed(&comet("b"), now);
     hear(&mut a, "b", &["u", "v", "w", "x"], Change::Added, true);
     assert_eq!((a.present().len(), a.statistics.overflows), (2, 2));
-    check(&mut a, "b", Digest::default(), now);
-    assert!(!sent(&mut a, now).contains(&"ask b".to_owned()));
+    let is_asked = |a: &mut Presence<u32>, users: &[&str], now| {
+        let mut digest = Digest::default();
+        users.iter().for_each(|user| digest.add(user));
+        check(a, "b", digest, now);
+        sent(a, now).contains(&"ask b".to_owned())
+    };
+    assert!(!is_asked(&mut a, &["u", "v", "w", "x"], now));
+    // As soon as it has no more of them, what is missing is asked for.
+    hear(&mut a, "b", &["u", "v"], Change::Removed, false);
+    assert!(is_asked(&mut a, &["w", "x"], now + 30 * SECOND));
     hear(&mut a, "b", &["x"], Change::Added, true);
     assert_eq!(a.present(), ["x".into()]);
 }
