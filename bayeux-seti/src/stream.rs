@@ -67,6 +67,9 @@ impl Inner {
                 }
                 let part = self.presence(|presence| presence.part(&to));
                 let Some(part) = part else { return };
+                if part.replaces && self.is_heard_by(&to) {
+                    self.presence(|presence| presence.hears(&to));
+                }
                 (Some(to), Saying::part(url, &part).json())
             }
             Output::Check { to, digest } => (Some(to), Saying::check(url, digest).json()),
@@ -76,6 +79,12 @@ impl Inner {
         if !self.broadcast(&channel, saying).await {
             self.advance(|presence, now| presence.lost(to.as_ref(), now));
         }
+    }
+
+    /// Returns whether a node hears what is for it alone: it may not have said yet that it does.
+    fn is_heard_by(&self, to: &Comet) -> bool {
+        let channel = self.oort.server().channel(&channel_of(to.url()));
+        channel.is_some_and(|channel| !channel.subscribers().is_empty())
     }
 
     /// Returns how much room there is on the way to a node, where it hears what is for it alone.

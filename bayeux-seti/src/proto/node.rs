@@ -38,6 +38,8 @@ pub(crate) struct Node {
     /// Whether it knows what a check is.
     is_ours: bool,
     is_repeated: bool,
+    /// Whether it has forgotten, by a list, whoever is gone, and heard of everybody who went since.
+    has_forgotten: bool,
     /// When a list is to begin.
     list_at: Option<Instant>,
     listing: Option<Listing>,
@@ -102,6 +104,7 @@ impl Node {
             has_listed: false,
             is_ours: false,
             is_repeated: false,
+            has_forgotten: false,
             list_at: None,
             listing: None,
             last_list: None,
@@ -168,6 +171,7 @@ impl Node {
 
     /// Something that all were sent did not get out.
     pub(crate) fn misses(&mut self, now: Instant) {
+        self.has_forgotten = false;
         let later = now + LIST_EVERY;
         match self.is_ours {
             true => self.look_at = Some(self.look_at.map_or(later, |at| at.min(later))),
@@ -181,6 +185,7 @@ impl Node {
             true => self.asks(now + LIST_EVERY),
             false => self.misses(now),
         }
+        self.has_forgotten = false;
     }
 
     /// Returns what is due, and takes it as done; but that of a list is done by [`went`](Self::went).
@@ -226,6 +231,18 @@ impl Node {
     pub(crate) fn part(&self) -> Option<Option<&str>> {
         let listing = self.listing.as_ref().filter(|listing| !listing.is_last)?;
         Some(listing.after.as_deref())
+    }
+
+    /// Returns whether the first of several parts takes the place of what the node knows. One of CometD's forgets all
+    /// others by it, and tells its listeners that they went, and with the next parts that they came: that is no more
+    /// than needed once, when somebody may be gone of whom it did not hear it. One of ours looks at the range.
+    pub(crate) fn is_to_forget(&self) -> bool {
+        self.is_ours || !self.has_forgotten
+    }
+
+    /// It surely hears the part that goes now.
+    pub(crate) fn hears(&mut self) {
+        self.has_forgotten = true;
     }
 
     /// A part goes now, which ends with this user, or is the last.
@@ -276,6 +293,7 @@ impl Node {
     }
 
     fn begins(&mut self, now: Instant) {
+        self.has_forgotten = false;
         self.is_repeated = false;
         if !self.has_listed {
             self.ask_at = Some(now + FIRST_CHECK);

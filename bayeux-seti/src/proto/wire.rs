@@ -234,12 +234,12 @@ impl<'a> Saying<'a> {
         Self { user_ids: users.collect(), presence, ..Self::new(oort_url) }
     }
 
-    /// A part of this node's list. The first takes the place of what was known.
+    /// A part of this node's list.
     pub(crate) fn part(oort_url: &'a str, part: &'a Part) -> Self {
         let Range { after, until } = &part.range;
         let range = Bounds { after: after.as_deref(), until: until.as_deref() };
         let user_ids = part.users.iter().map(|user| &**user).collect();
-        Self { user_ids, replace: after.is_none(), range: Some(range), ..Self::new(oort_url) }
+        Self { user_ids, replace: part.replaces, range: Some(range), ..Self::new(oort_url) }
     }
 
     /// What this node's users come to, to one of ours.

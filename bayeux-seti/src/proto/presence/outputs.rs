@@ -32,6 +32,8 @@ pub(crate) struct Part {
     /// All that are announced of the range.
     pub(crate) users: Vec<UserId>,
     pub(crate) range: Range,
+    /// Whether it takes the place of all that the node knows, if that is none of ours.
+    pub(crate) replaces: bool,
 }
 
 /// The users after one and up to one, as far as there are such.
@@ -77,10 +79,16 @@ impl<S: Ord + Clone> Presence<S> {
         let node = self.nodes.get_mut(&number)?;
         let after = node.part()?.map(UserId::from);
         let Slice { users, until } = self.users.announced(after.as_deref(), self.much);
+        let replaces = after.is_none() && (until.is_none() || node.is_to_forget());
         node.goes(until.clone());
         self.going = Some(number);
         self.statistics.lists += u64::from(after.is_none());
-        Some(Part { users, range: Range { after, until } })
+        Some(Part { users, range: Range { after, until }, replaces })
+    }
+
+    /// A node surely hears a part that takes the place of what it knows.
+    pub(crate) fn hears(&mut self, node: &Comet) {
+        self.attend(node, Node::hears);
     }
 
     /// Returns whether the next part goes to a node, with so much room on the way there. Else it waits.

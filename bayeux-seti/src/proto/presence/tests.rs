@@ -557,3 +557,29 @@ fn a_user_is_found_wherever_it_is() {
     assert_eq!(a.present(), ["u".into(), "v".into()]);
     assert_eq!(a.associated(), ["u".into()]);
 }
+
+/// One of CometD's forgets everybody by a part that replaces, and tells its listeners so.
+#[test]
+fn one_that_has_heard_the_first_part_is_not_made_to_forget_again() {
+    let now = *START;
+    let mut a = with_small_parts(&["u", "v", "w"], now);
+    let b = comet("b");
+    let first = |a: &mut Presence<u32>, now| {
+        let Some(Output::List(to)) = a.next(now) else { panic!("it is none") };
+        let first = a.part(&to).unwrap().replaces;
+        if first {
+            a.hears(&to);
+        }
+        sent(a, now);
+        first
+    };
+    a.observed(&b, now);
+    assert!(first(&mut a, now));
+    ask(&mut a, "b", now);
+    assert!(!first(&mut a, now + SECOND));
+    // It may have missed who went.
+    a.lost(None, now + 10 * SECOND);
+    assert!(first(&mut a, now + 12 * SECOND));
+    a.observed(&b, now + 20 * SECOND);
+    assert!(first(&mut a, now + 22 * SECOND));
+}

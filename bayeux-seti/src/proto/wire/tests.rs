@@ -57,7 +57,7 @@ fn changes_are_written_to_the_letter_as_recorded() {
 fn part(users: &[&str], after: Option<&str>, until: Option<&str>) -> Part {
     let users = users.iter().copied().map(UserId::from).collect();
     let range = Range { after: after.map(UserId::from), until: until.map(UserId::from) };
-    Part { users, range }
+    Part { users, replaces: after.is_none(), range }
 }
 
 #[test]

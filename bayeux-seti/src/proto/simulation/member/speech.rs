@@ -91,7 +91,7 @@ impl Member {
         if !self.presence.finds(to, room, world.now()) {
             return;
         }
-        let Some(Part { mut users, range }) = self.presence.part(to) else { return };
+        let Some(Part { mut users, range, .. }) = self.presence.part(to) else { return };
         let is_first = range.after.is_none();
         if self.settings.mistake == Mistake::StaleParts {
             if is_first {
