@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bayeux_api::{
     ChannelId, Message, Registration,
-    implement::{Listeners, lock},
+    implement::{Listeners, Told, lock},
     server::{LocalSession, Removal, ServerSession, SessionListener},
 };
 use bayeux_oort::{Comet, Oort};
@@ -17,7 +17,7 @@ use tokio::{runtime::Handle, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AssociateError, SetiConfig, StartSetiError,
+    AssociateError, PresenceListener, SetiConfig, StartSetiError,
     lane::Lanes,
     participant::Ear,
     proto::{
@@ -25,7 +25,6 @@ use crate::{
         presence::{MUCH, Presence},
     },
     session::Local,
-    telling::Told,
 };
 
 /// A Seti as its handles have it: when the last goes it ends.
@@ -42,7 +41,7 @@ pub(crate) struct Inner {
     /// On whose behalf messages are delivered to users.
     pub(crate) session: Arc<dyn LocalSession>,
     presence: Mutex<Presence<Local>>,
-    pub(crate) listeners: Listeners<Told>,
+    pub(crate) listeners: Listeners<Told<dyn PresenceListener>>,
     /// What came for users that do not take it at once.
     pub(crate) lanes: Mutex<Lanes>,
     /// There is something to send, or may be earlier than it was.

@@ -201,7 +201,7 @@ impl Seti {
     /// while it waits is waited for no longer.
     #[doc(alias = "addPresenceListener")]
     pub fn add_presence_listener(&self, listener: Arc<dyn PresenceListener>) -> Registration {
-        self.0.inner.add_listener(listener)
+        self.0.inner.listeners.add_told(listener)
     }
 
     /// Returns what it has done.

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
-use crate::{Registration, implement::Hook};
+use crate::{
+    Registration,
+    implement::{Hook, Told},
+};
 
 /// Copied when it changes, so that whoever calls its members has one that does not. Nothing is
 /// allocated until the first is added.
@@ -18,6 +21,15 @@ struct List<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
 impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
     /// Adds a member at the end.
     pub fn add(&self, listener: Arc<T>) -> Registration {
+        self.add_then(listener, || {})
+    }
+
+    /// Adds a member at the end, at whose removal something is done.
+    fn add_then(
+        &self,
+        listener: Arc<T>,
+        removed: impl FnOnce() + Send + Sync + 'static,
+    ) -> Registration {
         let list = self.0.get_or_init(|| Arc::new(List(RwLock::new(Arc::new([])))));
         // Neither is kept alive by the registration: a list that was cleared has let its members go.
         let (weak_list, weak) = (Arc::downgrade(list), Arc::downgrade(&listener));
@@ -27,6 +39,7 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
             if let (Some(list), Some(listener)) = (weak_list.upgrade(), weak.upgrade()) {
                 list.remove(&listener);
             }
+            removed();
         })
     }
 
@@ -56,6 +69,15 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
         if let Some(list) = self.0.get() {
             list.change(|_| Arc::new([]));
         }
+    }
+}
+
+impl<T: ?Sized + Send + Sync + 'static> Listeners<Told<T>> {
+    /// Adds a listener at the end, which is let go of when it is removed though it still waits.
+    pub fn add_told(&self, listener: Arc<T>) -> Registration {
+        let told = Arc::new(Told::new(listener));
+        let weak = Arc::downgrade(&told);
+        self.add_then(told, move || drop(weak.upgrade().inspect(|told| told.let_go())))
     }
 }
 

@@ -6,9 +6,11 @@ mod listeners;
 mod lock;
 mod panics;
 mod sealed;
+mod told;
 
 pub use intake::{Intake, Provenance};
 pub use listeners::{Listeners, Member, Members};
 pub use lock::lock;
 pub use panics::Hook;
 pub use sealed::Sealed;
+pub use told::Told;

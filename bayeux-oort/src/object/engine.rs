@@ -12,7 +12,7 @@ use std::{
 
 use bayeux_api::{
     ChannelId, Registration,
-    implement::{Listeners, lock},
+    implement::{Listeners, Told, lock},
 };
 use serde_json::value::RawValue;
 use tokio::{
@@ -60,8 +60,8 @@ pub(crate) struct Inner<S: Shape> {
     pub(crate) to_tell: Notify,
     /// How much more may wait to be broadcast.
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) listeners: Listeners<dyn OortObjectListener<S::Object>>,
-    pub(crate) item_listeners: Listeners<S::Listener>,
+    pub(crate) listeners: Listeners<Told<dyn OortObjectListener<S::Object>>>,
+    pub(crate) item_listeners: Listeners<Told<S::Listener>>,
     progress: watch::Sender<()>,
     pub(crate) written: tokio::sync::Mutex<Option<Written>>,
     pub(crate) failed_broadcasts: AtomicU64,

@@ -113,7 +113,7 @@ impl<E: Shareable + PartialEq> OortList<E> {
     /// Adds a listener to elements that are added and removed.
     #[doc(alias = "addElementListener")]
     pub fn add_element_listener(&self, listener: Arc<dyn ElementListener<E>>) -> Registration {
-        self.0.inner.item_listeners.add(listener)
+        self.0.inner.item_listeners.add_told(listener)
     }
 
     async fn change(

@@ -131,7 +131,7 @@ impl<K: MapKey, V: Shareable> OortMap<K, V> {
     /// Adds a listener to changes of single entries.
     #[doc(alias = "addEntryListener")]
     pub fn add_entry_listener(&self, listener: Arc<dyn EntryListener<K, V>>) -> Registration {
-        self.0.inner.item_listeners.add(listener)
+        self.0.inner.item_listeners.add_told(listener)
     }
 
     async fn change(

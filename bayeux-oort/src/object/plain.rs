@@ -138,7 +138,7 @@ macro_rules! common {
 
             /// Adds a listener. It is not told of what is there already.
             pub fn add_listener(&self, listener: Arc<dyn OortObjectListener<$object>>) -> Registration {
-                self.0.inner.listeners.add(listener)
+                self.0.inner.listeners.add_told(listener)
             }
 
             /// Returns what came and went so far.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bayeux_api::{
     ChannelId, ChannelIdError, Message, Registration,
-    implement::{Listeners, lock},
+    implement::{Listeners, Told, lock},
     server::{LocalSession, ServerSession, SessionKind},
 };
 use bayeux_server::Server;
@@ -38,7 +38,7 @@ struct Inner {
     participants: Mutex<Participants>,
     /// The channels of applications that are observed.
     observed: RwLock<Vec<ChannelId>>,
-    listeners: Listeners<dyn CometListener>,
+    listeners: Listeners<Told<dyn CometListener>>,
     tellings: Tellings,
     lanes: Mutex<Lanes>,
     broadcasts_dropped: Counter,
@@ -151,7 +151,7 @@ impl Oort {
 
     /// Adds a listener to nodes that come and go. It is not told of those that are there already.
     pub fn add_comet_listener(&self, listener: Arc<dyn CometListener>) -> Registration {
-        self.0.listeners.add(listener)
+        self.0.listeners.add_told(listener)
     }
 
     /// Adds what takes part in the cloud, with its channels, of which the broadcast ones are observed.

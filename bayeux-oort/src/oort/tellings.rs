@@ -71,8 +71,12 @@ async fn tell(oort: Arc<Inner>) {
         let hook = Hook("CometListener", event.comet().url());
         for listener in oort.listeners.members().iter() {
             match &event {
-                Event::Joined(comet) => listener.wait(hook, |it| it.comet_joined(comet)).await,
-                Event::Left(comet) => listener.wait(hook, |it| it.comet_left(comet)).await,
+                Event::Joined(comet) => {
+                    listener.wait(hook, |it| it.hear(|it| it.comet_joined(comet))).await
+                }
+                Event::Left(comet) => {
+                    listener.wait(hook, |it| it.hear(|it| it.comet_left(comet))).await
+                }
             };
         }
     }

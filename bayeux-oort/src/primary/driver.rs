@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bayeux_api::implement::{Hook, Listeners, lock};
+use bayeux_api::implement::{Hook, Listeners, Told, lock};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep_until, timeout},
@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct State {
     name: String,
     election: Mutex<Election>,
-    pub(super) listeners: Listeners<dyn PrimaryListener>,
+    pub(super) listeners: Listeners<Told<dyn PrimaryListener>>,
     /// There is something to look at.
     changed: Notify,
     pub(super) stopped: CancellationToken,
@@ -92,7 +92,7 @@ impl State {
     async fn tell(&self, last: &Outcome, new: &Outcome) {
         let hook = Hook("PrimaryListener", &self.name);
         for listener in self.listeners.members().iter() {
-            let told = listener.wait(hook, async |it: &dyn PrimaryListener| {
+            let hears = async |it: &dyn PrimaryListener| {
                 match (last.is_own, new.is_own) {
                     (false, true) => it.became_primary().await,
                     (true, false) => it.ceased_to_be_primary().await,
@@ -101,8 +101,8 @@ impl State {
                 if last.primary != new.primary {
                     it.primary_changed(new.primary.as_ref()).await;
                 }
-            });
-            told.await;
+            };
+            listener.wait(hook, |it| it.hear(hears)).await;
         }
     }
 }

@@ -205,7 +205,7 @@ impl OortPrimaryService {
 
     /// Adds a listener to what becomes of the primary. It is not told of what is so already.
     pub fn add_listener(&self, listener: Arc<dyn PrimaryListener>) -> Registration {
-        self.0.state.listeners.add(listener)
+        self.0.state.listeners.add_told(listener)
     }
 
     /// Ends the service: this node is not primary any more, and the others are told so, for which they get 2 s.

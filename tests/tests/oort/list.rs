@@ -136,7 +136,10 @@ async fn no_element_is_doubled_however_updates_and_whole_lists_meet() {
         let is_pushed = || seen().is_some_and(|seen| seen.len() as i64 >= first + EACH / 2);
         eventually("the whole list to come", is_pushed).await;
         let round = usize::try_from(round).unwrap();
-        hub.release(|messages| messages.rotate_left(round % messages.len().max(1)));
+        hub.release(|messages| {
+            let first = round % messages.len().max(1);
+            messages.rotate_left(first);
+        });
         within("the others to be added", adding).await.unwrap();
         let all: Vec<_> = (0..first + EACH).collect();
         eventually("the list to be equal", || seen().as_ref() == Some(&all)).await;

@@ -9,6 +9,7 @@ mod failures;
 mod forward;
 mod gate;
 mod list;
+mod listeners;
 mod map;
 mod multicast;
 mod name_server;
