@@ -3,6 +3,7 @@
 mod config;
 mod engine;
 mod error;
+mod handshake;
 mod lane;
 mod listener;
 mod participant;
@@ -18,6 +19,7 @@ pub use bayeux_oort as oort;
 
 pub use config::SetiConfig;
 pub use error::{AssociateError, SendMessageError, StartSetiError};
+pub use handshake::Handshake;
 pub use listener::{Presence, PresenceListener};
 pub use sending::Sent;
 pub use seti::{Location, Seti};

@@ -43,7 +43,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Seti(Arc<Engine>);
+pub struct Seti(pub(crate) Arc<Engine>);
 
 impl Seti {
     /// Starts the Seti of a node. There is one on each.

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod gate;
+mod handshake;
 mod lists;
 mod messages;
 mod nodes;
