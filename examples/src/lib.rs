@@ -1,5 +1,9 @@
 //! What the programs have in common: how they begin, and how they are told to end.
 
+pub mod keeper;
+pub mod node;
+pub mod page;
+
 use std::{
     fmt::Display,
     io::{self, IsTerminal as _},

@@ -1,7 +1,6 @@
 //! A cluster to watch: three nodes on this machine, each a process of its own, and a page that shows what they
 //! know of each other while they are killed and started again.
 
-mod keeper;
 mod node;
 mod page;
 mod view;
@@ -10,10 +9,12 @@ use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::{Parser, Subcommand};
-use examples::told_to_end;
+use examples::{
+    keeper::{self, Keeper},
+    node::NodeArguments,
+    told_to_end,
+};
 use tokio::net::TcpListener;
-
-use keeper::Keeper;
 
 /// Three nodes of a cluster on this machine, and a page to watch, kill and restart them.
 ///
@@ -35,7 +36,7 @@ struct Arguments {
 enum Role {
     /// Is one of the nodes, until its standard input ends.
     #[command(hide = true)]
-    Node(node::Arguments),
+    Node(NodeArguments),
 }
 
 #[tokio::main]
@@ -59,7 +60,7 @@ async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let address = listener.local_addr()?;
-    let keeper = Arc::new(Keeper::new(address, server.clone())?);
+    let keeper = Arc::new(Keeper::new(address, server.clone(), Vec::new())?);
     let _service = keeper::offer(&keeper).await?;
     keeper.start_all();
 

@@ -1,40 +1,21 @@
 //! One of the nodes: a Bayeux server with a map that it shares with the others.
 
-use std::{error::Error, net::SocketAddr, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use bayeux_oort::{Mesh, Oort, OortStringMap, discovery::StaticList};
 use bayeux_server::{Config, Request, ServeConfig, Server, Service, api::Json, serve};
+use examples::node::{NodeArguments, end_of_input, say_ready};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt, stdin},
-    net::TcpListener,
-};
+use tokio::net::TcpListener;
 
 use crate::view;
-
-#[derive(clap::Args)]
-pub(crate) struct Arguments {
-    #[arg(long)]
-    name: String,
-    #[arg(long)]
-    url: String,
-    #[arg(long)]
-    listen: SocketAddr,
-    /// How often it was started.
-    #[arg(long)]
-    life: u32,
-    #[arg(long, value_delimiter = ',')]
-    cloud: Vec<String>,
-    #[arg(long, env = "OORT_SECRET", hide_env_values = true)]
-    secret: String,
-}
 
 /// What the nodes share.
 pub(crate) type Board = OortStringMap<String>;
 
 /// Runs until the standard input ends, with whoever started it.
-pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run(arguments: NodeArguments) -> Result<(), Box<dyn Error>> {
     let server = Server::builder().config(Config::default()).build();
     let listener = TcpListener::bind(arguments.listen).await?;
     let mesh = Mesh::builder(&arguments.url)
@@ -115,14 +96,4 @@ fn changed<T>(done: Result<T, bayeux_oort::ShareError>) -> Result<Json, Json> {
         Ok(_) => Ok(json!(true).into()),
         Err(error) => Err(json!(error.to_string()).into()),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the keeper waits for this line")]
-fn say_ready() {
-    println!("READY");
-}
-
-async fn end_of_input() {
-    let (mut input, mut buffer) = (stdin(), [0; 64]);
-    while input.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
 }

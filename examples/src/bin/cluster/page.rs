@@ -1,9 +1,10 @@
 //! The files of the page; what it has in common with the demo's is the demo's.
 
-use axum::{Router, http::header, routing::get};
+use axum::Router;
+use examples::page::{self, File};
 
 /// The path, type and text of each file.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [File; 11] = [
     ("/", "text/html;charset=UTF-8", include_str!("page/index.html")),
     ("/cluster.css", "text/css", include_str!("page/cluster.css")),
     ("/app.js", "text/javascript", include_str!("page/app.js")),
@@ -19,8 +20,5 @@ const FILES: [(&str, &str, &str); 11] = [
 
 /// Returns the routes of the page's files.
 pub(crate) fn routes() -> Router {
-    FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
-        let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
-        router.route(path, get((headers, text)))
-    })
+    page::routes(&FILES)
 }

@@ -1,9 +1,10 @@
 //! The files of the page.
 
-use axum::{Router, http::header, routing::get};
+use axum::Router;
+use examples::page::{self, File};
 
 /// The path, type and text of each file.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [File; 13] = [
     ("/", "text/html;charset=UTF-8", include_str!("page/index.html")),
     ("/style.css", "text/css", include_str!("page/style.css")),
     ("/app.js", "text/javascript", include_str!("page/app.js")),
@@ -21,8 +22,5 @@ const FILES: [(&str, &str, &str); 13] = [
 
 /// Returns the routes of the page's files.
 pub(crate) fn routes() -> Router {
-    FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
-        let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
-        router.route(path, get((headers, text)))
-    })
+    page::routes(&FILES)
 }

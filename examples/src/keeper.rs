@@ -1,4 +1,5 @@
-//! Keeps the nodes: starts each as a process, kills it when the page asks, and tells the page which run.
+//! Keeps the nodes of a cluster on this machine: starts each as a process, kills it when the page asks, and tells
+//! the page which run.
 
 use std::{
     error::Error,
@@ -23,10 +24,13 @@ use tokio::{
 /// Where the page hears which nodes run.
 const NODES: &str = "/cluster/nodes";
 
+/// Keeps three nodes: each is this very program, run with the command `node`.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub struct Keeper {
     server: Server,
     program: PathBuf,
+    /// What each node is told beside what nodes are always told.
+    arguments: Vec<String>,
     secret: String,
     host: String,
     places: Vec<Place>,
@@ -63,8 +67,16 @@ enum State {
 const NAMES: [&str; 3] = ["A", "B", "C"];
 
 impl Keeper {
-    /// Finds a port for each node, behind that of `address` if they are free.
-    pub(crate) fn new(address: SocketAddr, server: Server) -> Result<Self, Box<dyn Error>> {
+    /// Finds a port for each node, behind that of `address` if they are free. Each gets `arguments` beside its own.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no port, or does not say where this program is.
+    pub fn new(
+        address: SocketAddr,
+        server: Server,
+        arguments: Vec<String>,
+    ) -> Result<Self, Box<dyn Error>> {
         let place = |(name, port)| Place { name, port, life: Mutex::default() };
         let places = NAMES.into_iter().zip(free_ports(address)?).map(place).collect();
         let host = match address {
@@ -73,16 +85,16 @@ impl Keeper {
         };
         // Its own nodes know it, and nobody else does.
         let secret = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
-        Ok(Self { server, program: std::env::current_exe()?, secret, host, places })
+        Ok(Self { server, program: std::env::current_exe()?, arguments, secret, host, places })
     }
 
     /// Starts all nodes.
-    pub(crate) fn start_all(self: &Arc<Self>) {
+    pub fn start_all(self: &Arc<Self>) {
         NAMES.iter().for_each(|name| self.start(name));
     }
 
     /// Kills all nodes.
-    pub(crate) fn end_all(&self) {
+    pub fn end_all(&self) {
         NAMES.iter().for_each(|name| self.kill(name));
     }
 
@@ -165,6 +177,7 @@ impl Keeper {
             .args(["--listen", &format!("{}:{}", self.host, place.port)])
             .args(["--life", &lock(&place.life).count.to_string()])
             .args(["--cloud", &others.join(",")])
+            .args(&self.arguments)
             // Not among the arguments, which all users of the machine see.
             .env("OORT_SECRET", &self.secret)
             .stdin(Stdio::piped())
@@ -213,7 +226,11 @@ struct Which {
 }
 
 /// Offers the page what it asks for; that ends when what is returned is dropped.
-pub(crate) async fn offer(keeper: &Arc<Keeper>) -> Result<Service, Box<dyn Error>> {
+///
+/// # Errors
+///
+/// When the server's policy refuses the service's session.
+pub async fn offer(keeper: &Arc<Keeper>) -> Result<Service, Box<dyn Error>> {
     let mut service = keeper.server.new_service("keeper").await?;
     keeper.server.create_channel_if_absent_with(NODES, |channel| channel.set_persistent(true))?;
     type Act = fn(&Arc<Keeper>, &str);
