@@ -1,7 +1,5 @@
 //! The example of a user with several devices runs to its end, and says what has to be true.
 
-#![expect(clippy::unwrap_used, reason = "whatever fails here fails a test")]
-
 use std::process::Command;
 
 #[test]

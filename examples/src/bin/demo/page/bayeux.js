@@ -19,12 +19,13 @@ const DEFAULT_ADVICE = { reconnect: "retry", interval: 0, timeout: 60_000 };
 /** A refusal by the server, whose message is `reply`; what else goes wrong is a plain error. */
 class Refusal extends Error {
   constructor(reply) {
-    super(reply.error ?? "refused by the server");
+    super(reply.ext?.reason ?? reply.error ?? "refused by the server");
     this.reply = reply;
   }
 }
 
 export class Bayeux extends EventTarget {
+  ext; // what the next handshakes say in their `ext`
   #url;
   #transport = null;
   #clientId;
@@ -162,6 +163,7 @@ export class Bayeux extends EventTarget {
       version: "1.0",
       minimumVersion: "1.0",
       supportedConnectionTypes: [name],
+      ext: this.ext,
     });
     if (!reply.supportedConnectionTypes?.includes(name)) {
       this.#advice = { ...DEFAULT_ADVICE, reconnect: "none" };

@@ -1,0 +1,96 @@
+//! An auction on three nodes: whichever node a bid comes to, one of them decides, and all know the outcome.
+
+mod bidder;
+mod book;
+mod goods;
+mod house;
+mod lot;
+mod node;
+mod page;
+mod people;
+mod room;
+mod view;
+
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use bayeux_server::{Config, ServeConfig, Server, serve};
+use clap::{Parser, Subcommand, value_parser};
+use examples::{
+    keeper::{self, Keeper},
+    told_to_end,
+};
+use tokio::net::TcpListener;
+
+/// An auction on three nodes of a cluster on this machine, each with a page of its own.
+///
+/// The page at / leads to the nodes' pages, and kills nodes and starts them again. Open the pages of several nodes,
+/// enter under several names, and bid: one node decides on all bids, who is outbid is told privately on whichever
+/// node that is, and a bid that was confirmed is known on all nodes, so that it outlives any one of them.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where the page is; port 0 is any free one. The nodes have the three ports behind it.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8100")]
+    listen: SocketAddr,
+
+    /// How long a lot is open, in seconds. A late bid keeps it open for a moment longer, and some time after it was
+    /// sold it is offered again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+        value_parser = value_parser!(u32).range(2..=86_400))]
+    open: u32,
+
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Is one of the nodes, until its standard input ends.
+    #[command(hide = true)]
+    Node(node::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    examples::run("error", async {
+        match arguments.role {
+            Some(Role::Node(arguments)) => node::run(arguments).await,
+            None => run(arguments.listen, arguments.open).await,
+        }
+    })
+    .await
+}
+
+async fn run(address: SocketAddr, open: u32) -> Result<(), Box<dyn Error>> {
+    let mut config = Config::default();
+    config.drain.spread = Duration::ZERO;
+    config.drain.timeout = Duration::from_secs(1);
+    let server = Server::builder().config(config).build();
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let address = listener.local_addr()?;
+    let of_nodes = vec!["--open".to_owned(), open.to_string()];
+    let keeper = Arc::new(Keeper::new(address, server.clone(), of_nodes)?);
+    let _service = keeper::offer(&keeper).await?;
+    keeper.start_all();
+
+    announce(address);
+    let bayeux = axum::Router::new().nest_service("/cometd", server.service());
+    let app = page::door().merge(bayeux);
+    let served = serve(&server, listener, app, ServeConfig::default());
+    tokio::select! {
+        served = served => Ok(served?),
+        () = told_to_end() => {
+            // The nodes end with their standard input.
+            keeper.end_all();
+            Ok(())
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+fn announce(address: SocketAddr) {
+    println!("Bayeux auction on http://{address}/ (stop with Ctrl-C)");
+}

@@ -1,0 +1,40 @@
+//! The files of the pages: the door, at the program's own address, and the room, at each node's. What they have in
+//! common with those of the demo and the cluster is theirs.
+
+use axum::Router;
+use examples::page::{self, File};
+
+const DOOR: [File; 3] = [
+    ("/", HTML, include_str!("page/door.html")),
+    ("/door.js", JS, include_str!("page/door.js")),
+    ("/keeper.js", JS, include_str!("../cluster/page/keeper.js")),
+];
+
+const ROOM: [File; 5] = [
+    ("/", HTML, include_str!("page/room.html")),
+    ("/room.js", JS, include_str!("page/room.js")),
+    ("/lots.js", JS, include_str!("page/lots.js")),
+    ("/people.js", JS, include_str!("page/people.js")),
+    ("/house.js", JS, include_str!("page/house.js")),
+];
+
+const SHARED: [File; 5] = [
+    ("/auction.css", "text/css", include_str!("page/auction.css")),
+    ("/style.css", "text/css", include_str!("../demo/page/style.css")),
+    ("/dom.js", JS, include_str!("../demo/page/dom.js")),
+    ("/bayeux.js", JS, include_str!("../demo/page/bayeux.js")),
+    ("/transports.js", JS, include_str!("../demo/page/transports.js")),
+];
+
+const HTML: &str = "text/html;charset=UTF-8";
+const JS: &str = "text/javascript";
+
+/// Returns the routes of the page that leads to the nodes.
+pub(crate) fn door() -> Router {
+    page::routes(&DOOR).merge(page::routes(&SHARED))
+}
+
+/// Returns the routes of a node's page.
+pub(crate) fn room() -> Router {
+    page::routes(&ROOM).merge(page::routes(&SHARED))
+}

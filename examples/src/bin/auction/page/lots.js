@@ -1,0 +1,159 @@
+// The lots: a card for each item, what is bid for it, and a form to bid.
+
+import { byId, element, show } from "./dom.js";
+import { bid, money, why } from "./house.js";
+
+const cards = new Map(); // item → card
+let you = null;
+let ahead = 0; // ms by which the house's clock is ahead of ours
+let category = null;
+
+class Card {
+  lot = null;
+  #least = 0;
+  #wasLeading = false;
+
+  constructor(item) {
+    this.item = item;
+    this.element = byId("lot").content.querySelector(".lot").cloneNode(true);
+    this.element.dataset.item = item.id;
+    this.element.dataset.category = item.category;
+    this.part("h2").textContent = item.name;
+    this.part(".about").textContent = item.about;
+    this.part("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#bid();
+    });
+  }
+
+  part(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  /** Takes what the house says, unless this is further already. */
+  take({ lot, least }) {
+    if (this.lot && !isAhead(lot, this.lot)) return this.show();
+    if (this.lot && lot.round !== this.lot.round) this.#wasLeading = false;
+    this.#wasLeading ||= lot.bids.some(({ bidder }) => bidder === you);
+    this.lot = lot;
+    this.#least = least;
+    const amount = this.part(".amount");
+    if (document.activeElement !== amount) amount.value = (least / 100).toFixed(2);
+    this.show();
+  }
+
+  show() {
+    const { lot } = this;
+    if (!lot) return;
+    const top = lot.bids[0];
+    this.element.dataset.state = this.#state(top);
+    const price = this.part(".price");
+    price.textContent = money(top?.cents ?? this.item.start);
+    price.dataset.cents = String(top?.cents ?? 0);
+    const isYours = top && top.bidder === you;
+    const verb = lot.is_closed ? "sold to" : "bid by";
+    const nobody = lot.is_closed ? "not sold" : "no bid yet";
+    this.part(".leader").textContent = top ? `${verb} ${isYours ? "you" : top.bidder}` : nobody;
+    this.part(".bids").replaceChildren(...lot.bids.slice(0, 3).map(line));
+    for (const field of this.element.querySelectorAll("form *")) field.disabled = !you || lot.is_closed;
+    this.part(".amount").placeholder = `from ${(this.#least / 100).toFixed(2)}`;
+    this.tick();
+  }
+
+  #state(top) {
+    if (this.lot.is_closed) return "closed";
+    if (!top || !you) return "open";
+    if (top.bidder === you) return "leading";
+    return this.#wasLeading ? "outbid" : "open";
+  }
+
+  /** Shows how long it is open. */
+  tick() {
+    if (!this.lot) return;
+    const seconds = Math.max(0, Math.ceil((this.lot.closes - Date.now() - ahead) / 1000));
+    const [minutes, rest] = [Math.floor(seconds / 60), String(seconds % 60).padStart(2, "0")];
+    this.part(".left").textContent = this.lot.is_closed ? "closed" : `${minutes}:${rest} left`;
+    this.element.classList.toggle("is-late", !this.lot.is_closed && seconds <= 20);
+    const badges = { leading: "you lead", outbid: "outbid", closed: "closed" };
+    this.part(".badge").textContent = badges[this.element.dataset.state] ?? "";
+  }
+
+  async #bid() {
+    const text = this.part(".amount").value.trim().replace(",", ".");
+    const button = this.part(".bid");
+    button.disabled = true;
+    try {
+      await bid(this.item.id, Number(text || "NaN"));
+      show(this.part(".failure"));
+    } catch (error) {
+      show(this.part(".failure"), why(error));
+    }
+    this.show();
+  }
+}
+
+/** Whether `one` is what became of `other`. */
+function isAhead(one, other) {
+  const rank = ({ round, is_closed, bids, closes }) => [round, Number(is_closed), bids[0]?.cents ?? 0, closes];
+  const [a, b] = [rank(one), rank(other)];
+  const different = a.findIndex((value, index) => value !== b[index]);
+  return different < 0 || a[different] > b[different];
+}
+
+function line({ number, bidder, cents }) {
+  const item = element("li");
+  item.dataset.number = String(number);
+  item.dataset.bidder = bidder;
+  item.append(element("span", "who", bidder), element("span", "cents", money(cents)));
+  return item;
+}
+
+/** Shows all there is, for the bidder that the house knows. */
+export function welcome(all) {
+  you = all.you;
+  ahead = all.now - Date.now();
+  if (!cards.size) {
+    for (const item of all.items) cards.set(item.id, new Card(item));
+    byId("lots").append(...[...cards.values()].map((card) => card.element));
+    byId("categories").append(...[null, ...all.categories].map(chip));
+  }
+  for (const lot of all.lots) takeLot(lot);
+  for (const card of cards.values()) card.show();
+  sift();
+}
+
+export function takeLot(news) {
+  cards.get(news.item)?.take(news);
+}
+
+export const nameOf = (item) => cards.get(item)?.item.name ?? item;
+
+function chip(name) {
+  const button = element("button", "chip", name ?? "All");
+  button.type = "button";
+  button.dataset.category = name ?? "";
+  button.setAttribute("aria-pressed", String(name === category));
+  button.addEventListener("click", () => {
+    category = name;
+    for (const other of byId("categories").children) {
+      other.setAttribute("aria-pressed", String(other === button));
+    }
+    sift();
+  });
+  return button;
+}
+
+function sift() {
+  const words = byId("search").value.trim().toLowerCase().split(/\s+/);
+  let shown = 0;
+  for (const { item, element } of cards.values()) {
+    const text = `${item.name} ${item.about}`.toLowerCase();
+    const fits = (!category || item.category === category) && words.every((word) => text.includes(word));
+    element.hidden = !fits;
+    shown += Number(fits);
+  }
+  byId("nothing").hidden = shown > 0 || cards.size === 0;
+}
+
+byId("search").addEventListener("input", sift);
+setInterval(() => cards.forEach((card) => card.tick()), 500);

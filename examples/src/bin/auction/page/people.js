@@ -1,0 +1,66 @@
+// Who is there, what they say, and what is for one bidder alone.
+
+import { avatar, byId, element, show } from "./dom.js";
+import { money, say, why } from "./house.js";
+import { nameOf } from "./lots.js";
+
+const MOST = 50; // entries
+
+export function showHouse({ nodes, decides, bidders }) {
+  byId("nodes").replaceChildren(...nodes.map((name) => node(name, name === decides)));
+  byId("no-auctioneer").hidden = decides !== null;
+  byId("bidder-count").textContent = String(bidders.count);
+  byId("bidders").replaceChildren(...bidders.shown.map(bidder));
+}
+
+function node(name, decides) {
+  const item = element("li", "", name);
+  item.dataset.node = name;
+  if (decides) item.dataset.decides = "";
+  item.title = decides ? `node ${name}, which decides` : `node ${name}`;
+  return item;
+}
+
+function bidder({ name, nodes }) {
+  const item = element("li");
+  item.dataset.bidder = name;
+  item.append(avatar(name), element("span", "name", name), element("span", "fine", nodes.join(" ")));
+  return item;
+}
+
+export function notice({ what, item, lot }) {
+  const [top] = lot.bids;
+  const texts = {
+    outbid: `${top.bidder} bids ${money(top.cents)} for ${nameOf(item)}: more than you.`,
+    won: `${nameOf(item)} is yours, for ${money(top.cents)}.`,
+  };
+  const entry = element("li", "", texts[what]);
+  entry.dataset.what = what;
+  entry.dataset.item = item;
+  prepend(byId("notices"), entry);
+}
+
+export function words({ name, text }) {
+  const entry = element("li");
+  entry.dataset.from = name;
+  const said = element("p");
+  said.append(element("b", "", name), ` ${text}`);
+  entry.append(avatar(name), said);
+  prepend(byId("chat"), entry);
+}
+
+function prepend(list, entry) {
+  list.prepend(entry);
+  while (list.children.length > MOST) list.lastChild.remove();
+}
+
+byId("say-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await say(byId("words").value);
+    byId("words").value = "";
+    show(byId("say-error"));
+  } catch (error) {
+    show(byId("say-error"), why(error));
+  }
+});

@@ -1,0 +1,76 @@
+// The room of a node: who you are, how the connection is, and where the news goes.
+
+import { avatar, byId, show } from "./dom.js";
+import { client, enter, onHouse, onLot, onNotice, onWelcome, onWords } from "./house.js";
+import { takeLot, welcome } from "./lots.js";
+import { notice, showHouse, words } from "./people.js";
+
+const STATES = {
+  connecting: "Connecting",
+  connected: "Connected",
+  reconnecting: "Reconnecting",
+  disconnected: "Disconnected",
+};
+const NAME = "auction.name"; // where the tab keeps it, for when it is loaded again
+let nodeName = "";
+
+function showYou(name) {
+  if (name) document.body.dataset.you = name;
+  else delete document.body.dataset.you;
+  byId("enter").hidden = Boolean(name);
+  byId("leave").hidden = !name;
+  byId("name").disabled = Boolean(name);
+  if (name) byId("name").value = name;
+  byId("say").disabled = byId("words").disabled = !name;
+}
+
+function showNode(name) {
+  nodeName = name;
+  byId("node").textContent = `the room of node ${name}`;
+  byId("node").dataset.node = name;
+  document.title = `${name} · Bayeux auction`;
+  if (!document.querySelector(".brand .avatar")) byId("node").before(avatar(name));
+}
+
+function showStatus() {
+  const { state, reason, retryIn } = client.status;
+  byId("status").dataset.state = state;
+  byId("status").textContent = STATES[state];
+  const isLost = state === "reconnecting";
+  const next = retryIn > 0 ? ` Next try in ${Math.ceil(retryIn / 1000)} s.` : "";
+  const lost = `Node ${nodeName} does not answer. What it has confirmed the others have, too.${next}`;
+  show(byId("status-reason"), isLost ? lost : reason);
+  if (state !== "connected") for (const button of document.querySelectorAll(".bid")) button.disabled = true;
+}
+
+async function enterAs(name) {
+  if (name) sessionStorage.setItem(NAME, name);
+  else sessionStorage.removeItem(NAME);
+  byId("notices").replaceChildren();
+  await enter(name);
+}
+
+byId("who").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = byId("name").value.trim();
+  if (name) enterAs(name);
+  else byId("name").focus();
+});
+byId("leave").addEventListener("click", () => enterAs(null));
+
+onLot(takeLot);
+onHouse(showHouse);
+onWords(words);
+onNotice(notice);
+onWelcome((all) => {
+  showNode(all.node);
+  showYou(all.you);
+  welcome(all);
+  showHouse(all.house);
+});
+client.addEventListener("status", showStatus);
+addEventListener("pagehide", () => client.abandon());
+addEventListener("pageshow", (event) => event.persisted && enter(sessionStorage.getItem(NAME)));
+showYou(null);
+showStatus();
+enter(sessionStorage.getItem(NAME));
