@@ -3,11 +3,10 @@
 import assert from 'node:assert/strict';
 
 import {
-  NODES, bid, bids, call, enter, failure, isOpen, leads, lot, notices, oneAuction, picture, sees,
+  NODES, bid, bids, call, failure, isOpen, leads, lot, notices, oneAuction, picture, sees,
 } from '../lib/auction-page.js';
 
 const atTheAuction = oneAuction();
-const atAShortAuction = oneAuction(['--open', '3']);
 const NAMES = ['Ann', 'Bob', 'Eve'];
 
 atTheAuction('bids at three nodes have one order, and who is outbid is told alone', async ({room}) => {
@@ -52,35 +51,6 @@ atTheAuction('bids at three nodes have one order, and who is outbid is told alon
   const numbers = seen[0].map((line) => Number(line.split(' ')[0]));
   assert.deepEqual(numbers, [numbers[0], numbers[0] - 1, numbers[0] - 2]);
   for (const page of pages) assert.deepEqual(page.complaints, []);
-});
-
-atTheAuction('a bidder on two nodes is told on both, and is there until the last window goes', async ({room}) => {
-  const [phone, laptop, bob] = [await room('A', 'Ann'), await room('B', 'Ann'), await room('C', 'Bob')];
-  await isOpen(bob);
-  await sees(bob, ['Ann', 'Bob']);
-  await bob.locator('#bidders li[data-bidder=Ann]', {hasText: 'A B'}).waitFor();
-  await bid(phone, 'cuckoo', 15);
-  await laptop.waitForSelector('.lot[data-item=cuckoo][data-state=leading]');
-  await bid(bob, 'cuckoo', 20);
-  for (const page of [phone, laptop]) await page.waitForSelector('#notices li[data-item=cuckoo]');
-
-  await bob.fill('#words', 'good <b>evening</b>');
-  await bob.click('#say');
-  for (const page of [phone, laptop, bob]) {
-    await page.locator('#chat li[data-from=Bob]', {hasText: 'good <b>evening</b>'}).waitFor();
-  }
-  await phone.click('#leave');
-  await bob.locator('#bidders li[data-bidder=Ann]', {hasText: /B$/}).waitFor();
-  await laptop.context().close();
-  await sees(bob, ['Bob']);
-
-  // Who has left only watches, and may enter under another name.
-  assert.equal(await lot(phone, 'cuckoo').locator('.bid').isDisabled(), true);
-  await enter(phone, 'Dan');
-  await sees(bob, ['Bob', 'Dan']);
-  assert.deepEqual(await notices(phone), []);
-  await bid(bob, 'cuckoo', 99);
-  await failure(bob, 'cuckoo', 'the highest bid already');
 });
 
 atTheAuction('what is no bid gets a clear answer', async ({room}) => {
@@ -146,62 +116,3 @@ atTheAuction('nobody speaks for the house, and no name is endless', async ({room
   await page.locator('#status-reason', {hasText: '1 to 24 characters'}).waitFor();
   await page.waitForSelector('#status[data-state=disconnected]');
 });
-
-atAShortAuction('after the end no bid counts, the winner is told, and the lot comes again', async ({room}) => {
-  const page = await room('A', 'Ann');
-  const other = await room('B', 'Bob');
-  await isOpen(page);
-  await bid(page, 'salt-jar', 20);
-  await page.waitForSelector('#notices li[data-what=won][data-item=salt-jar]');
-  assert.match(await page.textContent('#notices li'), /Salt-glazed jar is yours, for € 20.00/);
-  await other.locator('.lot[data-item=salt-jar] .leader', {hasText: 'sold to Ann'}).waitFor();
-  assert.match(await call(other, 'auction/bid', {item: 'salt-jar', amount: 500}), /It is closed/);
-  await other.locator('.lot[data-item=salt-jar] .leader', {hasText: 'no bid yet'}).waitFor();
-  assert.equal(await other.locator('#notices li').count(), 0);
-});
-
-atTheAuction('lots are found by category and by words', async ({door, room}) => {
-  const page = await room('C');
-  await isOpen(page);
-  assert.equal((await shown(page)).length, 12);
-  await page.click('.chip[data-category=Clocks]');
-  assert.deepEqual(await shown(page), ['ship-clock', 'cuckoo', 'regulator']);
-  await page.fill('#search', 'DOOR hour');
-  assert.deepEqual(await shown(page), ['cuckoo']);
-  await page.fill('#search', 'viola');
-  assert.deepEqual(await shown(page), []);
-  await page.waitForSelector('#nothing:not([hidden])');
-  await page.click('.chip[data-category=""]');
-  assert.deepEqual(await shown(page), ['viola']);
-  await picture(door, 'auction-door');
-});
-
-atTheAuction('nothing sticks out of a screen', async ({room}) => {
-  for (const [name, settings] of Object.entries({
-    narrow: {viewport: {width: 390, height: 844}},
-    dark: {colorScheme: 'dark'},
-    wide: {viewport: {width: 1920, height: 1080}},
-  })) {
-    const bidder = `${name} ${'W'.repeat(23 - name.length)}`;
-    const page = await room('A', bidder, settings);
-    await isOpen(page);
-    const amount = {narrow: 500_000, dark: 600_000, wide: 700_000}[name];
-    await bid(page, 'tea-bowl', amount);
-    await leads(page, 'tea-bowl', bidder, amount);
-    await page.fill('#words', 'w'.repeat(200));
-    await page.click('#say');
-    await page.waitForSelector('#chat li');
-    const [inner, outer] = await page.evaluate(() => [
-      document.documentElement.scrollWidth,
-      document.documentElement.clientWidth,
-    ]);
-    await picture(page, `auction-${name}`);
-    assert.ok(inner <= outer, `${name}: ${inner} pixels wide on a screen of ${outer}`);
-    assert.equal(await lot(page, 'tea-bowl').getAttribute('data-state'), 'leading');
-  }
-});
-
-/** The items that a page shows. */
-function shown(page) {
-  return page.locator('.lot:not([hidden])').evaluateAll((lots) => lots.map(({dataset}) => dataset.item));
-}
