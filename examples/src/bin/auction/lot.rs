@@ -1,8 +1,10 @@
 //! A lot: an item while it is sold, and the rules of bidding for it. Nothing here waits or knows of nodes.
 //!
+//! ```text
 //!     open ── its time is over ──▶ closed ── after a while ──▶ open, in another round
 //!      │ ▲
 //!      └─┘ a bid, which near the end keeps it open for longer
+//! ```
 
 use std::cmp::Reverse;
 
