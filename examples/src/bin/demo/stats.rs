@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bayeux_server::Server;
+use bayeux_server::{Server, api::server::SessionKind};
 use serde_json::json;
 
 /// Publishes the counters once a second, for as long as somebody is subscribed.
@@ -20,9 +20,10 @@ async fn publish(server: Server) {
         let (statistics, now) = (server.statistics(), Instant::now());
         let per_second = (statistics.messages_sent - sent) as f64 / (now - then).as_secs_f64();
         (then, sent) = (now, statistics.messages_sent);
-        // Those of the services are nobody's.
+        // Those of the services and of other nodes are no visitors.
+        let is_visitor = |kind| kind == SessionKind::Client;
         let visitors =
-            server.sessions().iter().filter(|session| !session.is_local_session()).count();
+            server.sessions().iter().filter(|session| is_visitor(session.kind())).count();
         let data = json!({
             "sessions": visitors,
             "channels": statistics.channels,
