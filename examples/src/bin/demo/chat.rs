@@ -11,7 +11,7 @@ use bayeux_oort::Oort;
 use bayeux_server::{
     Request, Server, Service,
     api::{
-        ChannelId, Message,
+        ChannelId, Json, Message,
         server::{
             Removal, ServerChannel, ServerMessage, ServerSession, SessionListener,
             SubscriptionListener,
@@ -45,12 +45,11 @@ pub(crate) async fn start(server: &Server, oort: Option<&Oort>) -> Result<Servic
             None
         }
     })?;
-    service.on_message("/service/privatechat", move |request| {
+    // A call, so that who tells something hears whom it has reached; CometD's clients, which only publish, pass over
+    // the answer.
+    service.remote_call("privatechat", move |request| {
         let chat = chat.clone();
-        async move {
-            chat.tell(request).await;
-            None
-        }
+        async move { chat.tell(request).await }
     })?;
     Ok(service)
 }
@@ -102,14 +101,19 @@ impl Chat {
         self.publish_members(&room).await;
     }
 
-    async fn tell(&self, request: Request) {
+    /// Delivers a private message, and says which of its readers are in the room, and which are not.
+    async fn tell(&self, request: Request) -> Result<Json, Json> {
         let Some(Ok(private)) = request.message.data.map(|data| data.to::<Private>()) else {
-            return;
+            return Err(json!("that is no private message").into());
         };
         self.tell_here(&private, Some((&*request.sender, request.message.id))).await;
         if let (Some(elsewhere), Some(room)) = (self.elsewhere.get(), room_of(&private.room)) {
             elsewhere.tell(&private, &room, &private.peers());
         }
+        let members = room_of(&private.room).map(|room| self.members(&room)).unwrap_or_default();
+        let is_there = |peer: &&str| members.iter().any(|member| member == peer);
+        let (reached, missing): (Vec<_>, Vec<_>) = private.peers().into_iter().partition(is_there);
+        Ok(json!({ "reached": reached, "missing": missing }).into())
     }
 
     /// Delivers a private message to the members on this node, and to its sender if that is one, too; the
@@ -150,13 +154,19 @@ impl Chat {
 
     /// Tells the subscribers on this node who is in a room, on whichever node.
     pub(crate) async fn publish_members(&self, room: &str) {
-        let mut members = self.rooms().members(room);
-        members.extend(self.elsewhere.get().into_iter().flat_map(|there| there.members(room)));
+        let mut members = self.members(room);
         members.sort();
         members.dedup();
         let Some(channel) = self.server.channel(&format!("/members/{room}")) else { return };
         // A wild channel is no room, and a deleted list is replaced by the next.
         let _ = channel.publish(json!(members)).await;
+    }
+
+    /// Returns who is in a room, on whichever node.
+    fn members(&self, room: &str) -> Vec<String> {
+        let mut members = self.rooms().members(room);
+        members.extend(self.elsewhere.get().into_iter().flat_map(|there| there.members(room)));
+        members
     }
 
     fn rooms(&self) -> std::sync::MutexGuard<'_, Rooms> {

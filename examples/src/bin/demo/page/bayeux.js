@@ -1,5 +1,6 @@
 // A small Bayeux client for browsers: one session with one server, over websocket, long-polling or
-// callback-polling. It keeps its subscriptions across sessions and obeys the server's advice.
+// callback-polling. It keeps its subscriptions across sessions and obeys the server's advice, and if the server
+// takes acknowledgements, no message is lost as long as the session lasts.
 //
 //     disconnected ── handshake() ──▶ connecting ── first connect answered ──▶ connected
 //          ▲                                                                  │      ▲
@@ -9,9 +10,13 @@
 // Events: "status" when `client.status` has changed; "session" when a handshake has made a new
 // session, inside the batch that restores the subscriptions.
 
+import { Acknowledgements } from "./ack.js";
+import { Unsent, duration, explain } from "./reasons.js";
 import { TRANSPORTS } from "./transports.js";
+import { onWake } from "./wake.js";
 
 const PATIENCE = 10_000; // ms a reply may take, beyond the time the server may hold a connect
+const LIVENESS = 4_000; // ms within which a server shows that it is there still
 const BACKOFF_STEP = 1_000; // ms added to the pause by each failure in a row
 const BACKOFF_LIMIT = 30_000;
 const DEFAULT_ADVICE = { reconnect: "retry", interval: 0, timeout: 60_000 };
@@ -19,7 +24,7 @@ const DEFAULT_ADVICE = { reconnect: "retry", interval: 0, timeout: 60_000 };
 /** A refusal by the server, whose message is `reply`; what else goes wrong is a plain error. */
 class Refusal extends Error {
   constructor(reply) {
-    super(reply.ext?.reason ?? reply.error ?? "refused by the server");
+    super(reply.ext?.reason ?? explain(reply.error));
     this.reply = reply;
   }
 }
@@ -36,15 +41,25 @@ export class Bayeux extends EventTarget {
   #listeners = new Map(); // channel → set of functions
   #batch = null;
   #isLeaving = false;
+  #acknowledgements = new Acknowledgements();
+  #heardAt = 0;
+  #endPause = () => {};
+  #isProbing = false;
 
   constructor(url) {
     super();
     this.#url = String(url);
+    onWake(() => this.#wake());
   }
 
-  /** `{state, transport, clientId, reason, retryIn}`; the last two explain a failure. */
+  /** `{state, transport, clientId, reason, retryIn, detail}`; the last three explain a failure. */
   get status() {
     return this.#status;
+  }
+
+  /** When the server was last heard of, as `Date.now()` has it. */
+  get heardAt() {
+    return this.#heardAt;
   }
 
   /** Starts a session over the named transport and keeps it alive until `disconnect`. */
@@ -137,7 +152,34 @@ export class Bayeux extends EventTarget {
       if (isOver()) return;
       if (this.#advice.reconnect === "none") return this.#stop("the server asked to stop");
       pause += this.#advice.interval;
-      if (pause > 0) await sleep(pause);
+      if (pause > 0) await this.#pause(pause);
+    }
+  }
+
+  #pause(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Tries again at once, or has the server show that it is there still: nobody tells of a link that is dead. */
+  async #wake() {
+    this.#endPause();
+    const transport = this.#transport;
+    if (this.#status.state !== "connected" || this.#isProbing) return;
+    this.#isProbing = true;
+    try {
+      await this.#request({ channel: "/service/alive", data: {} }, { patience: LIVENESS });
+    } catch (error) {
+      // Any other answer is a sign of life.
+      const isGone = !error.reply || error.reply.error?.startsWith("402:");
+      if (isGone && transport === this.#transport) this.#failRequests(error);
+    } finally {
+      this.#isProbing = false;
     }
   }
 
@@ -150,7 +192,7 @@ export class Bayeux extends EventTarget {
     const steps = error.reply?.advice ? earlierFailures : earlierFailures + 1;
     const pause = Math.min(BACKOFF_LIMIT, BACKOFF_STEP * steps);
     const state = this.#status.state === "connecting" ? "connecting" : "reconnecting";
-    this.#report(state, error.message, pause + this.#advice.interval);
+    this.#report(state, error.message, pause + this.#advice.interval, error.reply?.error);
     return pause;
   }
 
@@ -163,12 +205,13 @@ export class Bayeux extends EventTarget {
       version: "1.0",
       minimumVersion: "1.0",
       supportedConnectionTypes: [name],
-      ext: this.ext,
+      ext: { ...this.ext, ...this.#acknowledgements.offer },
     });
     if (!reply.supportedConnectionTypes?.includes(name)) {
       this.#advice = { ...DEFAULT_ADVICE, reconnect: "none" };
-      throw new Error(`the server offers no ${name}`);
+      throw new Error("the server does not offer this transport");
     }
+    this.#acknowledgements.begin(reply.ext?.ack);
     this.#clientId = reply.clientId;
     this.#report(this.#status.state);
     try {
@@ -195,10 +238,12 @@ export class Bayeux extends EventTarget {
     const isFirst = this.#status.state !== "connected";
     const message = { channel: "/meta/connect", connectionType: this.#transport.name };
     if (isFirst) message.advice = { timeout: 0 };
-    await this.#request(message, { patience: PATIENCE + (isFirst ? 0 : this.#advice.timeout) });
+    message.ext = this.#acknowledgements.told;
+    const reply = await this.#request(message, { patience: PATIENCE + (isFirst ? 0 : this.#advice.timeout) });
+    this.#acknowledgements.take(reply.ext?.ack);
     if (!this.#transport || this.#isLeaving) return;
     const isShared = this.#advice["multiple-clients"];
-    const pace = `another tab is connected too: polling every ${this.#advice.interval / 1000} s`;
+    const pace = `another tab is connected too: polling every ${duration(this.#advice.interval)}`;
     this.#report("connected", isShared ? pace : undefined);
   }
 
@@ -211,10 +256,10 @@ export class Bayeux extends EventTarget {
     this.#report("disconnected", reason);
   }
 
-  #report(state, reason, retryIn) {
+  #report(state, reason, retryIn, detail) {
     const before = this.#status;
     const transport = this.#transport?.name;
-    this.#status = { state, transport, clientId: this.#clientId, reason, retryIn };
+    this.#status = { state, transport, clientId: this.#clientId, reason, retryIn, detail };
     const hasChanged = Object.keys(this.#status).some((key) => this.#status[key] !== before[key]);
     if (hasChanged) this.dispatchEvent(new Event("status"));
   }
@@ -231,7 +276,7 @@ export class Bayeux extends EventTarget {
 
   #request(message, { patience = PATIENCE, isCall = false } = {}) {
     if (!this.#transport || !(this.#clientId || message.channel === "/meta/handshake")) {
-      return Promise.reject(new Error("not connected"));
+      return Promise.reject(new Unsent("not connected"));
     }
     const id = this.#nextId();
     return new Promise((resolve, reject) => {
@@ -258,6 +303,7 @@ export class Bayeux extends EventTarget {
   // Messages in. A reply has no data; a remote call ends with its result or with a failed reply.
 
   #receive(messages) {
+    this.#heardAt = Date.now();
     for (const message of messages) {
       const { channel, id, advice, successful } = message;
       if (advice) this.#advice = { ...DEFAULT_ADVICE, ...advice };
@@ -293,8 +339,4 @@ export class Bayeux extends EventTarget {
   #failRequests(error) {
     for (const id of [...this.#requests.keys()]) this.#settle(id, error);
   }
-}
-
-function sleep(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

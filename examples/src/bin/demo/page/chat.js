@@ -1,13 +1,16 @@
 // The chat: the room we are in, the form that joins it, and what we say and hear there.
 
-import { chosenTransport, client, transportLabel } from "./connection.js";
+import { client } from "./connection.js";
 import { addEntry, addNote, clearConversation } from "./conversation.js";
 import { byId, show } from "./dom.js";
 import { clearMembers, recipients, showMembers, showRecipients } from "./members.js";
+import { beginPresence, hearMembers, hearMembership } from "./presence.js";
+import { Unsent } from "./reasons.js";
+import { hearSaying, keepSaying } from "./sayings.js";
 
 const ROOM = /^[A-Za-z0-9_.~-]+$/;
-const peersByText = new Map(); // of our private messages, to show for whom they were
 let chat = null; // {user, room, isAnnounced}
+let unconfirmed = null; // what we have said whose text is in the field again
 
 /** The name we chat under, if we are in a room. */
 export function ownName() {
@@ -21,9 +24,10 @@ function join(user, room) {
   leave();
   chat = { user, room, isAnnounced: false };
   clearConversation();
+  beginPresence();
   client.batch(() => {
-    client.subscribe(`/chat/${room}`, onChat).catch(showSendError);
-    client.subscribe(`/members/${room}`, onMembers).catch(showSendError);
+    client.subscribe(`/chat/${room}`, onChat).catch(showJoinError);
+    client.subscribe(`/members/${room}`, onMembers).catch(showJoinError);
     if (client.status.clientId) enter();
   });
   showRoom();
@@ -36,10 +40,10 @@ function enter() {
   const { user, room, isAnnounced } = chat;
   const channel = `/chat/${room}`;
   client.batch(() => {
-    client.publish("/service/members", { user, room: channel }).catch(showSendError);
-    if (isAnnounced) return addNote(`Connected again: ${transportLabel(chosenTransport())}`);
+    client.publish("/service/members", { user, room: channel }).catch(showJoinError);
+    if (isAnnounced) return;
     const joined = { user, membership: "join", chat: `${user} has joined` };
-    client.publish(channel, joined).catch(showSendError);
+    client.publish(channel, joined).catch(showJoinError);
     chat.isAnnounced = true;
   });
 }
@@ -54,6 +58,7 @@ function leave() {
   });
   addNote(`You have left ${room}`);
   chat = null;
+  beginPresence();
   clearMembers();
   showRoom();
 }
@@ -143,35 +148,66 @@ byId("rooms").addEventListener("click", ({ target }) => {
 function sendMessage() {
   const text = byId("message").value;
   if (!chat || !text.trim()) return;
-  const { user, room } = chat;
-  const peers = recipients();
-  const channel = `/chat/${room}`;
+  const saying = keepSaying(text, recipients());
   byId("message").value = "";
+  unconfirmed = null;
   show(byId("send-error"));
-  if (peers.length) peersByText.set(text, peers.join(", "));
-  const sent = peers.length
-    ? client.publish("/service/privatechat", { room: channel, user, chat: text, peer: peers.join() })
-    : client.publish(channel, { user, chat: text });
-  sent.catch((error) => {
-    byId("message").value ||= text;
-    showSendError(error);
-  });
+  send(saying).then(
+    () => confirm(saying),
+    (error) => saying.isHeard || takeBack(saying, error),
+  );
 }
 
-function showSendError(error) {
-  show(byId("send-error"), `Not sent: ${error.message}.`);
+async function send({ text, peers }) {
+  const { user, room } = chat;
+  const channel = `/chat/${room}`;
+  if (!peers.length) return client.publish(channel, { user, chat: text });
+  const message = { room: channel, user, chat: text, peer: peers.join() };
+  const { missing } = await client.remoteCall("privatechat", message);
+  if (missing?.length) addNote(`Not delivered to ${missing.join(", ")}: nobody of that name is in ${room}`);
+}
+
+/** Gives the text back that was not sent, or that nobody has confirmed; beside another one it is only told. */
+function takeBack(saying, error) {
+  const isLost = error instanceof Unsent || error.reply;
+  const what = isLost ? "Not sent" : "Not confirmed; it may have arrived";
+  if (byId("message").value) return addNote(`${what}: “${saying.text}”`);
+  byId("message").value = saying.text;
+  unconfirmed = saying;
+  show(byId("send-error"), `${what}: ${error.message}.`);
+}
+
+/** What we have said has arrived, perhaps later than we have waited. */
+function confirm(saying) {
+  if (unconfirmed !== saying) return;
+  unconfirmed = null;
+  if (byId("message").value === saying.text) byId("message").value = "";
+  show(byId("send-error"));
+}
+
+/** What fails for want of a connection is done again in the next session. */
+function showJoinError(error) {
+  if (error.reply) show(byId("send-error"), `You cannot join: ${error.message}.`);
 }
 
 function onChat({ data }) {
-  if (data.membership) return addEntry({ kind: "membership", user: data.user, text: data.chat });
+  const { user, chat: text, membership } = data;
+  if (membership) {
+    hearMembership(user, membership);
+    return addEntry({ kind: "membership", user, text });
+  }
   const isPrivate = data.scope === "private";
-  const peers = data.user === chat?.user && peersByText.get(data.chat);
+  const saying = user === chat?.user ? hearSaying(text, isPrivate) : undefined;
+  const peers = saying?.peers.join(", ");
   const scope = isPrivate && (peers ? `private, to ${peers}` : "private");
-  addEntry({ kind: isPrivate ? "private" : "chat", user: data.user, text: data.chat, scope });
+  addEntry({ kind: isPrivate ? "private" : "chat", user, text, scope });
+  if (saying) confirm(saying);
 }
 
 function onMembers({ data }) {
-  showMembers(data.map(String), chat?.user);
+  const names = data.map(String);
+  hearMembers(names, chat?.user);
+  showMembers(names, chat?.user);
 }
 
 byId("composer").addEventListener("submit", (event) => {

@@ -2,6 +2,7 @@
 
 import { Bayeux } from "./bayeux.js";
 import { byId, show } from "./dom.js";
+import { asSentence, nextTry } from "./reasons.js";
 
 const STATES = {
   connecting: "Connecting",
@@ -37,7 +38,7 @@ export function transportLabel(name) {
 }
 
 function showStatus() {
-  const { state, transport, clientId, reason, retryIn } = client.status;
+  const { state, transport, clientId, reason, retryIn, detail } = client.status;
   const isOff = state === "disconnected";
   byId("status").dataset.state = state;
   byId("status").textContent = STATES[state];
@@ -45,12 +46,8 @@ function showStatus() {
   byId("client-id").textContent = clientId ?? "";
   byId("client-id").title = clientId ?? "";
   byId("toggle").textContent = isOff ? "Connect" : "Disconnect";
-  const next = retryIn > 0 ? ` Next try in ${retryIn / 1000} s.` : "";
-  show(byId("status-reason"), reason && `${capitalised(reason)}.${next}`);
-}
-
-function capitalised(text) {
-  return text[0].toUpperCase() + text.slice(1);
+  show(byId("status-reason"), reason && asSentence(reason) + nextTry(retryIn));
+  byId("status-reason").title = detail ?? "";
 }
 
 client.addEventListener("status", showStatus);

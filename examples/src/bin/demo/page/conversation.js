@@ -6,6 +6,7 @@ const LOG_LIMIT = 500; // entries kept
 const FOLLOW_WITHIN = 120_000; // ms in which messages of one author stand under one name
 const log = byId("messages");
 let lastEntry = null; // {user, kind, scope, at}
+let isFollowing = true; // whether the reader is at the end
 
 export function clearConversation() {
   log.replaceChildren();
@@ -49,7 +50,7 @@ function follows(entry) {
 
 /** Adds to the log and keeps its end in view, unless the reader has scrolled away from it. */
 function append(entry) {
-  const wasAtEnd = isAtEnd();
+  const wasAtEnd = isFollowing;
   log.append(entry);
   while (log.childElementCount > LOG_LIMIT) log.firstElementChild.remove();
   if (wasAtEnd) scrollToEnd();
@@ -62,9 +63,13 @@ function isAtEnd() {
 
 function scrollToEnd() {
   log.scrollTop = log.scrollHeight;
+  isFollowing = true;
 }
 
 log.addEventListener("scroll", () => {
-  if (isAtEnd()) byId("messages-end").hidden = true;
+  isFollowing = isAtEnd();
+  if (isFollowing) byId("messages-end").hidden = true;
 });
+// What comes above or below takes its room from the log, whose end would go out of view.
+new ResizeObserver(() => isFollowing && scrollToEnd()).observe(log);
 byId("messages-end").addEventListener("click", scrollToEnd);

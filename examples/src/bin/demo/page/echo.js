@@ -8,11 +8,15 @@ async function call(question) {
   const start = performance.now();
   const elapsed = () => performance.now() - start;
   byId("echo-result").dataset.state = "waiting";
+  byId("echo-time").textContent = "";
   try {
     const answer = await client.remoteCall("rpc/echo", question);
     showEcho("done", asText(answer), elapsed());
   } catch (error) {
-    showEcho("failed", `Failed: ${asText(error.reply?.data ?? error.message)}`, elapsed());
+    // What was not answered has taken no time that says anything.
+    const isAnswered = error.reply !== undefined;
+    const text = asText(error.reply?.data ?? error.message);
+    showEcho("failed", `Failed: ${text}`, isAnswered ? elapsed() : undefined);
   }
 }
 
@@ -25,7 +29,7 @@ function showEcho(state, text, elapsed) {
   const result = byId("echo-result");
   result.dataset.state = state;
   result.querySelector(".text").textContent = text;
-  byId("echo-time").textContent = `${elapsed.toFixed(1)} ms`;
+  byId("echo-time").textContent = elapsed === undefined ? "" : `${elapsed.toFixed(1)} ms`;
 }
 
 function asText(value) {

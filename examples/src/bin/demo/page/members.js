@@ -1,18 +1,25 @@
 // The members of the room, who can be picked as the readers of a private message.
 
-import { avatar, byId, element } from "./dom.js";
+import { client } from "./connection.js";
+import { avatar, byId, element, show } from "./dom.js";
+
+let present = []; // the names in the list
 
 export function showMembers(names, ownName) {
+  present = names;
   const sorted = [...names].sort((a, b) => a.localeCompare(b));
   byId("member-count").textContent = String(sorted.length);
   byId("members").replaceChildren(...sorted.map((name) => memberItem(name, name === ownName)));
   showRecipients();
+  showStaleness();
 }
 
 export function clearMembers() {
+  present = [];
   byId("private-to").value = "";
   byId("members").replaceChildren();
   byId("member-count").textContent = "";
+  showStaleness();
 }
 
 function memberItem(name, isSelf) {
@@ -57,7 +64,24 @@ export function showRecipients() {
     button.setAttribute("aria-pressed", String(isPicked));
     button.querySelector(".mark").textContent = isPicked ? "private" : "";
   }
+  showUnknown();
+}
+
+/** Tells whom a private message would not reach; not of a name that is being typed. */
+function showUnknown() {
+  const isTyping = document.activeElement === byId("private-to");
+  const unknown = isTyping ? [] : recipients().filter((name) => !present.includes(name));
+  show(byId("private-unknown"), unknown.length ? `Not in the room: ${unknown.join(", ")}` : undefined);
+}
+
+/** Without a connection the list is what it was. */
+function showStaleness() {
+  const isStale = present.length > 0 && client.status.state !== "connected";
+  byId("members").classList.toggle("is-stale", isStale);
+  byId("members-stale").hidden = !isStale;
 }
 
 byId("private-to").addEventListener("input", showRecipients);
+byId("private-to").addEventListener("blur", showUnknown);
 byId("private-clear").addEventListener("click", () => setRecipients([]));
+client.addEventListener("status", showStaleness);

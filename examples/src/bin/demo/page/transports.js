@@ -4,6 +4,8 @@
 // for when the page is unloaded; and `reset()`, which gives up what is under way. It calls
 // `receive(messages)` with what arrives and, if it has a lasting link, `lost(error)` when that breaks.
 
+import { Unsent } from "./reasons.js";
+
 const URL_LIMIT = 2_000; // characters in the address of a callback-polling request
 
 /** Sends arrays of messages over one socket, which it opens when there is something to send. */
@@ -37,13 +39,18 @@ class WebSocketTransport {
   #open() {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
+    let wasOpen = false;
     return new Promise((resolve, reject) => {
-      socket.onopen = () => resolve(socket);
-      socket.onmessage = (event) => this.#events.receive(JSON.parse(event.data));
-      socket.onclose = (event) => {
+      socket.onopen = () => {
+        wasOpen = true;
+        resolve(socket);
+      };
+      // What comes late over one that was given up comes again over the next.
+      socket.onmessage = (event) => socket === this.#socket && this.#events.receive(JSON.parse(event.data));
+      socket.onclose = () => {
         if (socket !== this.#socket) return;
         this.#socket = this.#opening = null;
-        const error = new Error(`no WebSocket to the server (code ${event.code})`);
+        const error = wasOpen ? new Error("the connection was lost") : new Unsent("the server cannot be reached");
         reject(error);
         this.#events.lost(error);
       };
@@ -96,7 +103,7 @@ class LongPolling extends Polling {
     const response = await this.fetch(messages, { signal }).catch(() => {
       throw new Error("the server cannot be reached");
     });
-    if (!response.ok) throw new Error(`the server answered HTTP ${response.status}`);
+    if (!response.ok) throw new Error(`the server cannot serve at the moment (HTTP ${response.status})`);
     this.receive(await response.json());
   }
 
@@ -115,7 +122,7 @@ class CallbackPolling extends Polling {
     const fits = (part) => this.#address(part).length <= URL_LIMIT;
     const parts = [];
     for (const message of messages) {
-      if (!fits([message])) throw new Error("too long a message for callback-polling");
+      if (!fits([message])) throw new Unsent("too long a message for callback-polling");
       if (parts.length && fits([...parts.at(-1), message])) parts.at(-1).push(message);
       else parts.push([message]);
     }
@@ -128,7 +135,7 @@ class CallbackPolling extends Polling {
     const ended = new AbortController();
     try {
       await new Promise((resolve, reject) => {
-        const fail = () => reject(new Error("the server sent no usable script"));
+        const fail = () => reject(new Error("the server cannot be reached"));
         window[callback] = (answer) => resolve(this.receive(answer));
         script.onload = fail; // changes nothing if the script has called
         script.onerror = fail;
