@@ -3,9 +3,9 @@
 
 use std::{
     error::Error,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
 };
 
@@ -21,6 +21,8 @@ use tokio::{
     sync::oneshot,
 };
 
+use crate::{node, place};
+
 /// Where the page hears which nodes run.
 const NODES: &str = "/cluster/nodes";
 
@@ -32,7 +34,8 @@ pub struct Keeper {
     /// What each node is told beside what nodes are always told.
     arguments: Vec<String>,
     secret: String,
-    host: String,
+    /// Where the nodes listen.
+    ip: IpAddr,
     places: Vec<Place>,
 }
 
@@ -49,6 +52,8 @@ struct Life {
     /// How often it was started.
     count: u32,
     state: State,
+    /// Why it has failed.
+    reason: Option<String>,
     /// Kills it when it is dropped.
     kill: Option<oneshot::Sender<()>>,
 }
@@ -62,6 +67,8 @@ enum State {
     Up,
     /// It was killed, and its port may still be taken.
     Ending,
+    /// It could not be started, or has ended, and nobody here asked for that.
+    Failed,
 }
 
 const NAMES: [&str; 3] = ["A", "B", "C"];
@@ -78,14 +85,12 @@ impl Keeper {
         arguments: Vec<String>,
     ) -> Result<Self, Box<dyn Error>> {
         let place = |(name, port)| Place { name, port, life: Mutex::default() };
-        let places = NAMES.into_iter().zip(free_ports(address)?).map(place).collect();
-        let host = match address {
-            SocketAddr::V4(address) => address.ip().to_string(),
-            SocketAddr::V6(address) => format!("[{}]", address.ip()),
-        };
+        let places =
+            NAMES.into_iter().zip(place::free_ports(address, NAMES.len())?).map(place).collect();
         // Its own nodes know it, and nobody else does.
         let secret = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
-        Ok(Self { server, program: std::env::current_exe()?, arguments, secret, host, places })
+        let program = std::env::current_exe()?;
+        Ok(Self { server, program, arguments, secret, ip: address.ip(), places })
     }
 
     /// Starts all nodes.
@@ -98,18 +103,22 @@ impl Keeper {
         NAMES.iter().for_each(|name| self.kill(name));
     }
 
+    /// Returns the nodes' names and URLs.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.places.iter().map(|place| (place.name, self.url(place)))
+    }
+
     /// Starts a node that does not run.
     fn start(self: &Arc<Self>, name: &str) {
         let Some(index) = self.places.iter().position(|place| place.name == name) else { return };
         let (kill, killed) = oneshot::channel();
         {
             let mut life = lock(&self.places[index].life);
-            if life.state != State::Down {
+            if !matches!(life.state, State::Down | State::Failed) {
                 return;
             }
-            life.count += 1;
-            life.state = State::Starting;
-            life.kill = Some(kill);
+            let count = life.count + 1;
+            *life = Life { count, state: State::Starting, reason: None, kill: Some(kill) };
         }
         tokio::spawn(self.clone().keep(index, killed));
     }
@@ -127,43 +136,42 @@ impl Keeper {
     /// Keeps a node until it is killed or ends.
     async fn keep(self: Arc<Self>, index: usize, killed: oneshot::Receiver<()>) {
         self.tell().await;
-        match self.spawn(index) {
-            Ok(mut child) => {
-                // Otherwise it is closed by who waits, and the node ends with it.
-                let _input = child.stdin.take();
-                let ready = self.clone().await_ready(index, &mut child);
-                tokio::select! {
-                    _ = killed => drop(child.kill().await),
-                    () = async { ready.await; drop(child.wait().await) } => {}
-                }
-            }
-            Err(error) => tracing::error!(%error, "a node cannot be started"),
-        }
+        let failure = match self.spawn(index) {
+            Ok(mut child) => tokio::select! {
+                _ = killed => { drop(child.kill().await); None }
+                failure = self.attend(index, &mut child) => Some(failure),
+            },
+            Err(error) => Some(format!("cannot be started: {error}")),
+        };
         {
             let mut life = lock(&self.places[index].life);
-            (life.state, life.kill) = (State::Down, None);
+            // One that was killed at the very moment has not failed.
+            let failure = failure.filter(|_| life.state != State::Ending);
+            life.state = if failure.is_some() { State::Failed } else { State::Down };
+            (life.reason, life.kill) = (failure, None);
         }
         self.tell().await;
     }
 
-    /// Waits for the line that says that the node can be reached.
-    fn await_ready(
-        self: Arc<Self>,
-        index: usize,
-        child: &mut Child,
-    ) -> impl Future<Output = ()> + use<> {
-        let output = child.stdout.take();
-        async move {
-            let Some(output) = output else { return };
-            let mut line = String::new();
-            let read = BufReader::new(output).read_line(&mut line).await;
-            if read.is_ok_and(|length| length > 0) {
-                let mut life = lock(&self.places[index].life);
-                if life.state == State::Starting {
-                    life.state = State::Up;
-                }
+    /// Hears what a node says of itself until it ends, and returns why it did.
+    async fn attend(&self, index: usize, child: &mut Child) -> String {
+        // Otherwise it is closed by who waits, and the node ends with it.
+        let _input = child.stdin.take();
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            let _ = BufReader::new(output).read_line(&mut line).await;
+        }
+        if line.trim_end() == node::READY {
+            let mut life = lock(&self.places[index].life);
+            if life.state == State::Starting {
+                life.state = State::Up;
             }
-            self.tell().await;
+        }
+        self.tell().await;
+        let ended = child.wait().await;
+        match line.strip_prefix(node::FAILED) {
+            Some(reason) => reason.trim().to_owned(),
+            None => end(ended),
         }
     }
 
@@ -174,7 +182,7 @@ impl Keeper {
         Command::new(&self.program)
             .arg("node")
             .args(["--name", place.name, "--url", &self.url(place)])
-            .args(["--listen", &format!("{}:{}", self.host, place.port)])
+            .args(["--listen", &SocketAddr::new(self.ip, place.port).to_string()])
             .args(["--life", &lock(&place.life).count.to_string()])
             .args(["--cloud", &others.join(",")])
             .args(&self.arguments)
@@ -186,8 +194,9 @@ impl Keeper {
             .spawn()
     }
 
+    /// Where the other nodes find one; the page takes the host that it has itself.
     fn url(&self, place: &Place) -> String {
-        format!("http://{}:{}/cometd", self.host, place.port)
+        format!("http://{}/cometd", SocketAddr::new(place::reachable(self.ip), place.port))
     }
 
     /// Says which nodes run.
@@ -195,7 +204,13 @@ impl Keeper {
         let nodes = self.places.iter().map(|place| {
             let life = lock(&place.life);
             let url = self.url(place);
-            json!({ "name": place.name, "url": url, "life": life.count, "state": life.state })
+            json!({
+                "name": place.name,
+                "url": url,
+                "life": life.count,
+                "state": life.state,
+                "reason": life.reason,
+            })
         });
         nodes.collect()
     }
@@ -207,16 +222,12 @@ impl Keeper {
     }
 }
 
-/// Finds ports that are free, and different.
-fn free_ports(address: SocketAddr) -> std::io::Result<Vec<u16>> {
-    let ip = address.ip();
-    let listen = |offset| {
-        let wanted = address.port().checked_add(offset).unwrap_or_default();
-        TcpListener::bind((ip, wanted)).or_else(|_| TcpListener::bind((ip, 0)))
-    };
-    // All are held until the last is found: none is found twice.
-    let listeners: Vec<_> = (1..).take(NAMES.len()).map(listen).collect::<Result<_, _>>()?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+/// Says how a process has ended that was not to.
+fn end(ended: std::io::Result<ExitStatus>) -> String {
+    match ended {
+        Ok(status) => format!("has ended by itself ({status})"),
+        Err(error) => format!("has ended by itself ({error})"),
+    }
 }
 
 /// Which node is meant.

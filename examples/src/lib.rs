@@ -3,6 +3,7 @@
 pub mod keeper;
 pub mod node;
 pub mod page;
+mod place;
 
 use std::{
     fmt::Display,
@@ -11,6 +12,7 @@ use std::{
     process::ExitCode,
 };
 
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// For `--help`: how to see more.
@@ -57,6 +59,16 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     }
     let mut found = text.to_socket_addrs().map_err(|error| error.to_string())?;
     found.next().ok_or_else(|| "it has no address".to_owned())
+}
+
+/// Listens at an address.
+///
+/// # Errors
+///
+/// When that cannot be, with the address and why.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    let listens = TcpListener::bind(address).await;
+    listens.map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
 #[expect(clippy::print_stderr, reason = "this is a program's message to its user")]

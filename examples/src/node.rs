@@ -1,6 +1,6 @@
 //! What the nodes that a [`Keeper`](crate::keeper::Keeper) keeps have in common.
 
-use std::net::SocketAddr;
+use std::{error::Error, net::SocketAddr};
 
 use tokio::io::{AsyncReadExt, stdin};
 
@@ -28,10 +28,35 @@ pub struct NodeArguments {
     pub secret: String,
 }
 
+/// What a node says first, if it can be reached.
+pub(crate) const READY: &str = "READY";
+
+/// What stands before the reason if it cannot.
+pub(crate) const FAILED: &str = "FAILED ";
+
 /// Tells the keeper that the node can be reached.
-#[expect(clippy::print_stdout, reason = "the keeper waits for this line")]
 pub fn say_ready() {
-    println!("READY");
+    say(READY);
+}
+
+/// Runs the node of this name. Why it fails, the keeper is told, too.
+///
+/// # Errors
+///
+/// Why it has failed.
+pub async fn run(
+    name: String,
+    node: impl Future<Output = Result<(), Box<dyn Error>>>,
+) -> Result<(), Box<dyn Error>> {
+    node.await.map_err(|error| {
+        say(&format!("{FAILED}{error}"));
+        format!("node {name} {error}").into()
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the keeper waits for this line")]
+fn say(line: &str) {
+    println!("{line}");
 }
 
 /// Waits until the keeper has gone, or wants the node to go.

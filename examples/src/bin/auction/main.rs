@@ -19,7 +19,6 @@ use examples::{
     keeper::{self, Keeper},
     told_to_end,
 };
-use tokio::net::TcpListener;
 
 /// An auction on three nodes of a cluster on this machine, each with a page of its own.
 ///
@@ -67,9 +66,7 @@ async fn run(address: SocketAddr, open: u32) -> Result<(), Box<dyn Error>> {
     config.drain.spread = Duration::ZERO;
     config.drain.timeout = Duration::from_secs(1);
     let server = Server::builder().config(config).build();
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = examples::listen(address).await?;
     let address = listener.local_addr()?;
     let of_nodes = vec!["--open".to_owned(), open.to_string()];
     let keeper = Arc::new(Keeper::new(address, server.clone(), of_nodes)?);

@@ -5,8 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use bayeux_oort::{Mesh, Oort, discovery::StaticList};
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use bayeux_seti::Seti;
-use examples::node::{NodeArguments, end_of_input, say_ready};
-use tokio::net::TcpListener;
+use examples::node::{self, NodeArguments, end_of_input, say_ready};
 
 use crate::{
     bidder::{self, Policy},
@@ -30,12 +29,16 @@ pub(crate) struct Arguments {
 
 /// Runs until the standard input ends, with whoever started it.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    node::run(arguments.node.name.clone(), serve_as(arguments)).await
+}
+
+async fn serve_as(arguments: Arguments) -> Result<()> {
     let Arguments { node, open } = arguments;
     let mut config = Config::default();
     // Who closes the page without a word is soon known to have gone.
     config.websocket.max_interval = Duration::from_secs(2);
     let server = Server::builder().config(config).policy(Policy::default()).build();
-    let listener = TcpListener::bind(node.listen).await?;
+    let listener = examples::listen(node.listen).await?;
     let mesh = Mesh::builder(&node.url)
         .secret(&node.secret)
         .discovery(Arc::new(StaticList::new(node.cloud)))

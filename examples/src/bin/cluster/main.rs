@@ -14,17 +14,17 @@ use examples::{
     node::NodeArguments,
     told_to_end,
 };
-use tokio::net::TcpListener;
 
 /// Three nodes of a cluster on this machine, and a page to watch, kill and restart them.
 ///
-/// The page is at /. Each node is a process of its own, a Bayeux server on the next port. What is put into their
+/// The page is at /. Each node is a process of its own, a Bayeux server on a port of its own. What is put into their
 /// shared map on one is there on all of them; a node that is killed takes its entries with it, and one that is
 /// started again gets those of the others.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where the page is; port 0 is any free one. The nodes have the three ports behind it.
+    /// Where the page is; port 0 is any free one. The nodes have the three ports behind it, and any free one in place
+    /// of each that is taken.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
 
@@ -56,15 +56,13 @@ async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     config.drain.spread = std::time::Duration::ZERO;
     config.drain.timeout = std::time::Duration::from_secs(1);
     let server = Server::builder().config(config).build();
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = examples::listen(address).await?;
     let address = listener.local_addr()?;
     let keeper = Arc::new(Keeper::new(address, server.clone(), Vec::new())?);
     let _service = keeper::offer(&keeper).await?;
     keeper.start_all();
 
-    announce(address);
+    announce(address, &keeper);
     let bayeux = axum::Router::new().nest_service("/cometd", server.service());
     let served = serve(&server, listener, page::routes().merge(bayeux), ServeConfig::default());
     tokio::select! {
@@ -78,6 +76,9 @@ async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, keeper: &Keeper) {
     println!("Bayeux cluster on http://{address}/ (stop with Ctrl-C)");
+    for (name, url) in keeper.addresses() {
+        println!("node {name} on {url}");
+    }
 }

@@ -4,10 +4,9 @@ use std::{error::Error, sync::Arc};
 
 use bayeux_oort::{Mesh, Oort, OortStringMap, discovery::StaticList};
 use bayeux_server::{Config, Request, ServeConfig, Server, Service, api::Json, serve};
-use examples::node::{NodeArguments, end_of_input, say_ready};
+use examples::node::{self, NodeArguments, end_of_input, say_ready};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::view;
 
@@ -16,8 +15,12 @@ pub(crate) type Board = OortStringMap<String>;
 
 /// Runs until the standard input ends, with whoever started it.
 pub(crate) async fn run(arguments: NodeArguments) -> Result<(), Box<dyn Error>> {
+    node::run(arguments.name.clone(), serve_as(arguments)).await
+}
+
+async fn serve_as(arguments: NodeArguments) -> Result<(), Box<dyn Error>> {
     let server = Server::builder().config(Config::default()).build();
-    let listener = TcpListener::bind(arguments.listen).await?;
+    let listener = examples::listen(arguments.listen).await?;
     let mesh = Mesh::builder(&arguments.url)
         .secret(&arguments.secret)
         .discovery(Arc::new(StaticList::new(arguments.cloud)))

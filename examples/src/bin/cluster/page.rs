@@ -4,18 +4,22 @@ use axum::Router;
 use examples::page::{self, File};
 
 /// The path, type and text of each file.
-const FILES: [File; 11] = [
+const FILES: [File; 15] = [
     ("/", "text/html;charset=UTF-8", include_str!("page/index.html")),
     ("/cluster.css", "text/css", include_str!("page/cluster.css")),
     ("/app.js", "text/javascript", include_str!("page/app.js")),
     ("/keeper.js", "text/javascript", include_str!("page/keeper.js")),
     ("/node.js", "text/javascript", include_str!("page/node.js")),
+    ("/map.js", "text/javascript", include_str!("page/map.js")),
     ("/sky.js", "text/javascript", include_str!("page/sky.js")),
     ("/log.js", "text/javascript", include_str!("page/log.js")),
     ("/style.css", "text/css", include_str!("../demo/page/style.css")),
     ("/dom.js", "text/javascript", include_str!("../demo/page/dom.js")),
     ("/bayeux.js", "text/javascript", include_str!("../demo/page/bayeux.js")),
+    ("/ack.js", "text/javascript", include_str!("../demo/page/ack.js")),
+    ("/reasons.js", "text/javascript", include_str!("../demo/page/reasons.js")),
     ("/transports.js", "text/javascript", include_str!("../demo/page/transports.js")),
+    ("/wake.js", "text/javascript", include_str!("../demo/page/wake.js")),
 ];
 
 /// Returns the routes of the page's files.

@@ -14,7 +14,6 @@ use bayeux_oort::{Oort, OortOptions};
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
 use examples::told_to_end;
-use tokio::net::TcpListener;
 
 /// Keeps buffers of one size together, so that what is never touched of them takes no memory: that
 /// saves a third of what idle long-polling sessions take with glibc's.
@@ -77,9 +76,7 @@ async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
     config.set_options(arguments.options)?;
     let server = Server::builder().config(config).policy(channels::Policy::default()).build();
     // Before any other node is told to come.
-    let listener = TcpListener::bind(arguments.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
+    let listener = examples::listen(arguments.listen).await?;
     let oort = cluster::join(&server, &node).await?;
     let _services = channels::offer(&server).await?;
     let _chat = chat::start(&server, oort.as_ref()).await?;

@@ -4,6 +4,7 @@ import { show, byId } from "./dom.js";
 import { keeper, onNodes } from "./keeper.js";
 import { note } from "./log.js";
 import { NodeCard } from "./node.js";
+import { nextTry } from "./reasons.js";
 import { drawSky } from "./sky.js";
 
 const STATES = {
@@ -30,6 +31,8 @@ function showNodes(places) {
   }
   for (const place of places) {
     const card = cards.get(place.name);
+    // The keeper is another one, whose nodes are elsewhere.
+    if (card.place.url !== place.url) return location.reload();
     tellOfLife(card.place, place);
     card.place = place;
   }
@@ -38,9 +41,10 @@ function showNodes(places) {
 }
 
 function tellOfLife(before, now) {
-  if (before.life !== now.life) note("started", now.name, `was started, for the ${ordinal(now.life)} time`);
+  if (now.life > 0 && before.life !== now.life) note("started", now.name, `was started, for the ${ordinal(now.life)} time`);
   const hasEnded = ["ending", "down"].includes(now.state) && ["up", "starting"].includes(before.state);
   if (hasEnded) note("killed", now.name, "was killed");
+  if (now.state === "failed" && before.state !== "failed") note("failed", now.name, now.reason);
 }
 
 function ordinal(number) {
@@ -55,8 +59,8 @@ function showStatus() {
   const { state, reason, retryIn } = keeper.status;
   byId("status").dataset.state = state;
   byId("status").textContent = STATES[state];
-  const next = retryIn > 0 ? ` Next try in ${retryIn / 1000} s.` : "";
-  show(byId("status-reason"), reason && `The program that keeps the nodes: ${reason}.${next}`);
+  show(byId("status-reason"), reason && `The program that keeps the nodes: ${reason}.${nextTry(retryIn)}`);
+  for (const card of cards.values()) card.show();
 }
 
 function abandon() {

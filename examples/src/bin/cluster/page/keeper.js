@@ -11,5 +11,8 @@ export function onNodes(listener) {
   keeper.addEventListener("session", ask);
 }
 
+/** Whether orders reach it. */
+export const isKept = () => keeper.status.state === "connected";
+
 export const kill = (node) => keeper.remoteCall("cluster/kill", { node });
 export const start = (node) => keeper.remoteCall("cluster/start", { node });

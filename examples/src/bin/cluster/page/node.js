@@ -2,55 +2,81 @@
 
 import { Bayeux } from "./bayeux.js";
 import { avatar, element, show } from "./dom.js";
-import { kill, start } from "./keeper.js";
+import { isKept, kill, start } from "./keeper.js";
 import { note } from "./log.js";
+import { MapTable } from "./map.js";
+import { asSentence, nextTry } from "./reasons.js";
 
 const NOTHING = { comets: [], links: [], parts: [] };
+const SILENCE = 3_000; // ms without a view, of which there is one a second, until what is shown is old
 
 export class NodeCard {
   view = NOTHING;
   #cluster;
-  #rows = new Map(); // owner and key → value, as shown
+  #map;
+  #heardAt = null; // when the last view came, if one did on this connection
 
   /** `cluster` has the name of a URL, and is told when the view has changed. */
   constructor(place, cluster) {
     this.place = place;
     this.name = place.name;
     this.#cluster = cluster;
-    this.client = new Bayeux(place.url);
+    // The nodes are on the machine that the page came from, whatever they call it among themselves.
+    const url = new URL(place.url);
+    url.hostname = location.hostname;
+    this.client = new Bayeux(url);
     const template = document.getElementById("node").content;
     this.element = template.querySelector(".node").cloneNode(true);
     this.element.dataset.node = this.name;
     this.element.dataset.seen = "stale";
     this.#part("h2").textContent = `Node ${this.name}`;
     this.#part(".name").textContent = this.name;
-    this.#part(".url").textContent = new URL(place.url).host;
+    this.#part(".url").textContent = url.host;
     this.#part(".face").append(avatar(this.name));
+    this.#map = new MapTable(this.element, this.name, (key) => this.#call("board/remove", { key }));
     this.#listen();
   }
 
   /** Whether what is shown is what the node knows now. */
   get isLive() {
+    return this.#isReached && this.#heardAt !== null && performance.now() - this.#heardAt < SILENCE;
+  }
+
+  /** How the node is, in one or two words. */
+  get condition() {
+    const { state } = this.place;
+    if (state !== "up") return { down: "is down", failed: "has failed" }[state] ?? `is ${state}`;
+    if (!this.#isReached) return "is not reached";
+    return this.#heardAt === null ? "is up" : "does not answer";
+  }
+
+  get #isReached() {
     return this.place.state === "up" && this.client.status.state === "connected";
   }
 
   /** Shows the state of the node, and talks to it as long as it runs. */
   show() {
     const { state } = this.place;
+    const isOver = state === "down" || state === "failed";
     this.element.dataset.state = state;
-    this.#part(".kill").hidden = state === "down";
-    this.#part(".kill").disabled = state !== "up";
-    this.#part(".start").hidden = state !== "down";
+    this.#part(".kill").hidden = isOver;
+    this.#part(".kill").disabled = state !== "up" || !isKept();
+    this.#part(".start").hidden = !isOver;
+    this.#part(".start").disabled = !isKept();
     const isOff = this.client.status.state === "disconnected";
     if (state === "up" && isOff) this.client.handshake("websocket");
-    if (state === "down" && !isOff) this.client.disconnect();
+    if (isOver && !isOff) this.client.disconnect();
     this.#showLiveness();
   }
 
   #listen() {
-    this.client.addEventListener("status", () => this.#showLiveness());
+    this.client.addEventListener("status", () => {
+      if (!this.#isReached) this.#heardAt = null;
+      this.#showLiveness();
+    });
+    setInterval(() => this.#showLiveness(), 1_000);
     this.client.subscribe("/cluster/view", ({ data }) => this.#onView(data));
-    const order = (button, act) => button.addEventListener("click", () => act(this.name).catch(() => {}));
+    const order = (button, act) => button.addEventListener("click", () => this.#try(act(this.name)));
     order(this.#part(".kill"), kill);
     order(this.#part(".start"), start);
     this.#part("form").addEventListener("submit", (event) => {
@@ -68,24 +94,30 @@ export class NodeCard {
     key.focus();
   }
 
-  async #call(target, data) {
+  #call(target, data) {
+    return this.#try(this.client.remoteCall(target, data));
+  }
+
+  /** Waits for what was asked for, and says why it was not done. */
+  async #try(asked) {
     try {
-      await this.client.remoteCall(target, data);
+      await asked;
       show(this.#part(".failure"));
       return true;
     } catch (error) {
-      show(this.#part(".failure"), error.reply?.data ?? error.message);
+      show(this.#part(".failure"), asSentence(error.reply?.data ?? error.message));
       return false;
     }
   }
 
   #onView(view) {
+    this.#heardAt = performance.now();
     if (this.view.id === view.id) this.#tellOfComets(this.view.comets, view.comets);
     else this.#tellOfComets([], view.comets);
     this.view = view;
     this.#showMembers();
     this.#showLinks();
-    this.#showMap();
+    this.#map.show(view.parts, this.#cluster.nameOf);
     this.#showLiveness();
   }
 
@@ -100,7 +132,9 @@ export class NodeCard {
   }
 
   #showLiveness() {
-    this.element.dataset.seen = this.isLive ? "live" : "stale";
+    const seen = this.isLive ? "live" : "stale";
+    this.element.dataset.seen = seen;
+    show(this.#part(".reason"), this.#reason());
     for (const field of this.element.querySelectorAll("form :is(input, button), .remove")) {
       field.disabled = !this.isLive;
     }
@@ -135,46 +169,14 @@ export class NodeCard {
     this.#part(".links").replaceChildren(...items);
   }
 
-  /** Rows stay where they are, so that only what is new or other catches the eye. */
-  #showMap() {
-    const entries = this.view.parts.flatMap(({ url, entries }) => {
-      const owner = this.#cluster.nameOf(url);
-      return Object.entries(entries).map(([key, value]) => ({ owner, key, value }));
-    });
-    entries.sort((one, other) => one.owner.localeCompare(other.owner) || one.key.localeCompare(other.key));
-    const shown = new Map();
-    const rows = entries.map((entry) => {
-      const id = JSON.stringify([entry.owner, entry.key]);
-      const before = this.#rows.get(id);
-      const row = before?.value === entry.value ? before.row : this.#row(entry);
-      shown.set(id, { row, value: entry.value });
-      return row;
-    });
-    this.#rows = shown;
-    const body = this.#part(".map tbody");
-    for (const row of [...body.children]) if (!rows.includes(row)) row.remove();
-    rows.forEach((row, index) => {
-      if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null);
-    });
-  }
-
-  #row({ owner, key, value }) {
-    const row = element("tr", "fresh");
-    row.dataset.owner = owner;
-    row.dataset.key = key;
-    const of = element("td");
-    of.append(avatar(owner));
-    of.title = `of node ${owner}`;
-    const last = element("td");
-    if (owner === this.name) {
-      const remove = element("button", "remove", "×");
-      remove.type = "button";
-      remove.setAttribute("aria-label", `Remove ${key}`);
-      remove.addEventListener("click", () => this.#call("board/remove", { key }));
-      last.append(remove);
-    }
-    row.append(of, element("td", "key", key), element("td", "value", value), last);
-    return row;
+  /** Why what is shown is old, if the state alone does not say it. */
+  #reason() {
+    if (this.isLive) return undefined;
+    if (this.place.state === "failed") return asSentence(this.place.reason);
+    if (this.place.state !== "up") return undefined;
+    if (this.#isReached) return this.#heardAt === null ? undefined : "It does not answer, though it runs: this is old.";
+    const { reason, retryIn } = this.client.status;
+    return reason && asSentence(reason) + nextTry(retryIn);
   }
 
   #part(selector) {

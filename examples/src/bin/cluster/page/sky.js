@@ -58,7 +58,7 @@ function drawNode(card, { x, y, text }) {
   group.dataset.state = card.isLive ? "live" : card.place.state;
   const others = card.view.comets.length;
   const seen = others === 1 ? "sees 1 other" : `sees ${others} others`;
-  count.textContent = card.isLive ? seen : { down: "is down", up: "is not reached" }[card.place.state] ?? `is ${card.place.state}`;
+  count.textContent = card.isLive ? seen : card.condition;
 }
 
 /** A line that bows out to its right, from edge to edge of the circles. */
