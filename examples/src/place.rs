@@ -16,11 +16,11 @@ pub(crate) fn free_ports(address: SocketAddr, count: usize) -> std::io::Result<V
 
 /// Returns where on this machine one is reached that listens at `ip`, which may mean all addresses.
 pub(crate) fn reachable(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    }
+    let loopback = match ip {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    if ip.is_unspecified() { loopback } else { ip }
 }
 
 #[cfg(test)]

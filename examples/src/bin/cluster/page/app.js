@@ -4,7 +4,7 @@ import { show, byId } from "./dom.js";
 import { keeper, onNodes } from "./keeper.js";
 import { note } from "./log.js";
 import { NodeCard } from "./node.js";
-import { nextTry } from "./reasons.js";
+import { asSentence, nextTry } from "./reasons.js";
 import { drawSky } from "./sky.js";
 
 const STATES = {
@@ -59,7 +59,8 @@ function showStatus() {
   const { state, reason, retryIn } = keeper.status;
   byId("status").dataset.state = state;
   byId("status").textContent = STATES[state];
-  show(byId("status-reason"), reason && `The program that keeps the nodes: ${reason}.${nextTry(retryIn)}`);
+  const ofWhom = reason?.replace(/^the server/, "the program that keeps the nodes");
+  show(byId("status-reason"), reason && asSentence(ofWhom) + nextTry(retryIn));
   for (const card of cards.values()) card.show();
 }
 

@@ -176,7 +176,7 @@ export class NodeCard {
     if (this.place.state !== "up") return undefined;
     if (this.#isReached) return this.#heardAt === null ? undefined : "It does not answer, though it runs: this is old.";
     const { reason, retryIn } = this.client.status;
-    return reason && asSentence(reason) + nextTry(retryIn);
+    return reason && asSentence(reason.replace(/^the server/, "the node")) + nextTry(retryIn);
   }
 
   #part(selector) {
