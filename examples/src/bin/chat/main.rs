@@ -2,6 +2,7 @@
 
 mod events;
 mod room;
+mod saying;
 mod screen;
 
 use std::{error::Error, process::ExitCode, time::Duration};

@@ -12,11 +12,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     Result,
     events::{Event, Events},
+    saying::Saying,
     screen::Screen,
 };
 
-const HELP: &str =
-    "/who lists who is here, /tell NAME[,NAME] TEXT says it to them alone, /quit leaves";
+const HELP: &str = "/who lists who is here, /tell NAME[,NAME] TEXT says it to them alone (NAME in quotes if it has \
+                    blanks and is not here), /quit leaves";
 
 /// What an event means for the chat.
 pub(crate) enum Outcome {
@@ -43,7 +44,7 @@ pub(crate) struct Room {
     session: Option<String>,
     is_announced: bool,
     /// What was typed while there was no connection.
-    unsaid: Vec<String>,
+    unsaid: Vec<Saying>,
     is_lost: bool,
     screen: Screen,
     events: Option<UnboundedSender<Event>>,
@@ -123,7 +124,7 @@ impl Room {
 
     fn typed(&mut self, line: String) -> Outcome {
         self.screen.erase_typed();
-        match line.split_once(' ').unwrap_or((&line, "")) {
+        match line.split_once(char::is_whitespace).unwrap_or((&line, "")) {
             ("", "") => {}
             ("/quit", _) => return Outcome::Finish,
             ("/help", _) => self.screen.status(HELP),
@@ -131,31 +132,44 @@ impl Room {
                 let names: Vec<_> = self.members.iter().map(String::as_str).collect();
                 self.screen.status(&format!("here: {}", names.join(", ")));
             }
-            ("/tell", _) => self.say(line),
+            ("/tell", rest) => match Saying::told(rest, &self.members) {
+                Some(saying) => self.tell(saying),
+                None => self.screen.status(HELP),
+            },
             (command, _) if command.starts_with('/') => {
                 self.screen.status(&format!("no command {command}; {HELP}"));
             }
-            _ => self.say(line),
+            _ => self.say(Saying::to_all(&line)),
         }
         Outcome::Stay
     }
 
-    /// Says a line, to all or by `/tell`, at once or when there is a connection again.
-    fn say(&mut self, line: String) {
-        if !self.client.is_connected() {
-            self.screen.status(&format!("to be sent when we are back: {line:?}"));
-            return self.unsaid.push(line);
+    /// Says something to some alone, and tells which of them are not here.
+    fn tell(&mut self, saying: Saying) {
+        let is_away = |peer: &&String| !self.members.contains(*peer);
+        let away: Vec<_> = saying.peers.iter().filter(is_away).map(String::as_str).collect();
+        if !away.is_empty() {
+            self.screen.status(&format!("nobody here is called {}", away.join(" or ")));
         }
-        let reply = match line.strip_prefix("/tell ").map(|rest| rest.trim().split_once(' ')) {
-            Some(Some((peer, text))) => {
-                let (user, room) = (&self.user, &self.channel);
-                let data = json!({ "user": user, "room": room, "chat": text, "peer": peer });
-                self.publish("/service/privatechat", data)
-            }
-            Some(None) => return self.screen.status(HELP),
-            None => self.publish(&self.channel, json!({ "user": self.user, "chat": line })),
+        self.say(saying);
+    }
+
+    /// Says something at once, or when there is a connection again.
+    fn say(&mut self, saying: Saying) {
+        let Saying { text, peers } = &saying;
+        if !self.client.is_connected() {
+            self.screen.status(&format!("to be sent when we are back: {text:?}"));
+            return self.unsaid.push(saying);
+        }
+        let (user, room) = (&self.user, &self.channel);
+        let reply = if peers.is_empty() {
+            self.publish(room, json!({ "user": user, "chat": text }))
+        } else {
+            let peers = peers.join(",");
+            let data = json!({ "user": user, "room": room, "chat": text, "peer": peers });
+            self.publish("/service/privatechat", data)
         };
-        self.watch(line, reply);
+        self.watch(saying.text, reply);
     }
 
     fn publish(&self, channel: &str, data: Value) -> Option<Reply> {
@@ -224,8 +238,8 @@ impl Room {
             self.members.clear();
             self.enter();
         }
-        for line in std::mem::take(&mut self.unsaid) {
-            self.say(line);
+        for saying in std::mem::take(&mut self.unsaid) {
+            self.say(saying);
         }
     }
 
