@@ -62,6 +62,10 @@ onTheDemoPage('people on two nodes chat, in public and in private', async ({open
     assert.equal(await entry(page, 'chat', 'Hello on the other side').count(), 1);
   }
   assert.equal(await entry(Cyd, 'private', 'Between you and me').count(), 0);
+  // Each node counts its own visitors, and not the other node.
+  for (const [page, count] of [[Ann, '1'], [Bob, '2']]) {
+    await page.waitForFunction((text) => document.querySelector('#stat-sessions').textContent === text, count);
+  }
   await picture(Bob, 'chat-two-nodes');
 
   // A node that is killed takes its members along.

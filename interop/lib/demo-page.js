@@ -9,7 +9,7 @@ export const TRANSPORTS = ['websocket', 'long-polling', 'callback-polling'];
 const openPage = oneBrowser();
 
 /** Declares a scenario whose body also gets a function that opens the demo's page for one more user. */
-export function onTheDemoPage(name, body) {
+export function onTheDemoPage(name, body, settings) {
   const run = (scene) => {
     const open = async (settings = {}) => {
       const page = await openPage({viewport: {width: 1280, height: 860}, ...settings});
@@ -19,7 +19,7 @@ export function onTheDemoPage(name, body) {
     };
     return body({...scene, open});
   };
-  scenario(name, run);
+  scenario(name, run, settings);
 }
 
 /** Waits until the page says that it is connected over `transport`. */
