@@ -6,7 +6,7 @@ import net from 'node:net';
 
 import {connected, entry, join, members, onTheDemoPage, picture, say} from '../lib/demo-page.js';
 
-/** A way to the demo on which everything can be held up for a while; all of it arrives later. */
+/** A way to the demo on which everything can be held up for a while; it arrives later or, if the way breaks, never. */
 async function openSlowLink(port, atEnd) {
   const held = [];
   const sockets = new Set();
@@ -15,7 +15,10 @@ async function openSlowLink(port, atEnd) {
   const carry = (from, to) => {
     sockets.add(from);
     from.on('data', (bytes) => pass(() => to.write(bytes)));
-    from.on('close', () => pass(() => to.destroy()));
+    from.on('close', () => {
+      sockets.delete(from);
+      pass(() => to.destroy());
+    });
     from.on('error', () => {});
   };
   const listener = net.createServer((client) => {
@@ -36,6 +39,11 @@ async function openSlowLink(port, atEnd) {
       isHeld = false;
       held.splice(0).forEach((action) => action());
     },
+    lose() {
+      isHeld = false;
+      held.length = 0;
+      sockets.forEach((socket) => socket.destroy());
+    },
   };
 }
 
@@ -51,16 +59,15 @@ async function enter(open, origin, user) {
 
 const notes = (page) => page.locator('#messages .entry[data-kind=note] .text').allTextContents();
 
-onTheDemoPage('what was said during a short outage comes, in the same session', async ({open, demo, link}) => {
-  const thin = await link();
-  const Ann = await enter(open, thin.origin, 'Ann');
+onTheDemoPage('what was sent into a link that breaks comes again, in the same session', async ({open, demo, atEnd}) => {
+  const slow = await openSlowLink(demo.port, atEnd);
+  const Ann = await enter(open, slow.origin, 'Ann');
   const Bob = await enter(open, demo.origin, 'Bob');
   await Ann.waitForSelector('#members li[data-user=Bob]');
-  thin.interrupt();
-  await Ann.waitForSelector('#status[data-state=reconnecting]');
+  slow.hold();
   await say(Bob, 'While you were away');
   await entry(Bob, 'chat', 'While you were away').waitFor();
-  thin.restore();
+  slow.lose();
   await entry(Ann, 'chat', 'While you were away').waitFor();
   assert.equal(await entry(Ann, 'chat', 'While you were away').count(), 1);
   await entry(Ann, 'note', 'Connected again').waitFor();
