@@ -94,7 +94,7 @@ impl Room {
 
     pub(crate) fn handle(&mut self, event: Event) -> Outcome {
         match event {
-            Event::Line(line) => return self.typed(line),
+            Event::Line(line) => return self.typed(&line),
             Event::InputEnded => return Outcome::Finish,
             Event::Interrupted => return Outcome::Quit,
             Event::Said(data) => self.heard(&data),
@@ -122,9 +122,9 @@ impl Room {
         let _ = tokio::time::timeout(PATIENCE, goodbye).await;
     }
 
-    fn typed(&mut self, line: String) -> Outcome {
+    fn typed(&mut self, line: &str) -> Outcome {
         self.screen.erase_typed();
-        match line.split_once(char::is_whitespace).unwrap_or((&line, "")) {
+        match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
             ("", "") => {}
             ("/quit", _) => return Outcome::Finish,
             ("/help", _) => self.screen.status(HELP),
@@ -139,7 +139,7 @@ impl Room {
             (command, _) if command.starts_with('/') => {
                 self.screen.status(&format!("no command {command}; {HELP}"));
             }
-            _ => self.say(Saying::to_all(&line)),
+            _ => self.say(Saying::to_all(line)),
         }
         Outcome::Stay
     }
