@@ -102,8 +102,12 @@ fn associate(seti: &Inner, user: &str, session: &Arc<dyn ServerSession>) {
         Err(error @ AssociateError::LongId(_)) => {
             tracing::warn!(session = session.id(), %error, "a session is nobody's");
         }
-        // Whoever ended the session or the Seti wants nobody there.
-        Err(error @ (AssociateError::Ended(_) | AssociateError::Stopped)) => {
+        // Whoever ended the session or the Seti wants nobody there, and of other servers no handshake comes.
+        Err(
+            error @ (AssociateError::Ended(_)
+            | AssociateError::Stopped
+            | AssociateError::Foreign(_)),
+        ) => {
             tracing::debug!(session = session.id(), %error, "a session is nobody's");
         }
     }

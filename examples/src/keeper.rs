@@ -104,7 +104,7 @@ impl Keeper {
     }
 
     /// Returns the nodes' names and URLs.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.places.iter().map(|place| (place.name, self.url(place)))
     }
 

@@ -26,10 +26,10 @@ use examples::{
 /// enter under several names, and bid: one node decides on all bids, who is outbid is told privately on whichever
 /// node that is, and a bid that was confirmed is known on all nodes, so that it outlives any one of them.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "auction", version, after_help = examples::LOGGING)]
 struct Arguments {
     /// Where the page is; port 0 is any free one. The nodes have the three ports behind it.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8100")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8100", value_parser = examples::address)]
     listen: SocketAddr,
 
     /// How long a lot is open, in seconds. A late bid keeps it open for a moment longer, and some time after it was

@@ -18,12 +18,15 @@ const ROOM: [File; 5] = [
     ("/house.js", JS, include_str!("page/house.js")),
 ];
 
-const SHARED: [File; 5] = [
+const SHARED: [File; 8] = [
     ("/auction.css", "text/css", include_str!("page/auction.css")),
     ("/style.css", "text/css", include_str!("../demo/page/style.css")),
     ("/dom.js", JS, include_str!("../demo/page/dom.js")),
     ("/bayeux.js", JS, include_str!("../demo/page/bayeux.js")),
+    ("/ack.js", JS, include_str!("../demo/page/ack.js")),
+    ("/reasons.js", JS, include_str!("../demo/page/reasons.js")),
     ("/transports.js", JS, include_str!("../demo/page/transports.js")),
+    ("/wake.js", JS, include_str!("../demo/page/wake.js")),
 ];
 
 const HTML: &str = "text/html;charset=UTF-8";

@@ -21,11 +21,11 @@ use examples::{
 /// shared map on one is there on all of them; a node that is killed takes its entries with it, and one that is
 /// started again gets those of the others.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "cluster", version, after_help = examples::LOGGING)]
 struct Arguments {
     /// Where the page is; port 0 is any free one. The nodes have the three ports behind it, and any free one in place
     /// of each that is taken.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090", value_parser = examples::address)]
     listen: SocketAddr,
 
     #[command(subcommand)]
