@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -58,6 +58,9 @@ pub(crate) struct Inner {
     pub(crate) ended: CancellationToken,
 }
 
+/// How long one that was dropped may need until the others have been told.
+const RELEASE: Duration = Duration::from_secs(1);
+
 impl Engine {
     pub(crate) async fn start(oort: &Oort, config: SetiConfig) -> Result<Self, StartSetiError> {
         if oort.session().server_session().is_none_or(|session| !session.is_handshook()) {
@@ -72,7 +75,15 @@ impl Engine {
         let session = oort.server().new_local_session("seti");
         let handshaken = session.handshake(Message::default()).await;
         handshaken.map_err(|error| StartSetiError::Session(error.to_string()))?;
-        let started = Self::begin(oort, config, seti_id, session.clone());
+        let until = Instant::now() + RELEASE;
+        let started = loop {
+            match Self::begin(oort, config.clone(), seti_id.clone(), session.clone()) {
+                Err(StartSetiError::Taken(_)) if Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                started => break started,
+            }
+        };
         if started.is_err() {
             let _ = session.disconnect().await;
         }

@@ -87,5 +87,5 @@ async fn one_of_an_object_is_let_go_of_when_it_is_removed() {
     of_parts.is_stuck().await;
     drop(parts);
     near.put_and_share("c".to_owned(), 3).await.unwrap();
-    told.until("other put \"c\" None 3").await;
+    told.until("other put \"c\" None Some(3)").await;
 }
