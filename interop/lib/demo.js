@@ -32,20 +32,24 @@ export function startDemo({options = {}, port = 0, args = []} = {}) {
 export async function startProgram(program, args) {
   const child = spawn(program, args, {stdio: ['ignore', 'pipe', 'pipe']});
   running.add(child);
-  const output = new Inbox(`the output of ${program}`);
+  // What it logs may have addresses of others.
+  const [output, said] = [new Inbox(`the output of ${program}`), new Inbox(`what ${program} says`)];
   const ended = (how) => {
     running.delete(child);
-    output.push(`exited: ${how}`);
+    for (const inbox of [output, said]) inbox.push(`exited: ${how}`);
   };
   const exited = once(child, 'exit').then(
     ([code, signal]) => ended(signal ?? code),
     (error) => ended(error.message),
   );
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({input: stream}).on('line', (line) => output.push(line));
+    createInterface({input: stream}).on('line', (line) => {
+      output.push(line);
+      if (stream === child.stdout) said.push(line);
+    });
   }
 
-  const line = await output.find(
+  const line = await said.find(
     (text) => /https?:\/\/[^\s/]+/.test(text) || text.startsWith('exited:'),
     'the address',
   );
