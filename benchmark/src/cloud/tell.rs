@@ -79,6 +79,9 @@ impl ServerChannelListener for Tells {
         if let Some(data) = &message.data {
             let _ = self.0.send_message(USER, channel.id().as_str(), data).await;
         }
+        // Nobody else gets it, which is no failure.
+        message.reply_mut().successful = Some(true);
+        message.set_handled(true);
         Flow::Stop
     }
 

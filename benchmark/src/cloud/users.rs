@@ -23,8 +23,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
 
-    /// How many nodes join.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// How many nodes join. Each but the first has the memory that those before it have left, and is held by what
+    /// the allocator does about that.
+    #[arg(long, value_name = "N", default_value_t = 1)]
     rounds: usize,
 }
 
