@@ -10,10 +10,14 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     /// Counts what is refused of another node, and logs it at times.
     pub(crate) fn add(&self, of: &str, what: &str) {
-        let count = self.0.fetch_add(1, Relaxed) + 1;
-        if count.is_power_of_two() {
+        if let Some(count) = self.tally() {
             tracing::warn!(of, count, "refused of another node: {what}");
         }
+    }
+
+    /// Counts, and returns the number if it is worth a line.
+    pub(crate) fn tally(&self) -> Option<u64> {
+        Some(self.0.fetch_add(1, Relaxed) + 1).filter(|count| count.is_power_of_two())
     }
 
     /// Counts what is not worth a line.

@@ -26,14 +26,11 @@ impl Inner {
         let presence = Presence { user, comet, is_local };
         let hook = Hook("PresenceListener", presence.user_id());
         for listener in self.listeners.members().iter() {
-            listener
-                .wait(hook, |it| {
-                    it.hear(|it| match change {
-                        Change::Added => it.added(&presence),
-                        Change::Removed => it.removed(&presence),
-                    })
-                })
-                .await;
+            let heard = listener.hear(hook, |it| match change {
+                Change::Added => it.added(&presence),
+                Change::Removed => it.removed(&presence),
+            });
+            heard.await;
         }
     }
 }

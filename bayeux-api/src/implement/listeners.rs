@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
+use futures_util::FutureExt as _;
+
 use crate::{
     Registration,
     implement::{Hook, Told},
@@ -75,9 +77,9 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
 impl<T: ?Sized + Send + Sync + 'static> Listeners<Told<T>> {
     /// Adds a listener at the end, which is let go of when it is removed though it still waits.
     pub fn add_told(&self, listener: Arc<T>) -> Registration {
-        let told = Arc::new(Told::new(listener));
-        let weak = Arc::downgrade(&told);
-        self.add_then(told, move || drop(weak.upgrade().inspect(|told| told.let_go())))
+        let told = Told::new(listener);
+        let removed = told.removed();
+        self.add_then(Arc::new(told), move || removed.cancel())
     }
 }
 
@@ -138,6 +140,17 @@ impl<'a, T: ?Sized> Member<'a, T> {
         F: Future<Output = R>,
     {
         hook.wait(move || call(self.0))
+    }
+}
+
+impl<'a, T: ?Sized> Member<'a, Told<T>> {
+    /// Has a listener hear something, until it is removed.
+    pub fn hear<F: Future + 'a>(
+        self,
+        hook: Hook<'_>,
+        hears: impl FnOnce(&'a T) -> F,
+    ) -> impl Future<Output = ()> {
+        self.wait(hook, |told| told.hear(hears)).map(drop)
     }
 }
 

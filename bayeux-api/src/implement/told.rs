@@ -16,15 +16,16 @@ impl<T: ?Sized> Told<T> {
     }
 
     /// Has the listener hear something, until it is removed.
-    pub fn hear<'a, F: Future + 'a>(
+    pub(super) fn hear<'a, F: Future + 'a>(
         &'a self,
         hears: impl FnOnce(&'a T) -> F,
     ) -> impl Future<Output = Option<F::Output>> {
         self.removed.run_until_cancelled(hears(&self.listener))
     }
 
-    pub(super) fn let_go(&self) {
-        self.removed.cancel();
+    /// Returns what is cancelled when it is removed.
+    pub(super) fn removed(&self) -> CancellationToken {
+        self.removed.clone()
     }
 }
 

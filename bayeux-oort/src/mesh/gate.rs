@@ -2,7 +2,7 @@
 //! so are joins, lists of nodes and what nodes send to this one.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -46,7 +46,7 @@ pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<(), Star
     let cloud = server.create_channel_if_absent(CLOUD).map_err(failed)?;
     cloud.set_persistent(true);
     let is_free = async {
-        while !is_claimed(mesh, &cloud) {
+        while !try_claim(mesh, &cloud) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -55,13 +55,18 @@ pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<(), Star
     })
 }
 
-fn is_claimed(mesh: &Arc<Inner>, cloud: &Channel) -> bool {
-    let mine: Attribute = Arc::new(Arc::downgrade(mesh));
-    let former = cloud.set_attribute(MESH, mine);
+/// Held while a mesh looks whether a server is another's and makes it its own.
+static CLAIMING: Mutex<()> = Mutex::new(());
+
+fn try_claim(mesh: &Arc<Inner>, cloud: &Channel) -> bool {
+    let _claiming = lock(&CLAIMING);
+    let former = cloud.attribute(MESH);
     let other = former.as_ref().and_then(|former| former.downcast_ref::<Weak<Inner>>()?.upgrade());
-    let is_free = other.is_none_or(|other| lock(&other.machine).is_stopped());
-    if let Some(former) = former.filter(|_| !is_free) {
-        cloud.set_attribute(MESH, former);
+    let is_free =
+        other.is_none_or(|other| Arc::ptr_eq(&other, mesh) || lock(&other.machine).is_stopped());
+    if is_free {
+        let mine: Attribute = Arc::new(Arc::downgrade(mesh));
+        cloud.set_attribute(MESH, mine);
     }
     is_free
 }

@@ -283,8 +283,8 @@ impl MessageListener for Handshakes {
         };
         let comet = read_answer(message);
         match &comet {
-            // It is this node itself, or another one.
-            Some(_) if message.is_successful() => mesh.misses.reached(&link.url),
+            Some(_) if message.is_successful() => {}
+            // It is this node itself.
             Some(comet) if comet.id() == mesh.own.id() => {}
             _ => mesh.misses.missed(&link.url, &misses::reason(message)),
         }
@@ -297,7 +297,7 @@ impl MessageListener for Handshakes {
         let is_successful = message.is_successful();
         mesh.input(|machine, now| machine.answered(link.id, comet.as_ref(), is_successful, now));
         if let Some(comet) = comet.filter(|_| is_successful) {
-            misses::look_out_for(&mesh, comet);
+            misses::look_out_for(&mesh, &link.url, comet);
         }
     }
 }

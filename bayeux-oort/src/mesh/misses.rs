@@ -9,14 +9,13 @@ use std::{
 use bayeux_api::{Message, implement::lock};
 use serde::Deserialize;
 
-use crate::{Comet, mesh::Inner};
+use crate::{Comet, counter::Counter, mesh::Inner};
 
-/// How often each URL was tried in vain. Said at the first time, and when it is twice as often as when it was said
-/// last.
+/// How often each URL was tried in vain.
 #[derive(Debug, Default)]
-pub(super) struct Misses(Mutex<BTreeMap<String, u64>>);
+pub(super) struct Misses(Mutex<BTreeMap<String, Counter>>);
 
-/// As many as are counted.
+/// As many as are counted. Where there are more, somebody begins anew.
 const MOST: usize = 1_000;
 
 impl Misses {
@@ -24,17 +23,15 @@ impl Misses {
     pub(super) fn missed(&self, url: &str, why: &str) {
         let mut all = lock(&self.0);
         if all.len() >= MOST && !all.contains_key(url) {
-            return;
+            all.pop_first();
         }
-        let times = all.entry(url.to_owned()).or_default();
-        *times += 1;
-        if times.is_power_of_two() {
+        if let Some(times) = all.entry(url.to_owned()).or_default().tally() {
             tracing::warn!(url, times, "a node is not reached, and is tried again: {why}");
         }
     }
 
-    /// Somebody answered.
-    pub(super) fn reached(&self, url: &str) {
+    /// Somebody became one.
+    fn reached(&self, url: &str) {
         lock(&self.0).remove(url);
     }
 }
@@ -62,21 +59,20 @@ pub(super) fn reason(reply: &Message) -> String {
 /// How long a node that this one has reached may take until it has come itself.
 const COMING: Duration = Duration::from_secs(5);
 
-/// Says so if a node that has answered does not come to this one.
-pub(super) fn look_out_for(mesh: &Arc<Inner>, comet: Comet) {
-    let mesh: Weak<Inner> = Arc::downgrade(mesh);
+/// Looks whether a node that has answered at `url` comes to this one, and says so if it does not.
+pub(super) fn look_out_for(mesh: &Arc<Inner>, url: &str, comet: Comet) {
+    let (mesh, url): (Weak<Inner>, _) = (Arc::downgrade(mesh), url.to_owned());
     tokio::spawn(async move {
         tokio::time::sleep(COMING).await;
         let Some(mesh) = mesh.upgrade() else { return };
-        let has_come = lock(&mesh.machine).members().any(|member| *member == comet);
-        let is_linked = lock(&mesh.links).values().any(|link| link.is_to(&comet));
-        if is_linked && !has_come {
-            let (url, own) = (comet.url(), mesh.own.url());
-            tracing::warn!(
-                url,
-                own,
-                "a node has answered, and has not come: does it reach this one at its own URL?"
+        if lock(&mesh.machine).members().any(|member| *member == comet) {
+            mesh.misses.reached(&url);
+        } else if lock(&mesh.links).values().any(|link| link.is_to(&comet)) {
+            let why = format!(
+                "it has answered, and not come: does it reach this one at {}?",
+                mesh.own.url()
             );
+            mesh.misses.missed(&url, &why);
         }
     });
 }
@@ -105,12 +101,12 @@ mod tests {
     fn what_is_missed_is_counted_until_it_is_reached_and_not_without_end() {
         let misses = Misses::default();
         for number in 0..2 * MOST {
-            misses.missed(&number.to_string(), "why");
+            misses.missed(&format!("{number:04}"), "why");
         }
-        misses.missed("0", "why");
+        misses.missed("1999", "why");
         assert_eq!(lock(&misses.0).len(), MOST);
-        assert_eq!(lock(&misses.0)["0"], 2);
-        misses.reached("0");
-        assert_eq!(lock(&misses.0).get("0"), None);
+        assert_eq!(lock(&misses.0)["1999"].get(), 2);
+        misses.reached("1999");
+        assert!(!lock(&misses.0).contains_key("1999"));
     }
 }

@@ -217,9 +217,13 @@ impl Cloud for Mesh {
         server: &Server,
         listener: Arc<dyn CloudListener>,
     ) -> Result<(), StartError> {
+        if self.0.started.get().is_some() {
+            return Err(StartError::Started);
+        }
+        // Whoever gives up here, or is refused, may start later.
+        gate::claim(&self.0, server).await?;
         let started = Started { server: server.clone(), listener };
         self.0.started.set(started).map_err(|_| StartError::Started)?;
-        gate::claim(&self.0, server).await?;
         gate::open(&self.0, server)?;
         let work = lock(&self.0.waiting).take().ok_or(StartError::Started)?;
         seeking::start(&self.0)?;

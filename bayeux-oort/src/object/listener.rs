@@ -11,6 +11,9 @@ use crate::{Comet, object::Info};
 /// A listener may wait. It holds up neither other nodes nor who shares, but only what is still to be told of
 /// this object; when that becomes too much, the changes of each node are summed up, as if they had been made
 /// at once.
+///
+/// One that is removed while it waits is let go of: what it is at ends at its next `await`, which also holds for one
+/// that removes itself.
 #[async_trait]
 #[doc(alias = "OortObject.Listener")]
 pub trait OortObjectListener<T>: Send + Sync + fmt::Debug {

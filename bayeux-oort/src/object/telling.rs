@@ -37,17 +37,17 @@ impl<S: Shape> Inner<S> {
         match event {
             Event::Updated { old, new } => {
                 for listener in self.listeners.members().iter() {
-                    listener.wait(hook, |it| it.hear(|it| it.updated(old.as_ref(), new))).await;
+                    listener.hear(hook, |it| it.updated(old.as_ref(), new)).await;
                 }
             }
             Event::Removed(info) => {
                 for listener in self.listeners.members().iter() {
-                    listener.wait(hook, |it| it.hear(|it| it.removed(info))).await;
+                    listener.hear(hook, |it| it.removed(info)).await;
                 }
             }
             Event::Changed { info, effect } => {
                 for listener in self.item_listeners.members().iter() {
-                    listener.wait(hook, |it| it.hear(|it| S::tell(it, info, effect))).await;
+                    listener.hear(hook, |it| S::tell(it, info, effect)).await;
                 }
             }
         }
@@ -58,17 +58,17 @@ impl<S: Shape> Inner<S> {
         match new {
             Some(new) if *has_whole => {
                 for listener in self.listeners.members().iter() {
-                    listener.wait(hook, |it| it.hear(|it| it.updated(Some(old), new))).await;
+                    listener.hear(hook, |it| it.updated(Some(old), new)).await;
                 }
             }
             Some(new) => {
                 for listener in self.item_listeners.members().iter() {
-                    listener.wait(hook, |it| it.hear(|it| S::tell_difference(it, old, new))).await;
+                    listener.hear(hook, |it| S::tell_difference(it, old, new)).await;
                 }
             }
             None => {
                 for listener in self.listeners.members().iter() {
-                    listener.wait(hook, |it| it.hear(|it| it.removed(old))).await;
+                    listener.hear(hook, |it| it.removed(old)).await;
                 }
             }
         }
@@ -77,7 +77,7 @@ impl<S: Shape> Inner<S> {
     async fn tell_malformed(&self, comet: &Comet, malformed: &Malformed) {
         let hook = Hook("OortObjectListener::malformed", &self.name);
         for listener in self.listeners.members().iter() {
-            listener.wait(hook, |it| it.hear(|it| it.malformed(comet, malformed))).await;
+            listener.hear(hook, |it| it.malformed(comet, malformed)).await;
         }
     }
 }

@@ -38,6 +38,7 @@ impl CloudListener for Events {
             return;
         }
         oort.tellings.left(&oort, comet);
+        oort.lane_ends(comet);
     }
 
     fn observed(&self, comet: &Comet, channel: &ChannelId) {
@@ -54,11 +55,16 @@ impl CloudListener for Events {
         let participant = lock(&oort.participants).on(&channel).cloned();
         match participant {
             Some(participant) => {
+                drop(oort);
                 let hook = Hook("Participant::received", channel.as_str());
                 Member::of(&*participant).wait(hook, |it| it.received(from, message)).await;
             }
             None if message.data.is_some() && oort.is_observed(&channel) => {
-                oort.publish_soon(from, channel, message).await;
+                let late = oort.publish_soon(from, channel, message);
+                drop(oort);
+                if let Some(late) = late {
+                    late.join().await;
+                }
             }
             None => {}
         }
@@ -69,15 +75,5 @@ impl Inner {
     fn is_observed(&self, channel: &ChannelId) -> bool {
         let observed = self.observed.read().unwrap_or_else(PoisonError::into_inner);
         observed.iter().any(|own| own.matches(channel))
-    }
-
-    /// Publishes what an application broadcast on another node to the subscribers of this one, and to no
-    /// further node.
-    pub(super) async fn publish_here(&self, channel: &ChannelId, message: Message) {
-        let Some(session) = self.session.server_session() else { return };
-        let Ok(channel) = self.server.create_channel_if_absent(channel.as_str()) else { return };
-        if let Err(error) = channel.publish_together(&*session, message).await {
-            tracing::debug!(channel = channel.id().as_str(), %error, "a node's message goes nowhere");
-        }
     }
 }

@@ -41,7 +41,7 @@ struct Inner {
     listeners: Listeners<Told<dyn CometListener>>,
     tellings: Tellings,
     lanes: Mutex<Lanes>,
-    broadcasts_dropped: Counter,
+    broadcasts_dropped: Arc<Counter>,
 }
 
 impl Oort {
@@ -67,7 +67,7 @@ impl Oort {
             listeners: Listeners::default(),
             tellings: Tellings::default(),
             lanes: Mutex::default(),
-            broadcasts_dropped: Counter::default(),
+            broadcasts_dropped: Arc::default(),
         }));
         let events = Arc::new(Events::new(Arc::downgrade(&oort.0)));
         oort.0.cloud.start(server, events).await?;

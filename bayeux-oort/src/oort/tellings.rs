@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
 };
 
 use bayeux_api::implement::{Hook, lock};
@@ -46,7 +46,7 @@ impl Tellings {
         if !waiting.is_told && !waiting.events.is_empty() {
             waiting.is_told = true;
             drop(waiting);
-            tokio::spawn(tell(oort.clone()));
+            tokio::spawn(tell(Arc::downgrade(oort)));
         }
     }
 
@@ -66,17 +66,18 @@ impl Event {
     }
 }
 
-async fn tell(oort: Arc<Inner>) {
-    while let Some(event) = oort.tellings.next() {
+/// Does not keep the node while a listener waits.
+async fn tell(oort: Weak<Inner>) {
+    let next = || {
+        let oort = oort.upgrade()?;
+        Some((oort.tellings.next()?, oort.listeners.members()))
+    };
+    while let Some((event, listeners)) = next() {
         let hook = Hook("CometListener", event.comet().url());
-        for listener in oort.listeners.members().iter() {
+        for listener in listeners.iter() {
             match &event {
-                Event::Joined(comet) => {
-                    listener.wait(hook, |it| it.hear(|it| it.comet_joined(comet))).await
-                }
-                Event::Left(comet) => {
-                    listener.wait(hook, |it| it.hear(|it| it.comet_left(comet))).await
-                }
+                Event::Joined(comet) => listener.hear(hook, |it| it.comet_joined(comet)).await,
+                Event::Left(comet) => listener.hear(hook, |it| it.comet_left(comet)).await,
             };
         }
     }

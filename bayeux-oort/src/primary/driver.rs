@@ -102,7 +102,7 @@ impl State {
                     it.primary_changed(new.primary.as_ref()).await;
                 }
             };
-            listener.wait(hook, |it| it.hear(hears)).await;
+            listener.hear(hook, hears).await;
         }
     }
 }

@@ -10,12 +10,17 @@ use bayeux_oort::{
     Comet, CometListener, Info, OortStringMap,
     object::{Entries, Entry, EntryListener, OortObjectListener},
 };
+use bayeux_server::api::{
+    Flow,
+    server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
+};
+use serde_json::json;
 use tests::{
     cluster::{Events, TestNode, cluster},
     eventually,
 };
 
-use crate::told::Told;
+use crate::{start::start, told::Told};
 
 /// Never comes back.
 #[derive(Debug, Default)]
@@ -54,6 +59,19 @@ impl EntryListener<String, u64> for Stuck {
     }
 }
 
+#[async_trait]
+impl ServerChannelListener for Stuck {
+    async fn on_message(
+        &self,
+        _from: Option<&Arc<dyn ServerSession>>,
+        _channel: &Arc<dyn ServerChannel>,
+        _message: &mut ServerMessage,
+    ) -> Flow {
+        self.hear().await;
+        Flow::Continue
+    }
+}
+
 #[tokio::test]
 async fn one_of_nodes_is_let_go_of_when_it_is_removed() {
     let (one, other) = (TestNode::start().await, TestNode::start().await);
@@ -88,4 +106,38 @@ async fn one_of_an_object_is_let_go_of_when_it_is_removed() {
     drop(parts);
     near.put_and_share("c".to_owned(), 3).await.unwrap();
     told.until("other put \"c\" None Some(3)").await;
+}
+
+#[tokio::test]
+async fn a_node_whose_listener_is_stuck_ends_when_it_is_dropped() {
+    let (one, hub) = (TestNode::start().await, TestNode::start().await);
+    let stuck = Arc::new(Stuck::default());
+    one.oort.add_comet_listener(stuck.clone()).keep();
+    one.observe(&hub);
+    hub.has_joined(1).await;
+    stuck.is_stuck().await;
+    let TestNode { server, mesh, oort, events } = one;
+    drop((mesh, oort, events));
+    start(&server).await.unwrap();
+    hub.was_told("left", 1).await;
+}
+
+#[tokio::test]
+async fn a_node_whose_broadcast_is_stuck_ends_when_it_is_dropped() {
+    let nodes = cluster(2).await;
+    let mut nodes = nodes.into_iter();
+    let (hub, one) = (nodes.next().unwrap(), nodes.next().unwrap());
+    let stuck = Arc::new(Stuck::default());
+    let news = one.server.server.create_channel_if_absent("/news").unwrap();
+    news.set_persistent(true);
+    news.add_listener(stuck.clone()).keep();
+    one.oort.observe_channel("/news").unwrap();
+    hub.is_observed("/news", 1).await;
+    let there = hub.server.server.create_channel_if_absent("/news").unwrap();
+    there.publish(json!(1)).await.unwrap();
+    stuck.is_stuck().await;
+    let TestNode { server, mesh, oort, events } = one;
+    drop((mesh, oort, events));
+    start(&server).await.unwrap();
+    hub.was_told("left", 1).await;
 }

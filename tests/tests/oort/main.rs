@@ -26,5 +26,6 @@ mod start;
 mod strange_parts;
 mod subscriptions;
 mod told;
+mod unreached;
 mod values;
 mod wire;

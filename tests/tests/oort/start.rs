@@ -1,6 +1,6 @@
 //! What is started twice, not stopped, or added again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bayeux_oort::{Comet, Mesh, Oort, OortStringMap, Participant, StartError};
@@ -13,7 +13,7 @@ use tests::{
     hooks::Log,
 };
 
-async fn start(server: &TestServer) -> Result<Oort, StartError> {
+pub(crate) async fn start(server: &TestServer) -> Result<Oort, StartError> {
     let mesh = Mesh::builder(&server.url()).secret(SECRET).build().unwrap();
     Oort::start(&server.server, Arc::new(mesh)).await
 }
@@ -109,4 +109,45 @@ async fn a_participant_that_is_added_twice_is_removed_once() {
     let message = Message::with_data("/service/oort/y", json!(1));
     nodes[1].oort.send(&to, message).await.unwrap();
     notes.0.until("/service/oort/y").await;
+}
+
+#[tokio::test]
+async fn a_mesh_that_could_not_start_may_start_later() {
+    let server = TestServer::start(|_| {}).await;
+    let first = start(&server).await.unwrap();
+    let mesh = Arc::new(Mesh::builder(&server.url()).secret(SECRET).build().unwrap());
+    Oort::start(&server.server, mesh.clone()).await.unwrap_err();
+    first.stop().await;
+    Oort::start(&server.server, mesh).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_is_given_up_leaves_nothing() {
+    let server = TestServer::start(|_| {}).await;
+    let first = start(&server).await.unwrap();
+    for _ in 0..20 {
+        let _ = tokio::time::timeout(Duration::from_millis(7), start(&server)).await;
+    }
+    drop(first);
+    for _ in 0..3 {
+        drop(start(&server).await.unwrap());
+    }
+    eventually("no session to be left", || server.server.statistics().sessions == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_start_at_once_on_a_server_do_not_take_it_from_its_node() {
+    let server = Arc::new(TestServer::start(|_| {}).await);
+    let first = start(&server).await.unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..64 {
+        let server = server.clone();
+        tasks.push(tokio::spawn(async move { start(&server).await }));
+    }
+    for task in tasks {
+        let started = task.await.unwrap();
+        assert!(started.is_err(), "two nodes on a server");
+    }
+    drop(first);
+    start(&server).await.unwrap();
 }
