@@ -255,6 +255,9 @@ fn clouds_are_measured() {
         (&["alone", "--subscribers=5"], &small, "ratio"),
         (&["joins", "--entries=2000", "--rounds=2"], &[], "arrived_millis"),
         (&["puts", "--peers=2", "--puts=500", "--rounds=2"], &[], "puts_per_second"),
+        (&["logins", "--peers=2", "--logins=500", "--rounds=2"], &[], "logins_per_second"),
+        (&["users", "--users=2000"], &[], "arrived_seconds"),
+        (&["tell"], &small, "tell_micros"),
         (&["wide", "--nodes=3", "--settle=0.1", "--seconds=0.5"], &[], "formed_seconds"),
     ];
     for (part, size, figure) in cases {

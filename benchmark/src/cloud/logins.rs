@@ -60,7 +60,8 @@ pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
         for user in seti.associated_user_ids() {
             drop(seti.disassociate_all(&user));
         }
-        until("all to forget the last", || seti.locations(LAST).is_empty()).await?;
+        let is_over = || seti.locations(LAST).is_empty() && seti.statistics().waiting == 0;
+        until("all to forget the last", is_over).await?;
         if round > 0 {
             rates.push(f64::from(logins) / wall.as_secs_f64());
             owners.push(micros_each(used, logins.into()));
@@ -78,8 +79,8 @@ pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
 /// Over how many sessions the users are spread.
 const SESSIONS: usize = 1_000;
 
-/// The user who logs in last.
-const LAST: &str = "last";
+/// The user who logs in last, and out: of all, sorted, the last.
+const LAST: &str = "user-last";
 
 async fn log_in(
     seti: &Seti,
