@@ -1,47 +1,12 @@
 // Two demos that are nodes of one cluster: their users are in the same rooms.
 
 import assert from 'node:assert/strict';
-import {createServer} from 'node:net';
-import {once} from 'node:events';
 
-import {startDemo} from '../lib/demo.js';
+import {startDemoNodes} from '../lib/demo-nodes.js';
 import {connected, entry, join, members, onTheDemoPage, picture, say} from '../lib/demo-page.js';
 
-/** Two ports that were free just now: a node has to know its own before it listens. */
-async function freePorts() {
-  const servers = [1, 2].map(() => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
-/** Starts two nodes, on other ports if somebody else was faster. */
-async function startNodes(atEnd) {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await startNodesAt(await freePorts(), atEnd);
-    } catch (error) {
-      if (tries === 5 || !/cannot listen/.test(error.message)) throw error;
-    }
-  }
-}
-
-async function startNodesAt(ports, atEnd) {
-  const url = (port) => `http://127.0.0.1:${port}/cometd`;
-  const nodes = [];
-  for (const port of ports) {
-    const others = ports.filter((other) => other !== port).map(url).join(',');
-    const args = ['--oort-url', url(port), '--oort-cloud', others, '--oort-secret', 'sesame'];
-    const node = await startDemo({port, args});
-    atEnd(() => node.stop('SIGKILL'));
-    nodes.push(node);
-  }
-  return nodes;
-}
-
 onTheDemoPage('people on two nodes chat, in public and in private', async ({open, atEnd}) => {
-  const [one, two] = await startNodes(atEnd);
+  const {nodes: [one, two]} = await startDemoNodes(atEnd);
   const [Ann, Bob, Cyd] = [await open(), await open(), await open()];
   const places = [[Ann, 'Ann', one], [Bob, 'Bob', two], [Cyd, 'Cyd', two]];
   for (const [page, user, node] of places) {
