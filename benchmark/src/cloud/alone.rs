@@ -13,7 +13,7 @@ use crate::{
         crowd::{Crowd, watched},
         publishers::{Pace, Publishers, Style, Until},
     },
-    load::{Load, Transport},
+    load::Transport,
     process::check_file_limit,
 };
 
@@ -49,7 +49,7 @@ struct Side {
 
 impl Side {
     async fn open(served: Served, arguments: &Arguments) -> Result<Self> {
-        let load = Load::of(&served.url, served.pid)?;
+        let load = served.load()?;
         let (transport, subscribers) = (Transport::WebSocket, arguments.subscribers);
         let crowd = Crowd::new(subscribers, 1)?;
         fanout::gather_on(&load, CHANNEL, transport, 0..subscribers, 1, &crowd).await?;

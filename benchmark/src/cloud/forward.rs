@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     sleep: bool,
 }
 
-pub(super) const NEAR: &str = "/load/near";
+const NEAR: &str = "/load/near";
 pub(super) const FAR: &str = "/load/far";
 
 /// A publisher and its subscriber.
@@ -56,12 +56,7 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) async fn open(
-        from: &Load,
-        to: &Load,
-        channel: &str,
-        arguments: &Arguments,
-    ) -> Result<Self> {
+    async fn open(from: &Load, to: &Load, channel: &str, arguments: &Arguments) -> Result<Self> {
         let crowd = Crowd::new(1, 1)?;
         let transport = Transport::WebSocket;
         fanout::gather_on(to, channel, transport, 0..1, 1, &crowd).await?;
@@ -72,51 +67,75 @@ impl Way {
     }
 
     /// Returns what a message costs both nodes, in microseconds.
-    pub(super) async fn measure(
-        &mut self,
-        nodes: [&Served; 2],
-        arguments: &Arguments,
-    ) -> Result<f64> {
+    pub(super) async fn measure(&mut self, pair: &Pair, arguments: &Arguments) -> Result<f64> {
         let Self { crowd, publishers } = self;
-        let before = used(nodes)?;
+        let before = pair.cpu()?;
         let publishing = async {
             let until = Until::Messages(arguments.messages);
             publishers.publish(Pace::InFlight(arguments.in_flight), until, None).await?;
             publishers.wait_for_all().await
         };
         watched(crowd, None, arguments.sleep, publishing).await?;
-        Ok(micros_each(used(nodes)?.saturating_sub(before), arguments.messages))
+        Ok(micros_each(pair.cpu()?.saturating_sub(before), arguments.messages))
+    }
+}
+
+/// Two nodes that have joined, the second of which observes [`FAR`].
+pub(super) struct Pair {
+    here: Served,
+    there: Served,
+}
+
+impl Pair {
+    /// Starts both with more arguments.
+    pub(super) async fn start(both: &[&str]) -> Result<Self> {
+        let node = [&["cloud", "node"], both].concat();
+        let mut here = Served::start(&node).await?;
+        let joins = ["--observe", FAR, "--join", here.url.as_str()];
+        let there = Served::start(&[&node[..], &joins].concat()).await?;
+        here.until_joined(1).await?;
+        Ok(Self { here, there })
+    }
+
+    /// Opens a way from a client of the first to one of the same.
+    pub(super) async fn near(&self, arguments: &Arguments) -> Result<Way> {
+        Way::open(&self.here.load()?, &self.here.load()?, NEAR, arguments).await
+    }
+
+    /// Opens a way from a client of the first to one of the second.
+    pub(super) async fn far(&self, channel: &str, arguments: &Arguments) -> Result<Way> {
+        Way::open(&self.here.load()?, &self.there.load()?, channel, arguments).await
+    }
+
+    /// Returns the processor time that both have had.
+    fn cpu(&self) -> Result<Duration> {
+        Ok(self.here.cpu()? + self.there.cpu()?)
+    }
+
+    pub(super) async fn end(self) -> Result<()> {
+        self.here.end().await?;
+        self.there.end().await
     }
 }
 
 pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
-    let mut here = Served::start(&["cloud", "node"]).await?;
-    let there = ["cloud", "node", "--observe", FAR, "--join", here.url.as_str()];
-    let there = Served::start(&there).await?;
-    here.until_joined(1).await?;
-    let [near, far] = [&here, &there].map(|node| Load::of(&node.url, node.pid));
-    let (near, far) = (near?, far?);
-    let mut near_way = Way::open(&near, &near, NEAR, &arguments).await?;
-    let mut far_way = Way::open(&near, &far, FAR, &arguments).await?;
+    let pair = Pair::start(&[]).await?;
+    let mut near = pair.near(&arguments).await?;
+    let mut far = pair.far(FAR, &arguments).await?;
     let (mut locals, mut forwards, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=arguments.rounds {
-        let local = near_way.measure([&here, &there], &arguments).await?;
-        let all = far_way.measure([&here, &there], &arguments).await?;
+        let local = near.measure(&pair, &arguments).await?;
+        let all = far.measure(&pair, &arguments).await?;
         if round > 0 {
             locals.push(local);
             forwards.push(all - local);
             ratios.push((all - local) / local);
         }
     }
-    here.end().await?;
-    there.end().await?;
+    pair.end().await?;
     let mut figures = Figures::new("forward");
     figures.add_rounds("local_micros", "a message to a subscriber here", locals, "µs");
     figures.add_rounds("forward_micros", "more for one of the other node", forwards, "µs");
     figures.add_rounds("ratio", "that, by a message to a subscriber here", ratios, "");
     figures.print(json)
-}
-
-fn used(nodes: [&Served; 2]) -> Result<Duration> {
-    Ok(nodes[0].cpu()? + nodes[1].cpu()?)
 }

@@ -14,7 +14,7 @@ use tokio::{
     task::{JoinHandle, yield_now},
 };
 
-use crate::Result;
+use crate::{Result, cloud::figures::Figures};
 
 /// Looks at a runtime's only thread, from within, each time that all its other tasks had their turn.
 ///
@@ -53,6 +53,27 @@ impl Holds {
 impl Drop for Holds {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// For how long a thread was held, in milliseconds, of a node that others join, and of these.
+#[derive(Debug, Default)]
+pub(crate) struct HeldByJoins {
+    here: Vec<f64>,
+    there: Vec<f64>,
+}
+
+impl HeldByJoins {
+    /// Notes what was seen at both until now.
+    pub(crate) fn note(&mut self, here: &Holds, there: &Holds) {
+        self.here.push(here.longest().as_secs_f64() * 1000.0);
+        self.there.push(there.longest().as_secs_f64() * 1000.0);
+    }
+
+    pub(crate) fn report(self, figures: &mut Figures) {
+        figures.add_rounds("held_here_millis", "the owner's thread was held", self.here, "ms");
+        let there = "the joining node's thread was held";
+        figures.add_rounds("held_there_millis", there, self.there, "ms");
     }
 }
 

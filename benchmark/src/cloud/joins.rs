@@ -9,7 +9,7 @@ use crate::{
     Result,
     cloud::{
         figures::Figures,
-        holds::{Holds, one_thread},
+        holds::{HeldByJoins, Holds, one_thread},
         node::MAP,
         nodes::{Node, until},
     },
@@ -35,8 +35,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let (here, map) = runtime.block_on(start())?;
     let owned = (0..entries).map(|number| (format!("user-{number:06}"), VALUE.to_owned()));
     runtime.block_on(map.set_and_share(owned))?;
-    let (mut joined, mut arrived) = (Vec::new(), Vec::new());
-    let (mut holds_here, mut holds_there) = (Vec::new(), Vec::new());
+    let (mut joined, mut arrived, mut held) = (Vec::new(), Vec::new(), HeldByJoins::default());
     for _ in 0..arguments.rounds {
         let other = one_thread()?;
         let (there, copy) = other.block_on(start())?;
@@ -48,22 +47,15 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<()> {
         let has_all = || copy.info(here.url()).is_some_and(|info| info.object().len() == entries);
         other.block_on(until("the map", has_all))?;
         arrived.push(begun.elapsed().as_secs_f64() * 1000.0);
+        held.note(&held_here, &held_there);
         other.block_on(there.oort.stop());
-        holds_here.push(held_here.longest().as_secs_f64() * 1000.0);
-        holds_there.push(held_there.longest().as_secs_f64() * 1000.0);
         drop(held_there);
         other.shutdown_background();
     }
     let mut figures = Figures::new("joins");
     figures.add_rounds("joined_millis", "until it has joined", joined, "ms");
     figures.add_rounds("arrived_millis", "until it has all of the map", arrived, "ms");
-    figures.add_rounds("held_here_millis", "the owner's thread was held", holds_here, "ms");
-    figures.add_rounds(
-        "held_there_millis",
-        "the joining node's thread was held",
-        holds_there,
-        "ms",
-    );
+    held.report(&mut figures);
     figures.print(json)
 }
 

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{Result, process::Process};
+use crate::{Result, load::Load, process::Process};
 
 /// A node in this process.
 #[derive(Clone, Debug)]
@@ -110,6 +110,11 @@ impl Served {
             Err("a node has ended".into())
         };
         timeout(LONGEST, waits).await?
+    }
+
+    /// Returns what clients load.
+    pub(crate) fn load(&self) -> Result<Load> {
+        Load::of(&self.url, self.pid)
     }
 
     /// Returns the processor time that it has had.

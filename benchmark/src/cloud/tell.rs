@@ -13,10 +13,9 @@ use crate::{
     Result,
     cloud::{
         figures::Figures,
-        forward::{self, FAR, NEAR, Way},
-        nodes::{Node, Served},
+        forward::{self, FAR, Pair},
+        nodes::Node,
     },
-    load::Load,
 };
 
 /// As [`forward::Arguments`].
@@ -26,29 +25,22 @@ const TOLD: &str = "/load/told";
 const USER: &str = "user";
 
 pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
-    let mut here = Served::start(&["cloud", "node", "--tell", TOLD]).await?;
-    let there = ["cloud", "node", "--tell", TOLD, "--observe", FAR, "--join", here.url.as_str()];
-    let there = Served::start(&there).await?;
-    here.until_joined(1).await?;
-    let [near, far] = [&here, &there].map(|node| Load::of(&node.url, node.pid));
-    let (near, far) = (near?, far?);
-    let mut near_way = Way::open(&near, &near, NEAR, &arguments).await?;
-    let mut far_way = Way::open(&near, &far, FAR, &arguments).await?;
-    let mut told_way = Way::open(&near, &far, TOLD, &arguments).await?;
-    let nodes = [&here, &there];
+    let pair = Pair::start(&["--tell", TOLD]).await?;
+    let mut near = pair.near(&arguments).await?;
+    let mut far = pair.far(FAR, &arguments).await?;
+    let mut told = pair.far(TOLD, &arguments).await?;
     let (mut forwards, mut tells, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=arguments.rounds {
-        let local = near_way.measure(nodes, &arguments).await?;
-        let forward = far_way.measure(nodes, &arguments).await? - local;
-        let tell = told_way.measure(nodes, &arguments).await? - local;
+        let local = near.measure(&pair, &arguments).await?;
+        let forward = far.measure(&pair, &arguments).await? - local;
+        let tell = told.measure(&pair, &arguments).await? - local;
         if round > 0 {
             forwards.push(forward);
             tells.push(tell);
             ratios.push(tell / forward);
         }
     }
-    here.end().await?;
-    there.end().await?;
+    pair.end().await?;
     let mut figures = Figures::new("tell");
     figures.add_rounds("forward_micros", "more for a subscriber of the other node", forwards, "µs");
     figures.add_rounds("tell_micros", "more for a user of the other node", tells, "µs");

@@ -10,7 +10,7 @@ use crate::{
     Result,
     cloud::{
         figures::Figures,
-        holds::{Holds, one_thread},
+        holds::{HeldByJoins, Holds, one_thread},
         logins::sessions,
         nodes::{Node, until},
     },
@@ -34,9 +34,9 @@ const EACH: u32 = 100;
 
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<()> {
     let (runtime, users) = (one_thread()?, arguments.users);
-    let (here, seti, _kept) = runtime.block_on(owner(users))?;
+    let (here, _seti, _kept) = runtime.block_on(owner(users))?;
     let (last, count) = (user(users - 1), users as usize);
-    let (mut arrived, mut holds_here, mut holds_there) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut arrived, mut held) = (Vec::new(), HeldByJoins::default());
     for _ in 0..arguments.rounds {
         let other = one_thread()?;
         let (there, others) = other.block_on(start())?;
@@ -46,8 +46,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<()> {
         // In their order, so that the last one comes last.
         other.block_on(until("the users", || others.is_present(&last)))?;
         arrived.push(begun.elapsed().as_secs_f64());
-        holds_here.push(held_here.longest().as_secs_f64() * 1000.0);
-        holds_there.push(held_there.longest().as_secs_f64() * 1000.0);
+        held.note(&held_here, &held_there);
         let known = others.user_ids().len();
         if known != count {
             return Err(format!("of {count} users {known} are known").into());
@@ -56,16 +55,9 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<()> {
         drop(held_there);
         other.shutdown_background();
     }
-    drop(seti);
     let mut figures = Figures::new("users");
     figures.add_rounds("arrived_seconds", "until all users are known", arrived, "s");
-    figures.add_rounds("held_here_millis", "the owner's thread was held", holds_here, "ms");
-    figures.add_rounds(
-        "held_there_millis",
-        "the joining node's thread was held",
-        holds_there,
-        "ms",
-    );
+    held.report(&mut figures);
     figures.print(json)
 }
 
