@@ -34,8 +34,29 @@ atTheAuction('a bidder on two nodes is told on both, and is there until the last
   await enter(phone, 'Dan');
   await sees(bob, ['Bob', 'Dan']);
   assert.deepEqual(await notices(phone), []);
+  // Ann was outbid, and Dan was not.
+  assert.equal(await lot(phone, 'cuckoo').getAttribute('data-state'), 'open');
   await bid(bob, 'cuckoo', 99);
   await failure(bob, 'cuckoo', 'the highest bid already');
+});
+
+atTheAuction('an amount that was typed stays, and one that nobody typed is the least that counts', async ({room}) => {
+  const [page, other] = [await room('A', 'Ann'), await room('B', 'Bob')];
+  await isOpen(other);
+  const amount = (item) => lot(page, item).locator('.amount');
+  const least = async (item, value) => page.waitForFunction(
+    ([item, value]) => document.querySelector(`.lot[data-item=${item}] .amount`).value === value, [item, value]);
+  await amount('ship-clock').fill('5000');
+  await page.focus('#words');
+  await bid(other, 'ship-clock', 1_000);
+  await leads(page, 'ship-clock', 'Bob', 1_000);
+  assert.equal(await amount('ship-clock').inputValue(), '5000');
+  await lot(page, 'ship-clock').locator('.bid').click();
+  await leads(page, 'ship-clock', 'Ann', 5_000);
+  // What was bid is done with.
+  await least('ship-clock', '5250.00');
+  await bid(other, 'ship-clock', 6_000);
+  await least('ship-clock', '6300.00');
 });
 
 atAShortAuction('after the end no bid counts, the winner is told, and the lot comes again', async ({room}) => {

@@ -6,7 +6,7 @@ import {fileURLToPath} from 'node:url';
 import {oneBrowser, picture as take} from './chromium.js';
 import {startProgram} from './demo.js';
 
-const PROGRAM =
+export const PROGRAM =
   process.env.BAYEUX_AUCTION ?? fileURLToPath(new URL('../../target/release/auction', import.meta.url));
 export const NODES = ['A', 'B', 'C'];
 
@@ -17,7 +17,7 @@ export const picture = (page, name) => take(page, name, {fullPage: true});
 
 /**
  * Returns what declares a test of one auction, which the first of them starts, and which ends after all. The body gets
- * the door's page, and a function that opens rooms.
+ * the door's page, and functions that say where a node is, and open its room there or by another way.
  */
 export function oneAuction(args = []) {
   let auction, door;
@@ -37,16 +37,17 @@ export function oneAuction(args = []) {
     test(name, {timeout: 120_000}, async (t) => {
       if (!auction) await begin();
       const pages = [];
-      const room = async (node, bidder, settings) => {
-        const url = await door.getAttribute(`.place[data-node=${node}] .enter`, 'href');
+      const urlOf = (node) => door.getAttribute(`.place[data-node=${node}] .enter`, 'href');
+      const visit = async (url, bidder, settings) => {
         const page = await open(url, settings);
         pages.push(page);
         await page.waitForSelector('#status[data-state=connected]');
         if (bidder) await enter(page, bidder);
         return page;
       };
+      const room = async (node, bidder, settings) => visit(await urlOf(node), bidder, settings);
       try {
-        await body({door, room});
+        await body({door, room, visit, urlOf});
       } finally {
         for (const page of pages) await page.context().close();
         auction.output.all.forEach((line) => t.diagnostic(`auction: ${line}`));

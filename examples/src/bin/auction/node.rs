@@ -35,6 +35,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 async fn serve_as(arguments: Arguments) -> Result<()> {
     let Arguments { node, open } = arguments;
     let mut config = Config::default();
+    // What a broken link has swallowed comes again.
+    config.acknowledgements = true;
     // Who closes the page without a word is soon known to have gone.
     config.websocket.max_interval = Duration::from_secs(2);
     let server = Server::builder().config(config).policy(Policy::default()).build();

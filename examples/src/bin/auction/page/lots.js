@@ -1,7 +1,7 @@
 // The lots: a card for each item, what is bid for it, and a form to bid.
 
 import { byId, element, show } from "./dom.js";
-import { bid, money, why } from "./house.js";
+import { bid, client, money, why } from "./house.js";
 
 const cards = new Map(); // item → card
 let you = null;
@@ -11,7 +11,8 @@ let category = null;
 class Card {
   lot = null;
   #least = 0;
-  #wasLeading = false;
+  #isBidding = false;
+  #suggested = ""; // what the card wrote last as the amount
 
   constructor(item) {
     this.item = item;
@@ -33,13 +34,17 @@ class Card {
   /** Takes what the house says, unless this is further already. */
   take({ lot, least }) {
     if (this.lot && !isAhead(lot, this.lot)) return this.show();
-    if (this.lot && lot.round !== this.lot.round) this.#wasLeading = false;
-    this.#wasLeading ||= lot.bids.some(({ bidder }) => bidder === you);
     this.lot = lot;
     this.#least = least;
-    const amount = this.part(".amount");
-    if (document.activeElement !== amount) amount.value = (least / 100).toFixed(2);
+    this.#suggest();
     this.show();
+  }
+
+  /** Writes the least that counts, unless somebody types or has typed. */
+  #suggest() {
+    const amount = this.part(".amount");
+    if (document.activeElement === amount || amount.value !== this.#suggested) return;
+    amount.value = this.#suggested = (this.#least / 100).toFixed(2);
   }
 
   show() {
@@ -55,7 +60,10 @@ class Card {
     const nobody = lot.is_closed ? "not sold" : "no bid yet";
     this.part(".leader").textContent = top ? `${verb} ${isYours ? "you" : top.bidder}` : nobody;
     this.part(".bids").replaceChildren(...lot.bids.slice(0, 3).map(line));
-    for (const field of this.element.querySelectorAll("form *")) field.disabled = !you || lot.is_closed;
+    const isClosed = !you || lot.is_closed;
+    // Who types when the link breaks may type on.
+    this.part(".amount").disabled = isClosed;
+    this.part(".bid").disabled = isClosed || this.#isBidding || client.status.state !== "connected";
     this.part(".amount").placeholder = `from ${(this.#least / 100).toFixed(2)}`;
     this.tick();
   }
@@ -64,7 +72,7 @@ class Card {
     if (this.lot.is_closed) return "closed";
     if (!top || !you) return "open";
     if (top.bidder === you) return "leading";
-    return this.#wasLeading ? "outbid" : "open";
+    return this.lot.bids.some(({ bidder }) => bidder === you) ? "outbid" : "open";
   }
 
   /** Shows how long it is open. */
@@ -79,15 +87,20 @@ class Card {
   }
 
   async #bid() {
-    const text = this.part(".amount").value.trim().replace(",", ".");
-    const button = this.part(".bid");
-    button.disabled = true;
+    const typed = this.part(".amount").value;
+    const text = typed.trim().replace(",", ".");
+    this.#isBidding = true;
+    this.show();
     try {
       await bid(this.item.id, Number(text || "NaN"));
       show(this.part(".failure"));
+      // It is done with.
+      if (this.part(".amount").value === typed) this.#suggested = typed;
+      this.#suggest();
     } catch (error) {
       show(this.part(".failure"), why(error));
     }
+    this.#isBidding = false;
     this.show();
   }
 }
@@ -118,8 +131,12 @@ export function welcome(all) {
     byId("categories").append(...[null, ...all.categories].map(chip));
   }
   for (const lot of all.lots) takeLot(lot);
-  for (const card of cards.values()) card.show();
+  showLots();
   sift();
+}
+
+export function showLots() {
+  for (const card of cards.values()) card.show();
 }
 
 export function takeLot(news) {

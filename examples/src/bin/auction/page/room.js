@@ -2,7 +2,7 @@
 
 import { avatar, byId, show } from "./dom.js";
 import { client, enter, onHouse, onLot, onNotice, onWelcome, onWords } from "./house.js";
-import { takeLot, welcome } from "./lots.js";
+import { showLots, takeLot, welcome } from "./lots.js";
 import { notice, showHouse, words } from "./people.js";
 
 const STATES = {
@@ -40,7 +40,7 @@ function showStatus() {
   const next = retryIn > 0 ? ` Next try in ${Math.ceil(retryIn / 1000)} s.` : "";
   const lost = `Node ${nodeName} does not answer. What it has confirmed the others have, too.${next}`;
   show(byId("status-reason"), isLost ? lost : reason);
-  if (state !== "connected") for (const button of document.querySelectorAll(".bid")) button.disabled = true;
+  showLots();
 }
 
 async function enterAs(name) {
