@@ -1,51 +1,8 @@
 // What people are told when the connection is bad: nothing is lost unnoticed, and nothing is said to be lost that is not.
 
 import assert from 'node:assert/strict';
-import {once} from 'node:events';
-import net from 'node:net';
 
 import {connected, entry, join, members, onTheDemoPage, picture, say} from '../lib/demo-page.js';
-
-/** A way to the demo on which everything can be held up for a while; it arrives later or, if the way breaks, never. */
-async function openSlowLink(port, atEnd) {
-  const held = [];
-  const sockets = new Set();
-  let isHeld = false;
-  const pass = (action) => (isHeld ? held.push(action) : action());
-  const carry = (from, to) => {
-    sockets.add(from);
-    from.on('data', (bytes) => pass(() => to.write(bytes)));
-    from.on('close', () => {
-      sockets.delete(from);
-      pass(() => to.destroy());
-    });
-    from.on('error', () => {});
-  };
-  const listener = net.createServer((client) => {
-    const server = net.connect(port, '127.0.0.1');
-    carry(client, server);
-    carry(server, client);
-  });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  atEnd(() => {
-    sockets.forEach((socket) => socket.destroy());
-    listener.close();
-  });
-  return {
-    origin: `http://127.0.0.1:${listener.address().port}`,
-    hold: () => (isHeld = true),
-    release() {
-      isHeld = false;
-      held.splice(0).forEach((action) => action());
-    },
-    lose() {
-      isHeld = false;
-      held.length = 0;
-      sockets.forEach((socket) => socket.destroy());
-    },
-  };
-}
 
 /** Opens the page by a link of its own, and joins the lobby. */
 async function enter(open, origin, user) {
@@ -59,15 +16,15 @@ async function enter(open, origin, user) {
 
 const notes = (page) => page.locator('#messages .entry[data-kind=note] .text').allTextContents();
 
-onTheDemoPage('what was sent into a link that breaks comes again, in the same session', async ({open, demo, atEnd}) => {
-  const slow = await openSlowLink(demo.port, atEnd);
+onTheDemoPage('what was sent into a link that breaks comes again, in the same session', async ({open, demo, link}) => {
+  const slow = await link();
   const Ann = await enter(open, slow.origin, 'Ann');
   const Bob = await enter(open, demo.origin, 'Bob');
   await Ann.waitForSelector('#members li[data-user=Bob]');
   slow.hold();
   await say(Bob, 'While you were away');
   await entry(Bob, 'chat', 'While you were away').waitFor();
-  slow.lose();
+  slow.cut();
   await entry(Ann, 'chat', 'While you were away').waitFor();
   assert.equal(await entry(Ann, 'chat', 'While you were away').count(), 1);
   await entry(Ann, 'note', 'Connected again').waitFor();
@@ -93,8 +50,8 @@ onTheDemoPage('what may be missing after a long outage is told, once', async ({o
   await picture(Ann, 'outage-over');
 }, {options: {maxInterval: 5_000}});
 
-onTheDemoPage('what is late is not said to be lost', async ({open, demo, atEnd}) => {
-  const slow = await openSlowLink(demo.port, atEnd);
+onTheDemoPage('what is late is not said to be lost', async ({open, demo, link}) => {
+  const slow = await link();
   const Ann = await enter(open, slow.origin, 'Ann');
   slow.hold();
   await say(Ann, 'Typed in the dark');
@@ -110,8 +67,8 @@ onTheDemoPage('what is late is not said to be lost', async ({open, demo, atEnd})
   // The server is to wait for longer than the page, which gives up after 10 s.
 }, {options: {maxInterval: 30_000}});
 
-onTheDemoPage('a link that died unnoticed is noticed when the page is looked at', async ({open, demo, atEnd}) => {
-  const slow = await openSlowLink(demo.port, atEnd);
+onTheDemoPage('a link that died unnoticed is noticed when the page is looked at', async ({open, demo, link}) => {
+  const slow = await link();
   const Ann = await enter(open, slow.origin, 'Ann');
   slow.hold();
   await Ann.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));

@@ -1,4 +1,4 @@
-// A TCP link to the server that a test can cut, close for a while, or make lose what it carries.
+// A TCP link to the server that a test can cut, close or hold up for a while, or make lose what it carries.
 
 import {once} from 'node:events';
 import net from 'node:net';
@@ -10,7 +10,10 @@ export async function openLink(server) {
   const pairs = new Set();
   let open = true;
   let lossy = false;
+  let held; // what is held up, in its order
   let awaited = {text: '', passed() {}};
+
+  const pass = (action) => (held ? held.push(action) : action());
 
   const listener = net.createServer((client) => {
     if (!open) return client.destroy();
@@ -23,16 +26,19 @@ export async function openLink(server) {
       upstream.destroy();
     };
     client.on('data', (bytes) => {
-      upstream.write(bytes);
+      pass(() => upstream.write(bytes));
       if (bytes.includes(awaited.text)) awaited.passed();
     });
-    upstream.on('data', (bytes) => (lossy ? loseAndCut() : client.write(bytes)));
-    for (const socket of [client, upstream]) socket.on('close', end).on('error', end);
+    upstream.on('data', (bytes) => (lossy ? loseAndCut() : pass(() => client.write(bytes))));
+    for (const socket of [client, upstream]) socket.on('close', () => pass(end)).on('error', () => {});
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
 
-  const cut = () => pairs.forEach(({client}) => client.destroy());
+  const cut = () => {
+    held = undefined;
+    pairs.forEach(({client}) => client.destroy());
+  };
   let lost = () => {};
   const loseAndCut = () => {
     lossy = false;
@@ -43,8 +49,17 @@ export async function openLink(server) {
   return {
     port: listener.address().port,
     origin: `http://127.0.0.1:${listener.address().port}`,
-    /** Ends every connection; new ones are welcome. */
+    /** Ends every connection, and what is held up is lost; new ones are welcome. */
     cut,
+    /** Holds up everything, ends too, until `release`. */
+    hold() {
+      held ??= [];
+    },
+    release() {
+      const all = held ?? [];
+      held = undefined;
+      all.forEach((action) => action());
+    },
     /** Ends every connection the moment the server next sends something, which is lost. */
     loseNext() {
       lossy = true;
