@@ -94,6 +94,33 @@ onTheDemoPage('a private message to nobody is told', async ({open, demo}) => {
   assert.equal(await entry(Ann, 'note', 'Not delivered').count(), 1);
 });
 
+onTheDemoPage('a private message that was not sent is no label of one that is', async ({open, demo}) => {
+  const [Ann, Cyd] = [await enter(open, demo.origin, 'Ann'), await enter(open, demo.origin, 'Cyd')];
+  await Ann.click('#toggle');
+  await Ann.waitForSelector('#status[data-state=disconnected]');
+  await say(Ann, 'Psst', ['Bob']);
+  await Ann.waitForSelector('#send-error:not([hidden])');
+  await Ann.click('#toggle');
+  await connected(Ann, 'websocket');
+  await say(Ann, 'Psst', ['Cyd']);
+  await entry(Cyd, 'private', 'Psst').waitFor();
+  await entry(Ann, 'private', 'Psst').waitFor();
+  assert.equal(await entry(Ann, 'private', 'Psst').locator('.scope').textContent(), 'private, to Cyd');
+});
+
+onTheDemoPage('who has gone from a room is no news in the next', async ({open, demo}) => {
+  const [Ann, Bob] = [await enter(open, demo.origin, 'Ann'), await enter(open, demo.origin, 'Bob')];
+  await Ann.waitForSelector('#members li[data-user=Bob]');
+  await Bob.click('#leave');
+  await Ann.waitForSelector('#members li[data-user=Bob]', {state: 'detached'});
+  await Ann.fill('#room', 'garden');
+  await Ann.click('#join');
+  await Ann.waitForFunction(() => document.querySelector('#room-title').textContent === 'garden');
+  // As long as the page gives a goodbye, and later.
+  await Ann.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_500)));
+  assert.deepEqual(await notes(Ann), []);
+});
+
 onTheDemoPage('without a connection the page shows what is old, and the end of the talk', async ({open, demo, link}) => {
   const thin = await link();
   const Ann = await enter(open, thin.origin, 'Ann');

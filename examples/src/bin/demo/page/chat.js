@@ -6,7 +6,7 @@ import { byId, show } from "./dom.js";
 import { clearMembers, recipients, showMembers, showRecipients } from "./members.js";
 import { beginPresence, hearMembers, hearMembership } from "./presence.js";
 import { Unsent } from "./reasons.js";
-import { hearSaying, keepSaying } from "./sayings.js";
+import { forgetSaying, hearSaying, keepSaying } from "./sayings.js";
 
 const ROOM = /^[A-Za-z0-9_.~-]+$/;
 let chat = null; // {user, room, isAnnounced}
@@ -170,6 +170,8 @@ async function send({ text, peers }) {
 /** Gives the text back that was not sent, or that nobody has confirmed; beside another one it is only told. */
 function takeBack(saying, error) {
   const isLost = error instanceof Unsent || error.reply;
+  // Nothing that comes later can be it.
+  if (isLost) forgetSaying(saying);
   const what = isLost ? "Not sent" : "Not confirmed; it may have arrived";
   if (byId("message").value) return addNote(`${what}: “${saying.text}”`);
   byId("message").value = saying.text;

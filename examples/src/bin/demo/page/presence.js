@@ -8,6 +8,7 @@ const GRACE = 1_500; // ms for a goodbye, or a node's members, to come after the
 let present = null; // the names of the last list; none before the first
 const leaving = new Set(); // who has said goodbye
 const vanished = new Set(); // who is said to be gone
+const timers = new Set(); // of those who may be said to be gone
 let session = null; // in which we were connected last, since we are in this room
 let lostAt = null; // when the server was last heard of, while we are not connected
 
@@ -18,6 +19,8 @@ export function beginPresence() {
   present = lostAt = null;
   leaving.clear();
   vanished.clear();
+  timers.forEach((timer) => clearTimeout(timer));
+  timers.clear();
 }
 
 /** Takes what somebody says of coming or going. */
@@ -30,7 +33,13 @@ export function hearMembership(user, membership) {
 export function hearMembers(names, ownName) {
   const gone = (present ?? []).filter((name) => !names.includes(name) && name !== ownName);
   present = names;
-  if (gone.length) setTimeout(() => gone.forEach(tellOfVanished), GRACE);
+  if (gone.length) {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      gone.forEach(tellOfVanished);
+    }, GRACE);
+    timers.add(timer);
+  }
   for (const name of names) if (vanished.delete(name)) addNote(`${name} is here again`);
 }
 

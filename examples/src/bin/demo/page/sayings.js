@@ -12,6 +12,12 @@ export function keepSaying(text, peers) {
   return saying;
 }
 
+/** Forgets what is not going to come. */
+export function forgetSaying(saying) {
+  const index = sayings.indexOf(saying);
+  if (index >= 0) sayings.splice(index, 1);
+}
+
 /** Takes something that we have said and hear now; none if it was not said here. */
 export function hearSaying(text, isPrivate) {
   const isMeant = (saying) => saying.text === text && saying.peers.length > 0 === isPrivate;
