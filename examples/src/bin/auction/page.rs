@@ -10,17 +10,19 @@ const DOOR: [File; 3] = [
     ("/keeper.js", JS, include_str!("../cluster/page/keeper.js")),
 ];
 
-const ROOM: [File; 5] = [
+const ROOM: [File; 6] = [
     ("/", HTML, include_str!("page/room.html")),
     ("/room.js", JS, include_str!("page/room.js")),
     ("/lots.js", JS, include_str!("page/lots.js")),
     ("/people.js", JS, include_str!("page/people.js")),
     ("/house.js", JS, include_str!("page/house.js")),
+    ("/tab.js", JS, include_str!("../demo/page/tab.js")),
 ];
 
-const SHARED: [File; 8] = [
+const SHARED: [File; 9] = [
     ("/auction.css", "text/css", include_str!("page/auction.css")),
     ("/style.css", "text/css", include_str!("../demo/page/style.css")),
+    ("/status.js", JS, include_str!("../demo/page/status.js")),
     ("/dom.js", JS, include_str!("../demo/page/dom.js")),
     ("/bayeux.js", JS, include_str!("../demo/page/bayeux.js")),
     ("/ack.js", JS, include_str!("../demo/page/ack.js")),

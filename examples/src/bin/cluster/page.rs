@@ -4,7 +4,7 @@ use axum::Router;
 use examples::page::{self, File};
 
 /// The path, type and text of each file.
-const FILES: [File; 15] = [
+const FILES: [File; 16] = [
     ("/", "text/html;charset=UTF-8", include_str!("page/index.html")),
     ("/cluster.css", "text/css", include_str!("page/cluster.css")),
     ("/app.js", "text/javascript", include_str!("page/app.js")),
@@ -14,6 +14,7 @@ const FILES: [File; 15] = [
     ("/sky.js", "text/javascript", include_str!("page/sky.js")),
     ("/log.js", "text/javascript", include_str!("page/log.js")),
     ("/style.css", "text/css", include_str!("../demo/page/style.css")),
+    ("/status.js", "text/javascript", include_str!("../demo/page/status.js")),
     ("/dom.js", "text/javascript", include_str!("../demo/page/dom.js")),
     ("/bayeux.js", "text/javascript", include_str!("../demo/page/bayeux.js")),
     ("/ack.js", "text/javascript", include_str!("../demo/page/ack.js")),

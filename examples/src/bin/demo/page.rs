@@ -4,12 +4,14 @@ use axum::Router;
 use examples::page::{self, File};
 
 /// The path, type and text of each file.
-const FILES: [File; 18] = [
+const FILES: [File; 20] = [
     ("/", "text/html;charset=UTF-8", include_str!("page/index.html")),
     ("/style.css", "text/css", include_str!("page/style.css")),
     ("/app.js", "text/javascript", include_str!("page/app.js")),
     ("/connection.js", "text/javascript", include_str!("page/connection.js")),
+    ("/status.js", "text/javascript", include_str!("page/status.js")),
     ("/chat.js", "text/javascript", include_str!("page/chat.js")),
+    ("/tab.js", "text/javascript", include_str!("page/tab.js")),
     ("/presence.js", "text/javascript", include_str!("page/presence.js")),
     ("/sayings.js", "text/javascript", include_str!("page/sayings.js")),
     ("/members.js", "text/javascript", include_str!("page/members.js")),

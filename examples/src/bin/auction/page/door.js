@@ -1,44 +1,49 @@
 // The door: which nodes run, the ways to their rooms, and the orders to kill and start them.
 
-import { avatar, byId } from "./dom.js";
-import { keeper, kill, onNodes, start } from "./keeper.js";
+import { avatar, byId, show } from "./dom.js";
+import { KEEPER, keeper, kill, onNodes, showOrders, start } from "./keeper.js";
+import { asSentence } from "./reasons.js";
+import { showConnection } from "./status.js";
 
-const STATES = { up: "open", starting: "is opening", ending: "is being killed", down: "is down" };
-const CONNECTION = {
-  connecting: "Connecting",
-  connected: "Connected",
-  reconnecting: "Reconnecting",
-  disconnected: "Disconnected",
+const STATES = {
+  up: "open",
+  starting: "is opening",
+  ending: "is being killed",
+  down: "is down",
+  failed: "has failed",
 };
 const places = new Map(); // name → element
 
 function showNodes(nodes) {
-  for (const { name, url, state } of nodes) {
-    if (!places.has(name)) places.set(name, make(name, url));
+  for (const { name, address, state, reason } of nodes) {
+    if (!places.has(name)) places.set(name, make(name));
     const place = places.get(name);
     place.dataset.state = state;
-    place.querySelector(".state").textContent = `${new URL(url).host}, ${STATES[state]}`;
-    place.querySelector(".kill").hidden = state === "down";
-    place.querySelector(".kill").disabled = state !== "up";
-    place.querySelector(".start").hidden = state !== "down";
+    place.querySelector(".enter").href = new URL("/", address).href;
+    place.querySelector(".state").textContent = `${address.host}, ${STATES[state]}`;
+    show(place.querySelector(".reason"), reason && asSentence(reason));
+    showOrders(place, state);
   }
 }
 
-function make(name, url) {
+function make(name) {
   const place = byId("place").content.querySelector(".place").cloneNode(true);
   place.dataset.node = name;
   place.querySelector("h2").textContent = `Node ${name}`;
   place.querySelector(".face").append(avatar(name));
-  place.querySelector(".enter").href = new URL("/", url).href;
-  place.querySelector(".kill").addEventListener("click", () => kill(name).catch(() => {}));
-  place.querySelector(".start").addEventListener("click", () => start(name).catch(() => {}));
+  const order = async (act) => {
+    const failure = await act(name).then(() => undefined, ({ message }) => asSentence(message));
+    show(place.querySelector(".failure"), failure);
+  };
+  place.querySelector(".kill").addEventListener("click", () => order(kill));
+  place.querySelector(".start").addEventListener("click", () => order(start));
   byId("places").append(place);
   return place;
 }
 
 function showStatus() {
-  byId("status").dataset.state = keeper.status.state;
-  byId("status").textContent = CONNECTION[keeper.status.state];
+  showConnection(keeper.status, KEEPER);
+  for (const place of places.values()) showOrders(place, place.dataset.state);
 }
 
 onNodes(showNodes);

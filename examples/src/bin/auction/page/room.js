@@ -1,16 +1,12 @@
 // The room of a node: who you are, how the connection is, and where the news goes.
 
-import { avatar, byId, show } from "./dom.js";
+import { avatar, byId } from "./dom.js";
 import { client, enter, onHouse, onLot, onNotice, onWelcome, onWords } from "./house.js";
 import { showLots, takeLot, welcome } from "./lots.js";
 import { notice, showHouse, words } from "./people.js";
+import { showConnection } from "./status.js";
+import { recall, remember } from "./tab.js";
 
-const STATES = {
-  connecting: "Connecting",
-  connected: "Connected",
-  reconnecting: "Reconnecting",
-  disconnected: "Disconnected",
-};
 const NAME = "auction.name"; // where the tab keeps it, for when it is loaded again
 let nodeName = "";
 
@@ -33,19 +29,14 @@ function showNode(name) {
 }
 
 function showStatus() {
-  const { state, reason, retryIn } = client.status;
-  byId("status").dataset.state = state;
-  byId("status").textContent = STATES[state];
-  const isLost = state === "reconnecting";
-  const next = retryIn > 0 ? ` Next try in ${Math.ceil(retryIn / 1000)} s.` : "";
-  const lost = `Node ${nodeName} does not answer. What it has confirmed the others have, too.${next}`;
-  show(byId("status-reason"), isLost ? lost : reason);
+  const { status } = client;
+  const lost = `Node ${nodeName} does not answer. What it has confirmed the others have, too.`;
+  showConnection(status.state === "reconnecting" ? { ...status, reason: lost } : status, "the node");
   showLots();
 }
 
 async function enterAs(name) {
-  if (name) sessionStorage.setItem(NAME, name);
-  else sessionStorage.removeItem(NAME);
+  remember(NAME, name);
   byId("notices").replaceChildren();
   await enter(name);
 }
@@ -70,7 +61,7 @@ onWelcome((all) => {
 });
 client.addEventListener("status", showStatus);
 addEventListener("pagehide", () => client.abandon());
-addEventListener("pageshow", (event) => event.persisted && enter(sessionStorage.getItem(NAME)));
+addEventListener("pageshow", (event) => event.persisted && enter(recall(NAME)));
 showYou(null);
 showStatus();
-enter(sessionStorage.getItem(NAME));
+enter(recall(NAME));

@@ -1,18 +1,12 @@
 // The cluster page: a card for each node, a picture of all, and a log of what happens to them.
 
-import { show, byId } from "./dom.js";
-import { keeper, onNodes } from "./keeper.js";
+import { byId } from "./dom.js";
+import { KEEPER, keeper, onNodes } from "./keeper.js";
 import { note } from "./log.js";
 import { NodeCard } from "./node.js";
-import { asSentence, nextTry } from "./reasons.js";
 import { drawSky } from "./sky.js";
+import { showConnection } from "./status.js";
 
-const STATES = {
-  connecting: "Connecting",
-  connected: "Connected",
-  reconnecting: "Reconnecting",
-  disconnected: "Disconnected",
-};
 const cards = new Map(); // name → card
 
 /** What the page calls the node at `url`. */
@@ -56,11 +50,7 @@ function draw() {
 }
 
 function showStatus() {
-  const { state, reason, retryIn } = keeper.status;
-  byId("status").dataset.state = state;
-  byId("status").textContent = STATES[state];
-  const ofWhom = reason?.replace(/^the server/, "the program that keeps the nodes");
-  show(byId("status-reason"), reason && asSentence(ofWhom) + nextTry(retryIn));
+  showConnection(keeper.status, KEEPER);
   for (const card of cards.values()) card.show();
 }
 

@@ -2,10 +2,11 @@
 
 import { Bayeux } from "./bayeux.js";
 import { avatar, element, show } from "./dom.js";
-import { isKept, kill, start } from "./keeper.js";
+import { isOver, kill, showOrders, start } from "./keeper.js";
 import { note } from "./log.js";
 import { MapTable } from "./map.js";
-import { asSentence, nextTry } from "./reasons.js";
+import { asSentence } from "./reasons.js";
+import { whyOff } from "./status.js";
 
 const NOTHING = { comets: [], links: [], parts: [] };
 const SILENCE = 3_000; // ms without a view, of which there is one a second, until what is shown is old
@@ -21,17 +22,14 @@ export class NodeCard {
     this.place = place;
     this.name = place.name;
     this.#cluster = cluster;
-    // The nodes are on the machine that the page came from, whatever they call it among themselves.
-    const url = new URL(place.url);
-    url.hostname = location.hostname;
-    this.client = new Bayeux(url);
+    this.client = new Bayeux(place.address);
     const template = document.getElementById("node").content;
     this.element = template.querySelector(".node").cloneNode(true);
     this.element.dataset.node = this.name;
     this.element.dataset.seen = "stale";
     this.#part("h2").textContent = `Node ${this.name}`;
     this.#part(".name").textContent = this.name;
-    this.#part(".url").textContent = url.host;
+    this.#part(".url").textContent = place.address.host;
     this.#part(".face").append(avatar(this.name));
     this.#map = new MapTable(this.element, this.name, (key) => this.#call("board/remove", { key }));
     this.#listen();
@@ -57,15 +55,11 @@ export class NodeCard {
   /** Shows the state of the node, and talks to it as long as it runs. */
   show() {
     const { state } = this.place;
-    const isOver = state === "down" || state === "failed";
     this.element.dataset.state = state;
-    this.#part(".kill").hidden = isOver;
-    this.#part(".kill").disabled = state !== "up" || !isKept();
-    this.#part(".start").hidden = !isOver;
-    this.#part(".start").disabled = !isKept();
+    showOrders(this.element, state);
     const isOff = this.client.status.state === "disconnected";
     if (state === "up" && isOff) this.client.handshake("websocket");
-    if (isOver && !isOff) this.client.disconnect();
+    if (isOver(state) && !isOff) this.client.disconnect();
     this.#showLiveness();
   }
 
@@ -175,8 +169,7 @@ export class NodeCard {
     if (this.place.state === "failed") return asSentence(this.place.reason);
     if (this.place.state !== "up") return undefined;
     if (this.#isReached) return this.#heardAt === null ? undefined : "It does not answer, though it runs: this is old.";
-    const { reason, retryIn } = this.client.status;
-    return reason && asSentence(reason.replace(/^the server/, "the node")) + nextTry(retryIn);
+    return whyOff(this.client.status, "the node");
   }
 
   #part(selector) {

@@ -7,6 +7,7 @@ import { clearMembers, recipients, showMembers, showRecipients } from "./members
 import { beginPresence, hearMembers, hearMembership } from "./presence.js";
 import { Unsent } from "./reasons.js";
 import { forgetSaying, hearSaying, keepSaying } from "./sayings.js";
+import { recall, remember } from "./tab.js";
 
 const ROOM = /^[A-Za-z0-9_.~-]+$/;
 let chat = null; // {user, room, isAnnounced}
@@ -31,7 +32,8 @@ function join(user, room) {
     if (client.status.clientId) enter();
   });
   showRoom();
-  remember({ user, room });
+  remember("user", user);
+  remember("room", room);
   byId("message").focus();
 }
 
@@ -112,19 +114,6 @@ function refuse(field, text) {
   show(byId("join-error"), text);
   for (const id of ["user", "room"]) byId(id).setAttribute("aria-invalid", String(id === field));
   if (field) byId(field).focus();
-}
-
-/** Keeps what was typed for the next load of this tab; a browser may forbid it. */
-function remember(fields) {
-  try {
-    for (const [id, value] of Object.entries(fields)) sessionStorage.setItem(id, value);
-  } catch {}
-}
-
-function recall() {
-  try {
-    for (const id of ["user", "room"]) byId(id).value = sessionStorage.getItem(id) ?? byId(id).value;
-  } catch {}
 }
 
 byId("join-form").addEventListener("submit", (event) => {
@@ -218,5 +207,5 @@ byId("composer").addEventListener("submit", (event) => {
 });
 byId("message").addEventListener("input", () => show(byId("send-error")));
 
-recall();
+for (const id of ["user", "room"]) byId(id).value = recall(id) ?? byId(id).value;
 showRoom();

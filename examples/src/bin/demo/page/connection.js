@@ -1,15 +1,9 @@
 // The connection bar: one switch for the transport, one button, one light.
 
 import { Bayeux } from "./bayeux.js";
-import { byId, show } from "./dom.js";
-import { asSentence, nextTry } from "./reasons.js";
+import { byId } from "./dom.js";
+import { showConnection } from "./status.js";
 
-const STATES = {
-  connecting: "Connecting",
-  connected: "Connected",
-  reconnecting: "Reconnecting",
-  disconnected: "Disconnected",
-};
 const TRANSPORTS = {
   websocket: "WebSocket",
   "long-polling": "Long-polling",
@@ -38,15 +32,13 @@ export function transportLabel(name) {
 }
 
 function showStatus() {
-  const { state, transport, clientId, reason, retryIn, detail } = client.status;
+  const { state, transport, clientId, detail } = client.status;
   const isOff = state === "disconnected";
-  byId("status").dataset.state = state;
-  byId("status").textContent = STATES[state];
+  showConnection(client.status);
   byId("status-transport").textContent = isOff ? "no transport" : transportLabel(transport);
   byId("client-id").textContent = clientId ?? "";
   byId("client-id").title = clientId ?? "";
   byId("toggle").textContent = isOff ? "Connect" : "Disconnect";
-  show(byId("status-reason"), reason && asSentence(reason) + nextTry(retryIn));
   byId("status-reason").title = detail ?? "";
 }
 
