@@ -9,11 +9,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bayeux_server::{
-    Server, Service,
-    api::{Json, implement::lock},
-};
-use serde::{Deserialize, Serialize};
+use bayeux_server::{Server, api::implement::lock};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -24,11 +21,11 @@ use tokio::{
 use crate::{node, place};
 
 /// Where the page hears which nodes run.
-const NODES: &str = "/cluster/nodes";
+pub(crate) const NODES: &str = "/cluster/nodes";
 
 /// Keeps three nodes: each is this very program, run with the command `node`.
 #[derive(Debug)]
-pub struct Keeper {
+pub(crate) struct Keeper {
     server: Server,
     program: PathBuf,
     /// What each node is told beside what nodes are always told.
@@ -75,11 +72,7 @@ const NAMES: [&str; 3] = ["A", "B", "C"];
 
 impl Keeper {
     /// Finds a port for each node, behind that of `address` if they are free. Each gets `arguments` beside its own.
-    ///
-    /// # Errors
-    ///
-    /// When the system has no port, or does not say where this program is.
-    pub fn new(
+    pub(crate) fn new(
         address: SocketAddr,
         server: Server,
         arguments: Vec<String>,
@@ -94,22 +87,22 @@ impl Keeper {
     }
 
     /// Starts all nodes.
-    pub fn start_all(self: &Arc<Self>) {
+    pub(crate) fn start_all(self: &Arc<Self>) {
         NAMES.iter().for_each(|name| self.start(name));
     }
 
     /// Kills all nodes.
-    pub fn end_all(&self) {
+    pub(crate) fn end_all(&self) {
         NAMES.iter().for_each(|name| self.kill(name));
     }
 
     /// Returns the nodes' names and URLs.
-    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.places.iter().map(|place| (place.name, self.url(place)))
     }
 
     /// Starts a node that does not run.
-    fn start(self: &Arc<Self>, name: &str) {
+    pub(crate) fn start(self: &Arc<Self>, name: &str) {
         let Some(index) = self.places.iter().position(|place| place.name == name) else { return };
         let (kill, killed) = oneshot::channel();
         {
@@ -124,7 +117,7 @@ impl Keeper {
     }
 
     /// Kills a node that runs, as a power cut does.
-    fn kill(&self, name: &str) {
+    pub(crate) fn kill(&self, name: &str) {
         for place in self.places.iter().filter(|place| place.name == name) {
             let mut life = lock(&place.life);
             if life.kill.take().is_some() {
@@ -157,22 +150,30 @@ impl Keeper {
     async fn attend(&self, index: usize, child: &mut Child) -> String {
         // Otherwise it is closed by who waits, and the node ends with it.
         let _input = child.stdin.take();
-        let mut line = String::new();
+        let mut reason = None;
         if let Some(output) = child.stdout.take() {
-            let _ = BufReader::new(output).read_line(&mut line).await;
+            let mut lines = BufReader::new(output).lines();
+            // Until its end: a node that nobody hears could not go on saying something.
+            while let Ok(Some(line)) = lines.next_line().await {
+                match line.strip_prefix(node::FAILED) {
+                    Some(failure) => reason = Some(failure.trim().to_owned()),
+                    None if line == node::READY => self.is_ready(index).await,
+                    None => {}
+                }
+            }
         }
-        if line.trim_end() == node::READY {
+        let ended = child.wait().await;
+        reason.unwrap_or_else(|| end(ended))
+    }
+
+    async fn is_ready(&self, index: usize) {
+        {
             let mut life = lock(&self.places[index].life);
             if life.state == State::Starting {
                 life.state = State::Up;
             }
         }
         self.tell().await;
-        let ended = child.wait().await;
-        match line.strip_prefix(node::FAILED) {
-            Some(reason) => reason.trim().to_owned(),
-            None => end(ended),
-        }
     }
 
     fn spawn(&self, index: usize) -> std::io::Result<Child> {
@@ -200,7 +201,7 @@ impl Keeper {
     }
 
     /// Says which nodes run.
-    fn nodes(&self) -> Value {
+    pub(crate) fn nodes(&self) -> Value {
         let nodes = self.places.iter().map(|place| {
             let life = lock(&place.life);
             let url = self.url(place);
@@ -228,36 +229,4 @@ fn end(ended: std::io::Result<ExitStatus>) -> String {
         Ok(status) => format!("has ended by itself ({status})"),
         Err(error) => format!("has ended by itself ({error})"),
     }
-}
-
-/// Which node is meant.
-#[derive(Deserialize)]
-struct Which {
-    node: String,
-}
-
-/// Offers the page what it asks for; that ends when what is returned is dropped.
-///
-/// # Errors
-///
-/// When the server's policy refuses the service's session.
-pub async fn offer(keeper: &Arc<Keeper>) -> Result<Service, Box<dyn Error>> {
-    let mut service = keeper.server.new_service("keeper").await?;
-    keeper.server.create_channel_if_absent_with(NODES, |channel| channel.set_persistent(true))?;
-    type Act = fn(&Arc<Keeper>, &str);
-    let acts: [(&str, Act); 3] = [
-        ("cluster/nodes", |_, _| {}),
-        ("cluster/kill", |keeper, name| keeper.kill(name)),
-        ("cluster/start", |keeper, name| keeper.start(name)),
-    ];
-    for (target, act) in acts {
-        let keeper = keeper.clone();
-        service.remote_call(target, move |request| {
-            if let Some(Ok(which)) = request.message.data.map(|data| data.to::<Which>()) {
-                act(&keeper, &which.node);
-            }
-            std::future::ready(Ok::<Json, Json>(keeper.nodes().into()))
-        })?;
-    }
-    Ok(service)
 }

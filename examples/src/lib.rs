@@ -1,9 +1,12 @@
 //! What the programs have in common: how they begin, and how they are told to end.
 
-pub mod keeper;
+mod keeper;
 pub mod node;
+mod orders;
 pub mod page;
 mod place;
+
+pub use orders::keep_nodes;
 
 use std::{
     fmt::Display,

@@ -1,6 +1,10 @@
-//! What the nodes that a [`Keeper`](crate::keeper::Keeper) keeps have in common.
+//! What the nodes that a program [keeps](crate::keep_nodes) have in common.
 
-use std::{error::Error, net::SocketAddr};
+use std::{
+    error::Error,
+    io::{Write as _, stdout},
+    net::SocketAddr,
+};
 
 use tokio::io::{AsyncReadExt, stdin};
 
@@ -28,10 +32,10 @@ pub struct NodeArguments {
     pub secret: String,
 }
 
-/// What a node says first, if it can be reached.
+/// What a node says when it can be reached.
 pub(crate) const READY: &str = "READY";
 
-/// What stands before the reason if it cannot.
+/// What stands before the reason why it fails.
 pub(crate) const FAILED: &str = "FAILED ";
 
 /// Tells the keeper that the node can be reached.
@@ -54,9 +58,9 @@ pub async fn run(
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the keeper waits for this line")]
+/// Says something to the keeper; if that has gone, the node is about to notice.
 fn say(line: &str) {
-    println!("{line}");
+    let _ = writeln!(stdout(), "{line}");
 }
 
 /// Waits until the keeper has gone, or wants the node to go.

@@ -11,14 +11,10 @@ mod people;
 mod room;
 mod view;
 
-use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::ExitCode};
 
-use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::{Parser, Subcommand, value_parser};
-use examples::{
-    keeper::{self, Keeper},
-    told_to_end,
-};
+use examples::keep_nodes;
 
 /// An auction on three nodes of a cluster on this machine, each with a page of its own.
 ///
@@ -28,7 +24,8 @@ use examples::{
 #[derive(Parser)]
 #[command(name = "auction", version, after_help = examples::LOGGING)]
 struct Arguments {
-    /// Where the page is; port 0 is any free one. The nodes have the three ports behind it.
+    /// Where the page is; port 0 is any free one. The nodes have the three ports behind it, and any free one in place
+    /// of each that is taken.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8100", value_parser = examples::address)]
     listen: SocketAddr,
 
@@ -55,39 +52,11 @@ async fn main() -> ExitCode {
     examples::run("error", async {
         match arguments.role {
             Some(Role::Node(arguments)) => node::run(arguments).await,
-            None => run(arguments.listen, arguments.open).await,
+            None => {
+                let of_nodes = vec!["--open".to_owned(), arguments.open.to_string()];
+                keep_nodes("Bayeux auction", arguments.listen, page::door(), of_nodes).await
+            }
         }
     })
     .await
-}
-
-async fn run(address: SocketAddr, open: u32) -> Result<(), Box<dyn Error>> {
-    let mut config = Config::default();
-    config.drain.spread = Duration::ZERO;
-    config.drain.timeout = Duration::from_secs(1);
-    let server = Server::builder().config(config).build();
-    let listener = examples::listen(address).await?;
-    let address = listener.local_addr()?;
-    let of_nodes = vec!["--open".to_owned(), open.to_string()];
-    let keeper = Arc::new(Keeper::new(address, server.clone(), of_nodes)?);
-    let _service = keeper::offer(&keeper).await?;
-    keeper.start_all();
-
-    announce(address);
-    let bayeux = axum::Router::new().nest_service("/cometd", server.service());
-    let app = page::door().merge(bayeux);
-    let served = serve(&server, listener, app, ServeConfig::default());
-    tokio::select! {
-        served = served => Ok(served?),
-        () = told_to_end() => {
-            // The nodes end with their standard input.
-            keeper.end_all();
-            Ok(())
-        }
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
-fn announce(address: SocketAddr) {
-    println!("Bayeux auction on http://{address}/ (stop with Ctrl-C)");
 }

@@ -5,15 +5,10 @@ mod node;
 mod page;
 mod view;
 
-use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode};
 
-use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::{Parser, Subcommand};
-use examples::{
-    keeper::{self, Keeper},
-    node::NodeArguments,
-    told_to_end,
-};
+use examples::{keep_nodes, node::NodeArguments};
 
 /// Three nodes of a cluster on this machine, and a page to watch, kill and restart them.
 ///
@@ -45,40 +40,10 @@ async fn main() -> ExitCode {
     examples::run("error", async {
         match arguments.role {
             Some(Role::Node(arguments)) => node::run(arguments).await,
-            None => run(arguments.listen).await,
+            None => {
+                keep_nodes("Bayeux cluster", arguments.listen, page::routes(), Vec::new()).await
+            }
         }
     })
     .await
-}
-
-async fn run(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let mut config = Config::default();
-    config.drain.spread = std::time::Duration::ZERO;
-    config.drain.timeout = std::time::Duration::from_secs(1);
-    let server = Server::builder().config(config).build();
-    let listener = examples::listen(address).await?;
-    let address = listener.local_addr()?;
-    let keeper = Arc::new(Keeper::new(address, server.clone(), Vec::new())?);
-    let _service = keeper::offer(&keeper).await?;
-    keeper.start_all();
-
-    announce(address, &keeper);
-    let bayeux = axum::Router::new().nest_service("/cometd", server.service());
-    let served = serve(&server, listener, page::routes().merge(bayeux), ServeConfig::default());
-    tokio::select! {
-        served = served => Ok(served?),
-        () = told_to_end() => {
-            // The nodes end with their standard input.
-            keeper.end_all();
-            Ok(())
-        }
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
-fn announce(address: SocketAddr, keeper: &Keeper) {
-    println!("Bayeux cluster on http://{address}/ (stop with Ctrl-C)");
-    for (name, url) in keeper.addresses() {
-        println!("node {name} on {url}");
-    }
 }
