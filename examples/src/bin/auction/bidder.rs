@@ -36,7 +36,7 @@ pub(crate) async fn at_handshake(handshake: Handshake) -> Option<String> {
     bidder_of(&*handshake.session)
 }
 
-/// Reads a name: some letters, and nothing that cannot be seen.
+/// Reads a name: it is neither empty nor long, and has no control characters. It may look like another one, though.
 fn name(text: &str) -> Option<&str> {
     let name = text.trim();
     let fits = !name.is_empty() && name.chars().count() <= LONGEST;

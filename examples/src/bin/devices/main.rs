@@ -16,7 +16,7 @@ use node::{Node, started};
 ///
 /// It runs by itself, on two free ports of this machine, and ends after a moment.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "devices", version, after_help = examples::LOGGING)]
 struct Arguments;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
