@@ -99,8 +99,7 @@ inClouds(
       await mesh([first, late]);
       await located([late], `user ${MANY - 1}`, () => ({sessions: 0, nodes: 1}));
       await agree([first, late], 'present', crowd);
-      // By then all lists have gone that a node sends when another joins.
-      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      // A list that a node sends because the other has joined, too, is told before what it says of its users later.
       await allTold([first, late]);
       for (const node of [first, late]) {
         assert.deepEqual(told(node, 'user-added'), once);

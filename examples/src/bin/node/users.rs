@@ -44,8 +44,11 @@ impl Users {
 
     /// Returns how many sessions a user has here, and on how many other nodes it is beside.
     pub(crate) fn locate(&self, user: &str) -> Value {
-        let sessions = self.seti.association_count(user);
-        json!({ "sessions": sessions, "nodes": self.seti.presence_count(user) - sessions })
+        // All at once: between one question and another somebody may come or go.
+        let locations = self.seti.locations(user);
+        let sessions = locations.iter().find_map(|location| location.sessions);
+        let nodes = locations.iter().filter(|location| location.sessions.is_none()).count();
+        json!({ "sessions": sessions.unwrap_or_default(), "nodes": nodes })
     }
 
     pub(crate) fn present(&self) -> Value {
