@@ -3,23 +3,10 @@
 import assert from 'node:assert/strict';
 
 import {
-  NODES, bid, bids, decides, failure, isOpen, kill, leads, oneAuction, picture, sees, start,
+  NODES, bid, bidUntilTaken, bids, decides, failure, isOpen, kill, leads, oneAuction, picture, sees, start,
 } from '../lib/auction-page.js';
 
 const atTheAuction = oneAuction();
-
-/** Bids until a bid is taken: while nobody decides, none is. */
-async function bidUntilTaken(page, item, bidder, amount) {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    await bid(page, item, amount);
-    const taken = leads(page, item, bidder, amount).then(() => true);
-    const refused = failure(page, item, /auctioneer|[Tt]ry again|may count/).then(() => false);
-    if (await Promise.race([taken, refused])) return;
-    if (Date.now() > deadline) throw new Error('no bid is taken');
-    await page.$eval(`.lot[data-item=${item}] .failure`, (place) => (place.hidden = true));
-  }
-}
 
 atTheAuction('the node that decides is killed, and confirmed bids stay', async ({door, room}) => {
   const names = {A: 'Ann', B: 'Bob', C: 'Eve'};

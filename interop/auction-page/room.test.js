@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import {
-  bid, call, enter, failure, isOpen, leads, lot, notices, oneAuction, picture, sees,
+  bid, bidUntilTaken, call, enter, failure, isOpen, leads, lot, notices, oneAuction, picture, sees,
 } from '../lib/auction-page.js';
 
 const atTheAuction = oneAuction();
@@ -63,7 +63,7 @@ atAShortAuction('after the end no bid counts, the winner is told, and the lot co
   const page = await room('A', 'Ann');
   const other = await room('B', 'Bob');
   await isOpen(page);
-  await bid(page, 'salt-jar', 20);
+  await bidUntilTaken(page, 'salt-jar', 'Ann', 20);
   await page.waitForSelector('#notices li[data-what=won][data-item=salt-jar]');
   assert.match(await page.textContent('#notices li'), /Salt-glazed jar is yours, for € 20.00/);
   await other.locator('.lot[data-item=salt-jar] .leader', {hasText: 'sold to Ann'}).waitFor();

@@ -112,6 +112,19 @@ export async function failure(page, item, text) {
   await lot(page, item).locator('.failure:not([hidden])', {hasText: text}).waitFor();
 }
 
+/** Bids until a bid is taken: none is while nobody decides, or when the lot has closed at that moment. */
+export async function bidUntilTaken(page, item, bidder, amount) {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    await bid(page, item, amount);
+    const taken = leads(page, item, bidder, amount).then(() => true);
+    const refused = failure(page, item, /auctioneer|[Tt]ry again|may count|closed/).then(() => false);
+    if (await Promise.race([taken, refused])) return;
+    if (Date.now() > deadline) throw new Error('no bid is taken');
+    await page.$eval(`.lot[data-item=${item}] .failure`, (place) => (place.hidden = true));
+  }
+}
+
 /** The bids of an item that a page shows, as `number bidder`. */
 export const bids = (page, item) =>
   lot(page, item)
