@@ -51,8 +51,8 @@ async fn serve_as(arguments: Arguments) -> Result<()> {
     oort.observe_channel(room::CHAT)?;
     let desk = Desk::start(&oort, &seti, Hours { open: u64::from(open) * 1_000 }).await?;
     let people = People::start(&oort, &seti, &node.name).await?;
-    let _service = room::offer(&server, &desk, &people).await?;
-    view::start(&server, &desk, &people);
+    let view = view::start(&server, &desk, &people);
+    let _service = room::offer(&server, &desk, &people, &view).await?;
 
     say_ready();
     let app = page::room().nest_service("/cometd", server.service());

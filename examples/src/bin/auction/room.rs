@@ -16,7 +16,7 @@ use crate::{
     lot::{Refusal, cents},
     node::Result,
     people::People,
-    view::{self, HOUSE},
+    view::{HOUSE, View},
 };
 
 /// Where all hear what one says.
@@ -37,7 +37,12 @@ struct Words {
 }
 
 /// Offers the page what it asks for; that ends when what is returned is dropped.
-pub(crate) async fn offer(server: &Server, desk: &Desk, people: &People) -> Result<Service> {
+pub(crate) async fn offer(
+    server: &Server,
+    desk: &Desk,
+    people: &People,
+    view: &Arc<View>,
+) -> Result<Service> {
     // The house alone publishes there.
     for channel in [LOTS, HOUSE, CHAT, NOTICE] {
         server.create_channel_if_absent_with(channel, |channel| {
@@ -46,9 +51,10 @@ pub(crate) async fn offer(server: &Server, desk: &Desk, people: &People) -> Resu
         })?;
     }
     let mut service = server.new_service("auction").await?;
-    let (all, there) = (desk.clone(), people.clone());
+    let (all, there, view) = (desk.clone(), people.clone(), view.clone());
     service.remote_call("auction/enter", move |request| {
         let welcome = welcome(&request, &all, &there);
+        view.ask();
         std::future::ready(Ok(welcome.into()))
     })?;
     let bids = desk.clone();
@@ -64,7 +70,7 @@ pub(crate) async fn offer(server: &Server, desk: &Desk, people: &People) -> Resu
     Ok(service)
 }
 
-/// All that a page has to know when it comes.
+/// All that a page has to know when it comes, beside who is there: that is published.
 fn welcome(request: &Request, desk: &Desk, people: &People) -> Value {
     json!({
         "node": people.own_name(),
@@ -72,7 +78,6 @@ fn welcome(request: &Request, desk: &Desk, people: &People) -> Value {
         "categories": CATEGORIES,
         "items": ITEMS,
         "lots": desk.house.lots(),
-        "house": view::view(desk, people),
         "now": now(),
     })
 }

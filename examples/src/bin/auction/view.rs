@@ -1,6 +1,12 @@
-//! What a node's page shows of the house beside the lots: published when it changes.
+//! What a node's page shows of the house beside the lots: published when it changes, and when somebody comes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bayeux_server::Server;
@@ -16,19 +22,37 @@ pub(crate) const HOUSE: &str = "/auction/house";
 /// How often it is looked at when nothing is told.
 const LOOKS: Duration = Duration::from_millis(250);
 
-/// Publishes who is there whenever that changes.
-pub(crate) fn start(server: &Server, desk: &Desk, people: &People) {
-    let poke = Arc::new(Poke(Notify::new()));
-    people.seti().add_presence_listener(poke.clone()).keep();
-    tokio::spawn(publish(server.clone(), desk.clone(), people.clone(), poke));
+/// Publishes who is there whenever that changes, and when it is asked.
+pub(crate) fn start(server: &Server, desk: &Desk, people: &People) -> Arc<View> {
+    let asked = Arc::new(View::default());
+    people.seti().add_presence_listener(asked.clone()).keep();
+    tokio::spawn(publish(server.clone(), desk.clone(), people.clone(), asked.clone()));
+    asked
 }
 
-async fn publish(server: Server, desk: Desk, people: People, poke: Arc<Poke>) {
+/// Has the view published. All that pages hear of it is published by one task: an answer to who comes could be older
+/// than what was published before it.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    poke: Notify,
+    is_asked: AtomicBool,
+}
+
+impl View {
+    /// Publishes it again, for a page that has subscribed.
+    pub(crate) fn ask(&self) {
+        self.is_asked.store(true, Ordering::Release);
+        self.poke.notify_one();
+    }
+}
+
+async fn publish(server: Server, desk: Desk, people: People, asked: Arc<View>) {
     let mut last = Value::Null;
     loop {
-        let _ = timeout(LOOKS, poke.0.notified()).await;
+        let _ = timeout(LOOKS, asked.poke.notified()).await;
+        let is_asked = asked.is_asked.swap(false, Ordering::Acquire);
         let view = view(&desk, &people);
-        if let (true, Some(channel)) = (view != last, server.channel(HOUSE)) {
+        if let (true, Some(channel)) = (is_asked || view != last, server.channel(HOUSE)) {
             last.clone_from(&view);
             let _ = channel.publish(view).await;
         }
@@ -36,7 +60,7 @@ async fn publish(server: Server, desk: Desk, people: People, poke: Arc<Poke>) {
 }
 
 /// Returns which nodes and bidders are there, and which node decides.
-pub(crate) fn view(desk: &Desk, people: &People) -> Value {
+fn view(desk: &Desk, people: &People) -> Value {
     let nodes = people.nodes();
     let decides = desk.decides().and_then(|url| nodes.get(&url).cloned());
     let mut names: Vec<_> = nodes.values().collect();
@@ -44,17 +68,13 @@ pub(crate) fn view(desk: &Desk, people: &People) -> Value {
     json!({ "nodes": names, "decides": decides, "bidders": people.bidders() })
 }
 
-/// Wakes the publisher when somebody comes or goes.
-#[derive(Debug)]
-struct Poke(Notify);
-
 #[async_trait]
-impl PresenceListener for Poke {
+impl PresenceListener for View {
     async fn added(&self, _presence: &Presence) {
-        self.0.notify_one();
+        self.poke.notify_one();
     }
 
     async fn removed(&self, _presence: &Presence) {
-        self.0.notify_one();
+        self.poke.notify_one();
     }
 }

@@ -43,6 +43,8 @@ function make(name) {
 
 function showStatus() {
   showConnection(keeper.status, KEEPER);
+  // What is shown is what was so last.
+  byId("places").classList.toggle("is-stale", keeper.status.state !== "connected");
   for (const place of places.values()) showOrders(place, place.dataset.state);
 }
 

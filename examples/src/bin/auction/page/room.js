@@ -57,7 +57,6 @@ onWelcome((all) => {
   showNode(all.node);
   showYou(all.you);
   welcome(all);
-  showHouse(all.house);
 });
 client.addEventListener("status", showStatus);
 addEventListener("pagehide", () => client.abandon());
