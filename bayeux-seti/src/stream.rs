@@ -21,35 +21,35 @@ impl Inner {
     pub(crate) async fn send(self: Arc<Self>) {
         // Whoever waits for the end waits no longer than there is somebody to come to it.
         let _ended = self.ended.clone().drop_guard();
-        loop {
-            tokio::select! {
-                // What was taken has at least begun to go when the end follows it.
-                biased;
-                () = self.send_next() => {}
-                () = self.stopped.cancelled() => break,
-            }
+        while let Some(output) = self.next_output().await {
+            // What has begun to go has gone before the end does: where it is dropped, the server brings it to its end
+            // all the same, and maybe after this.
+            self.perform(output).await;
         }
         // Where the cloud is left already, the others know.
         self.broadcast(ALL, Saying::stop(self.own().url()).json()).await;
         self.leave().await;
     }
 
-    /// Sends what is next, or waits until something is due.
-    async fn send_next(&self) {
-        let (output, deadline) =
-            self.presence(|presence| (presence.next(now()), presence.deadline()));
-        if let Some(output) = output {
-            return self.perform(output).await;
-        }
-        let due = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
+    /// Waits for what is next; none when this ends.
+    async fn next_output(&self) -> Option<Output> {
+        loop {
+            let (output, deadline) =
+                self.presence(|presence| (presence.next(now()), presence.deadline()));
+            if output.is_some() {
+                return output;
             }
-        };
-        tokio::select! {
-            () = due => {}
-            () = self.to_send.notified() => {}
+            let due = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => {}
+                () = self.to_send.notified() => {}
+                () = self.stopped.cancelled() => return None,
+            }
         }
     }
 
