@@ -3,7 +3,7 @@
 //! holds up neither who comes and goes nor what is for others.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -11,24 +11,40 @@ use bayeux_api::implement::lock;
 use bayeux_oort::Comet;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
-use crate::{engine::Inner, proto::wire::UserMessage};
+use crate::{
+    engine::Inner,
+    proto::{users::UserId, wire::UserMessage},
+};
 
-/// The messages that wait, by the node that sent them and their user. Of each lane one is under way, too.
+/// The messages that wait, by the node that sent them and their user.
 #[derive(Default)]
 pub(crate) struct Lanes {
-    waiting: HashMap<Lane, VecDeque<UserMessage>>,
+    lanes: BTreeMap<Way, Lane>,
     /// How many bytes all these have.
     bytes: usize,
 }
 
-type Lane = (String, String);
+type Way = (Comet, UserId);
 
-/// It has begun.
-type Delivery = BoxFuture<'static, ()>;
+/// What came by one way, after one that is under way.
+#[derive(Default)]
+struct Lane {
+    waiting: VecDeque<UserMessage>,
+    /// How many bytes they have with the one that is under way.
+    bytes: usize,
+}
 
-/// How many messages may wait in one lane, and how many bytes in all.
+/// It has begun. It returns whether that was in time.
+type Delivery = BoxFuture<'static, bool>;
+
+/// How many messages may wait in one lane, and how many bytes, beside one of any size. So whoever hangs has no others'
+/// messages dropped.
 const MANY: usize = 1000;
-const MUCH: usize = 16 * 1024 * 1024;
+const MUCH: usize = 1024 * 1024;
+
+/// How many lanes there may be, and how many bytes in all.
+const MOST_LANES: usize = 10_000;
+const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// What becomes of a message.
 enum Place {
@@ -40,33 +56,37 @@ enum Place {
 
 impl Lanes {
     /// Has a message wait if one is before it.
-    fn join(&mut self, lane: &Lane, message: UserMessage) -> Place {
-        let Some(waiting) = self.waiting.get_mut(lane) else { return Place::Free(message) };
-        let bytes = self.bytes + weight(&message);
-        if waiting.len() >= MANY || bytes > MUCH {
+    fn join(&mut self, way: &Way, message: UserMessage) -> Place {
+        let Some(lane) = self.lanes.get_mut(way) else { return Place::Free(message) };
+        let bytes = weight(&message);
+        let is_fit = lane.waiting.is_empty() || lane.bytes + bytes <= MUCH;
+        if !is_fit || lane.waiting.len() >= MANY || self.bytes + bytes > MOST_BYTES {
             return Place::Full;
         }
-        self.bytes = bytes;
-        waiting.push_back(message);
+        self.bytes += bytes;
+        lane.bytes += bytes;
+        lane.waiting.push_back(message);
         Place::Waits
     }
 
     /// Makes a lane with a message of so many bytes under way, and returns whether there is room.
-    fn open(&mut self, lane: &Lane, bytes: usize) -> bool {
-        let has_room = self.bytes + bytes <= MUCH;
+    fn open(&mut self, way: Way, bytes: usize) -> bool {
+        let has_room = self.lanes.len() < MOST_LANES && self.bytes + bytes <= MOST_BYTES;
         if has_room {
             self.bytes += bytes;
-            self.waiting.insert(lane.clone(), VecDeque::new());
+            self.lanes.insert(way, Lane { bytes, ..Lane::default() });
         }
         has_room
     }
 
     /// Returns what is next, after one of so many bytes; a lane ends with the last.
-    fn next(&mut self, lane: &Lane, bytes: usize) -> Option<UserMessage> {
+    fn next(&mut self, way: &Way, bytes: usize) -> Option<UserMessage> {
         self.bytes -= bytes;
-        let next = self.waiting.get_mut(lane).and_then(VecDeque::pop_front);
+        let lane = self.lanes.get_mut(way)?;
+        lane.bytes -= bytes;
+        let next = lane.waiting.pop_front();
         if next.is_none() {
-            self.waiting.remove(lane);
+            self.lanes.remove(way);
         }
         next
     }
@@ -76,34 +96,42 @@ impl Inner {
     /// Delivers a message of another node to the sessions of its user here, or has it delivered. What the same node
     /// sends comes one after the other.
     pub(crate) fn deliver_soon(self: &Arc<Self>, from: &Comet, message: UserMessage) {
-        let lane = (from.id().to_owned(), message.user.clone());
-        let message = match lock(&self.lanes).join(&lane, message) {
-            Place::Free(message) => Some(message),
+        let way = (from.clone(), message.user.clone());
+        let message = match lock(&self.lanes).join(&way, message) {
+            Place::Free(message) => message,
             Place::Waits => return,
-            Place::Full => None,
+            Place::Full => return self.drops(from),
         };
-        let Some(message) = message else { return self.drops(from) };
         let bytes = weight(&message);
         let mut delivery: Delivery = self.clone().deliver_received(message).boxed();
         // Most are done at once.
         if delivery.as_mut().now_or_never().is_some() {
             return;
         }
-        if !lock(&self.lanes).open(&lane, bytes) {
+        if !lock(&self.lanes).open(way.clone(), bytes) {
             return self.drops(from);
         }
-        let rest = self.clone().deliver_rest(delivery, lane, bytes);
+        let rest = self.clone().deliver_rest(delivery, way, bytes);
         let until = self.stopped.clone();
         tokio::spawn(until.run_until_cancelled_owned(rest));
     }
 
-    async fn deliver_rest(self: Arc<Self>, delivery: Delivery, lane: Lane, mut bytes: usize) {
-        delivery.await;
+    /// Delivers what is under way, and what waits after it. Once one was not taken in time the others wait no more,
+    /// until one is taken: a session that hangs costs that once, and not for each.
+    async fn deliver_rest(self: Arc<Self>, delivery: Delivery, way: Way, mut bytes: usize) {
+        let mut is_in_time = delivery.await;
         loop {
-            let next = lock(&self.lanes).next(&lane, bytes);
+            let next = lock(&self.lanes).next(&way, bytes);
             let Some(message) = next else { return };
             bytes = weight(&message);
-            self.clone().deliver_received(message).await;
+            let delivery = self.clone().deliver_received(message);
+            is_in_time = match is_in_time {
+                true => delivery.await,
+                false => delivery.now_or_never().unwrap_or_else(|| {
+                    self.drops(&way.0);
+                    false
+                }),
+            };
         }
     }
 
@@ -121,4 +149,92 @@ impl Inner {
 /// About how many bytes a message takes while it waits.
 fn weight(message: &UserMessage) -> usize {
     size_of::<UserMessage>() + message.user.len() + message.data.text().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use bayeux_api::{ChannelId, Json};
+
+    use super::*;
+
+    fn way(user: &str) -> Way {
+        (Comet::new("a", "http://a:8080/cometd"), user.into())
+    }
+
+    fn data(length: usize) -> Json {
+        Json::new(&"x".repeat(length)).expect("it is a text")
+    }
+
+    fn message(user: &str, data: &Json) -> UserMessage {
+        let channel = ChannelId::new("/news").expect("it is one");
+        UserMessage { user: user.into(), channel, data: data.clone() }
+    }
+
+    /// Opens a lane by a message, and returns what that weighs.
+    fn open(lanes: &mut Lanes, user: &str, data: &Json) -> usize {
+        let first = message(user, data);
+        let bytes = weight(&first);
+        assert!(matches!(lanes.join(&way(user), first), Place::Free(_)));
+        assert!(lanes.open(way(user), bytes));
+        bytes
+    }
+
+    /// Has messages wait until one does not, and returns how many do.
+    fn fill(lanes: &mut Lanes, user: &str, data: &Json) -> usize {
+        let joins = |_: &usize| match lanes.join(&way(user), message(user, data)) {
+            Place::Free(_) => panic!("one is before it"),
+            Place::Waits => true,
+            Place::Full => false,
+        };
+        (0..10 * MANY).take_while(joins).count()
+    }
+
+    #[test]
+    fn what_waits_is_of_so_many_and_of_so_many_bytes_and_the_first_of_any_size() {
+        let (mut lanes, short, long) = (Lanes::default(), data(10), data(2 * MUCH));
+        open(&mut lanes, "few", &short);
+        assert_eq!(fill(&mut lanes, "few", &data(300 * 1024)), 3);
+        open(&mut lanes, "many", &short);
+        assert_eq!(fill(&mut lanes, "many", &short), MANY);
+        open(&mut lanes, "long", &long);
+        assert_eq!(fill(&mut lanes, "long", &long), 1);
+    }
+
+    #[test]
+    fn who_hangs_takes_no_room_of_others() {
+        let (mut lanes, long) = (Lanes::default(), data(MUCH));
+        for user in 0..50 {
+            open(&mut lanes, &format!("hangs {user}"), &long);
+            assert_eq!(fill(&mut lanes, &format!("hangs {user}"), &long), 1);
+        }
+        open(&mut lanes, "dave", &long);
+        assert_eq!(fill(&mut lanes, "dave", &long), 1);
+    }
+
+    #[test]
+    fn there_are_so_many_lanes_and_so_many_bytes_in_all() {
+        let (mut lanes, short) = (Lanes::default(), data(1));
+        for user in 0..MOST_LANES {
+            open(&mut lanes, &user.to_string(), &short);
+        }
+        assert!(!lanes.open(way("dave"), 1));
+        let mut lanes = Lanes::default();
+        assert!(lanes.open(way("dave"), MOST_BYTES - 1000));
+        assert!(!lanes.open(way("ann"), 1001));
+        assert_eq!(fill(&mut lanes, "dave", &data(1000)), 0);
+    }
+
+    #[test]
+    fn what_was_delivered_makes_room_and_the_last_ends_the_lane() {
+        let (mut lanes, short) = (Lanes::default(), data(10));
+        let mut bytes = open(&mut lanes, "dave", &short);
+        assert_eq!(fill(&mut lanes, "dave", &short), MANY);
+        for _ in 0..MANY {
+            let next = lanes.next(&way("dave"), bytes).expect("one waits");
+            bytes = weight(&next);
+        }
+        assert_eq!((lanes.bytes, lanes.lanes[&way("dave")].bytes), (bytes, bytes));
+        assert!(lanes.next(&way("dave"), bytes).is_none());
+        assert!(lanes.bytes == 0 && lanes.lanes.is_empty());
+    }
 }

@@ -98,15 +98,16 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn deliver_received(self: Arc<Self>, message: UserMessage) {
+    /// Delivers a message of another node to the sessions of its user here, and returns whether all took it in time.
+    pub(crate) async fn deliver_received(self: Arc<Self>, message: UserMessage) -> bool {
         let UserMessage { user, channel, data } = message;
-        let sessions = self.presence(|presence| presence.places(&user).sessions);
+        let sessions = self.presence(|presence| presence.sessions(&user));
         if sessions.is_empty() {
             self.presence(|presence| presence.statistics.undelivered += 1);
-            return;
+            return true;
         }
         let message = Message::with_data(channel.as_str(), data).freeze();
-        self.deliver(&sessions, &message).await;
+        self.deliver(&sessions, &message).await.is_in_time
     }
 
     fn refuse(&self, from: &Comet, why: Refused) {

@@ -64,7 +64,7 @@ impl Inner {
         users.retain(|user| named.insert(user.clone()));
         for user in users {
             let Places { sessions, comets } = self.presence(|presence| presence.places(&user));
-            let taken = self.deliver(&sessions, &mail.frozen).await;
+            let taken = self.deliver(&sessions, &mail.frozen).await.sessions;
             sent.sessions += taken;
             let mut is_somewhere = taken > 0;
             let json = self.to_others(&user, &mail);
@@ -97,19 +97,28 @@ impl Inner {
         self.oort.broadcast(Message::with_data(channel, json)).await.is_ok()
     }
 
-    /// Delivers to sessions of this node, and returns how many took it.
-    pub(crate) async fn deliver(&self, sessions: &[Local], message: &Arc<Frozen>) -> usize {
+    /// Delivers to sessions of this node.
+    pub(crate) async fn deliver(&self, sessions: &[Local], message: &Arc<Frozen>) -> Delivered {
         let (sender, taken) = (self.session.server_session(), AtomicUsize::new(0));
         let deliveries = sessions.iter().map(|Local(session)| async {
             if session.deliver_frozen(sender.as_ref(), message).await {
                 taken.fetch_add(1, Ordering::Relaxed);
             }
         });
-        if tokio::time::timeout(PATIENCE, join_all(deliveries)).await.is_err() {
+        let is_in_time = tokio::time::timeout(PATIENCE, join_all(deliveries)).await.is_ok();
+        if !is_in_time {
             tracing::warn!("a message does not reach a session of its user: who looks at it hangs");
         }
-        taken.into_inner()
+        Delivered { sessions: taken.into_inner(), is_in_time }
     }
+}
+
+/// What became of a message at the sessions of a user.
+pub(crate) struct Delivered {
+    /// How many took it.
+    pub(crate) sessions: usize,
+    /// Whether none had to be given up.
+    pub(crate) is_in_time: bool,
 }
 
 /// How long what an application added to a session may look at a message, before it is not delivered.

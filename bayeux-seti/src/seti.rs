@@ -140,8 +140,8 @@ impl Seti {
 
     /// Returns the sessions of this node that a user has.
     pub fn sessions(&self, user_id: &str) -> Vec<Arc<dyn ServerSession>> {
-        let places = self.0.inner.presence(|presence| presence.places(user_id));
-        places.sessions.into_iter().map(|local| local.0).collect()
+        let sessions = self.0.inner.presence(|presence| presence.sessions(user_id));
+        sessions.into_iter().map(|local| local.0).collect()
     }
 
     /// Returns the users that are on any node, sorted.

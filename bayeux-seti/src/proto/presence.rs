@@ -143,6 +143,11 @@ impl<S: Ord + Clone> Presence<S> {
         mem::replace(self, empty)
     }
 
+    /// Returns the sessions of a user on this node.
+    pub(crate) fn sessions(&self, user: &str) -> Vec<S> {
+        self.users.sessions(user)
+    }
+
     /// Returns where a user is.
     pub(crate) fn places(&self, user: &str) -> Places<S> {
         let nodes = self.users.nodes(user).into_iter();

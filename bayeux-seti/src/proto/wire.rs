@@ -51,7 +51,7 @@ impl Said {
 /// What is to be delivered to the sessions of a user.
 #[derive(Debug)]
 pub(crate) struct UserMessage {
-    pub(crate) user: String,
+    pub(crate) user: UserId,
     pub(crate) channel: ChannelId,
     pub(crate) data: Json,
 }
@@ -164,7 +164,7 @@ impl Fields<'_> {
             Some(data) => Json::new(data).map_err(|_| Refused::Field("data"))?,
             None => serde_json::Value::Null.into(),
         };
-        Ok(UserMessage { user, channel, data })
+        Ok(UserMessage { user: user.into(), channel, data })
     }
 }
 

@@ -1,6 +1,12 @@
 //! What is sent to users reaches all their sessions, each once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bayeux_server::{
@@ -166,6 +172,45 @@ async fn a_session_that_never_takes_a_message_holds_up_neither_presence_nor_othe
     ann.has(1).await;
     eventually("bob to come", || cloud.setis[1].is_present("bob")).await;
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+/// Never takes the first message, and the others at once.
+#[derive(Debug, Default)]
+struct HangsOnce(AtomicBool);
+
+#[async_trait]
+impl ServerSessionListener for HangsOnce {
+    async fn on_message(
+        &self,
+        _session: &Arc<dyn ServerSession>,
+        _sender: Option<&Arc<dyn ServerSession>>,
+        _message: &Frozen,
+    ) -> Flow {
+        match self.0.swap(true, Ordering::Relaxed) {
+            true => Flow::Continue,
+            false => std::future::pending().await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_user_is_dropped_with_the_first_that_is_not_taken_unless_it_goes_on() {
+    let cloud = Setis::start(Joint::InProcess, 2).await;
+    let (dave, ann) = (cloud.person(1).await, cloud.person(1).await);
+    dave.session.add_listener(Arc::new(NeverTakes)).keep();
+    ann.session.add_listener(Arc::new(HangsOnce::default())).keep();
+    cloud.setis[1].associate("dave", &dave.session).unwrap();
+    cloud.setis[1].associate("ann", &ann.session).unwrap();
+    cloud.is_present("dave", &[1, 1]).await;
+    cloud.is_present("ann", &[1, 1]).await;
+    let begun = tokio::time::Instant::now();
+    for number in 0..5 {
+        cloud.setis[0].send_messages(["dave", "ann"], CHANNEL, &number).await.unwrap();
+    }
+    eventually("those of dave to be dropped", || cloud.setis[1].statistics().undelivered == 4)
+        .await;
+    ann.are(&[json!(1), json!(2), json!(3), json!(4)]).await;
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
 /// Takes each message after a while.
