@@ -10,7 +10,7 @@ use crate::{
     proto::{
         announcements::Announcement,
         id::{ALL, channel_of},
-        node::Room,
+        node::{Room, Way},
         presence::{MUCH, Output},
         wire::Saying,
     },
@@ -61,15 +61,9 @@ impl Inner {
                 (None, Saying::change(url, change, users).json())
             }
             Output::List(to) => {
-                let room = self.room(&to);
-                if !self.advance(|presence, now| presence.finds(&to, room, now)) {
-                    return;
-                }
-                let part = self.presence(|presence| presence.part(&to));
+                let way = self.way(&to);
+                let part = self.advance(|presence, now| presence.part(&to, way, now));
                 let Some(part) = part else { return };
-                if part.replaces && self.is_heard_by(&to) {
-                    self.presence(|presence| presence.hears(&to));
-                }
                 (Some(to), Saying::part(url, &part).json())
             }
             Output::Check { to, digest } => (Some(to), Saying::check(url, digest).json()),
@@ -81,24 +75,23 @@ impl Inner {
         }
     }
 
-    /// Returns whether a node hears what is for it alone: it may not have said yet that it does.
-    fn is_heard_by(&self, to: &Comet) -> bool {
+    /// Looks at the way to a node, where it hears what is for it alone.
+    fn way(&self, to: &Comet) -> Way {
         let channel = self.oort.server().channel(&channel_of(to.url()));
-        channel.is_some_and(|channel| !channel.subscribers().is_empty())
-    }
-
-    /// Returns how much room there is on the way to a node, where it hears what is for it alone.
-    fn room(&self, to: &Comet) -> Room {
-        let Some(channel) = self.oort.server().channel(&channel_of(to.url())) else {
-            return Room::Enough;
-        };
-        let all = channel.subscribers().into_iter();
-        let all = all.map(|session| match session.queue_depth().bytes {
-            0..UNDER_WAY => Room::Enough,
-            bytes if bytes < session.queue_bounds().bytes / 2 => Room::Little,
-            _ => Room::None,
-        });
-        all.max().unwrap_or(Room::Enough)
+        let subscribers = channel.map(|channel| channel.subscribers()).unwrap_or_default();
+        let mut way = Way { room: Room::Enough, most: MUCH, is_heard: !subscribers.is_empty() };
+        for session in subscribers {
+            let (depth, bound) = (session.queue_depth().bytes, session.queue_bounds().bytes);
+            let room = match depth {
+                depth if depth < UNDER_WAY.min(bound / 2) => Room::Enough,
+                depth if depth < bound / 2 => Room::Little,
+                _ => Room::None,
+            };
+            way.room = way.room.max(room);
+            // Where so little may wait there is room for one more, and for what is announced meanwhile.
+            way.most = way.most.min(bound / 4);
+        }
+        way
     }
 
     async fn broadcast(&self, channel: &str, json: Json) -> bool {

@@ -83,6 +83,16 @@ pub(crate) enum Room {
     None,
 }
 
+/// What is known of the way to a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) room: Room,
+    /// How many bytes a part may have there, as JSON.
+    pub(crate) most: usize,
+    /// Whether the node surely hears what goes now: it may not have said yet that it hears what is for it alone.
+    pub(crate) is_heard: bool,
+}
+
 /// What is to be sent to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {

@@ -13,35 +13,43 @@ use tests::{TestNode, cloud_hub::CloudHub, eventually};
 
 use crate::people::{Person, start};
 
-/// One node has users whose list is of 3 MB, and another joins it.
-async fn a_long_list(change: impl Fn(&mut MeshConfig)) {
-    const USERS: usize = 3000;
+/// One node has users whose list is of so many KB, and another joins it.
+async fn a_long_list(users: usize, change: impl Fn(&mut MeshConfig)) {
     let (a, b) = (TestNode::with(|_| {}, &change).await, TestNode::with(|_| {}, &change).await);
     let seti = Seti::start(&a.oort).await.unwrap();
     let there = Seti::start(&b.oort).await.unwrap();
     let person = Person::on(&a.oort).await;
-    for user in 0..USERS {
+    for user in 0..users {
         seti.associate(&format!("{user:0>1000}"), &person.session).unwrap();
     }
     // To nobody.
     eventually("all to be announced", || seti.statistics().waiting == 0).await;
     b.observe(&a);
     b.has_joined(1).await;
-    eventually("all to be known", || there.user_ids().len() == USERS).await;
+    eventually("all to be known", || there.user_ids().len() == users).await;
     assert_eq!((a.events.count("left"), b.events.count("left")), (0, 0));
 }
 
 #[tokio::test]
 async fn a_list_that_is_longer_than_what_may_wait_for_a_node_parts_nobody() {
-    a_long_list(|config| {
+    a_long_list(3000, |config| {
         config.queue = QueueBounds::new(100_000, 2 * 1024 * 1024, Overflow::Disconnect);
+    })
+    .await;
+}
+
+/// So little may wait that a part of the usual size is much of it.
+#[tokio::test]
+async fn a_list_to_a_node_for_which_little_may_wait_parts_nobody() {
+    a_long_list(1000, |config| {
+        config.queue = QueueBounds::new(1000, 100 * 1024, Overflow::Disconnect);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_list_that_is_longer_than_a_message_may_be_parts_nobody() {
-    a_long_list(|config| config.max_message_size = 64 * 1024).await;
+    a_long_list(3000, |config| config.max_message_size = 64 * 1024).await;
 }
 
 /// Whoever goes while the list is sent does not come back by a later part, and nobody seems to go by an earlier one.

@@ -9,7 +9,7 @@ use super::Presence;
 use crate::proto::{
     announcements::{Announcement, Change},
     digest::Digest,
-    node::{Duty, Node, Room},
+    node::{Duty, Node, Way},
     users::{Slice, UserId},
 };
 
@@ -73,29 +73,24 @@ impl<S: Ord + Clone> Presence<S> {
         duty.or_else(|| self.announcement())
     }
 
-    /// Takes the next part of the list that is under way to a node.
-    pub(crate) fn part(&mut self, to: &Comet) -> Option<Part> {
-        let number = *self.numbers.get(to.id())?;
+    /// Takes the next part of the list that is under way to a node, if there is room for it on the way there. Else
+    /// it waits.
+    pub(crate) fn part(&mut self, to: &Comet, way: Way, now: Instant) -> Option<Part> {
+        let mut goes = false;
+        self.attend(to, |node| goes = node.finds(way.room, now));
+        let number = *self.numbers.get(to.id()).filter(|_| goes)?;
         let node = self.nodes.get_mut(&number)?;
         let after = node.part()?.map(UserId::from);
-        let Slice { users, until } = self.users.announced(after.as_deref(), self.much);
+        let much = self.much.min(way.most);
+        let Slice { users, until } = self.users.announced(after.as_deref(), much);
         let replaces = after.is_none() && (until.is_none() || node.is_to_forget());
+        if replaces && way.is_heard {
+            node.hears();
+        }
         node.goes(until.clone());
         self.going = Some(number);
         self.statistics.lists += u64::from(after.is_none());
         Some(Part { users, range: Range { after, until }, replaces })
-    }
-
-    /// A node surely hears a part that takes the place of what it knows.
-    pub(crate) fn hears(&mut self, node: &Comet) {
-        self.attend(node, Node::hears);
-    }
-
-    /// Returns whether the next part goes to a node, with so much room on the way there. Else it waits.
-    pub(crate) fn finds(&mut self, to: &Comet, room: Room, now: Instant) -> bool {
-        let mut goes = false;
-        self.attend(to, |node| goes = node.finds(room, now));
-        goes
     }
 
     /// Returns when [`next`](Self::next) has something that it does not have now, if nobody says anything.

@@ -3,12 +3,18 @@
 use std::{sync::LazyLock, time::Duration};
 
 use super::*;
-use crate::proto::{node::Room, wire::Said};
+use crate::proto::{
+    node::{Room, Way},
+    wire::Said,
+};
 
 /// Before all that tests do.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Nothing is on it.
+const FREE: Way = Way { room: Room::Enough, most: usize::MAX, is_heard: true };
 
 fn comet(id: &str) -> Comet {
     Comet::new(id, format!("http://{id}:8080/cometd"))
@@ -75,13 +81,17 @@ fn sent(presence: &mut Presence<u32>, now: Instant) -> Vec<String> {
     all
 }
 
+fn part(presence: &mut Presence<u32>, to: &Comet) -> Option<Part> {
+    presence.part(to, FREE, *START)
+}
+
 fn text(presence: &mut Presence<u32>, output: Output) -> String {
     match output {
         Output::Announce(one) => {
             let sign = if one.change == Change::Added { '+' } else { '-' };
             one.users.iter().map(|user| format!("{sign}{user}")).collect::<Vec<_>>().join(" ")
         }
-        Output::List(to) => match presence.part(&to).unwrap() {
+        Output::List(to) => match part(presence, &to).unwrap() {
             Part { range: Range { after: None, until: None }, .. } => {
                 format!("list to {}", to.id())
             }
@@ -277,7 +287,7 @@ fn a_check_is_of_what_was_announced_and_not_of_what_waits() {
     a.observed(&comet("b"), now);
     a.associate("u", 1);
     let Some(Output::List(to)) = a.next(now) else { panic!("it is none") };
-    assert!(a.part(&to).unwrap().users.is_empty() && a.announced == Digest::default());
+    assert!(part(&mut a, &to).unwrap().users.is_empty() && a.announced == Digest::default());
     sent(&mut a, now);
     a.disassociate("u", &1);
     assert_eq!(a.all_announced(), ["u".into()]);
@@ -329,7 +339,7 @@ fn who_asks_all_the_time_holds_up_nobody() {
         match a.next(now) {
             Some(Output::Announce(_)) => is_announced = true,
             Some(Output::List(to)) => {
-                a.part(&to).unwrap();
+                part(&mut a, &to).unwrap();
                 let number = ["b", "c", "d"].iter().position(|id| *id == to.id());
                 lists[number.unwrap()] += 1;
             }
@@ -362,7 +372,7 @@ fn a_list_comes_a_while_after_the_one_before_has_gone() {
     hear(&mut a, "b", &[], Change::Added, true);
     a.observed(&comet("b"), now);
     let Some(Output::List(to)) = a.next(now) else { panic!("it is none") };
-    a.part(&to).unwrap();
+    part(&mut a, &to).unwrap();
     for _ in 0..2 {
         ask(&mut a, "b", now + 10 * SECOND);
         a.observed(&comet("b"), now + 10 * SECOND);
@@ -437,7 +447,9 @@ fn a_part_for_which_there_is_no_room_holds_up_no_other_node() {
     let mut parts = Vec::new();
     while let Some(output) = a.next(now) {
         match output {
-            Output::List(to) if to.id() == "b" => assert!(!a.finds(&to, Room::None, now)),
+            Output::List(to) if to.id() == "b" => {
+                assert!(a.part(&to, Way { room: Room::None, ..FREE }, now).is_none());
+            }
             output @ (Output::List(_)
             | Output::Announce(_)
             | Output::Check { .. }
@@ -566,10 +578,7 @@ fn one_that_has_heard_the_first_part_is_not_made_to_forget_again() {
     let b = comet("b");
     let first = |a: &mut Presence<u32>, now| {
         let Some(Output::List(to)) = a.next(now) else { panic!("it is none") };
-        let first = a.part(&to).unwrap().replaces;
-        if first {
-            a.hears(&to);
-        }
+        let first = part(a, &to).unwrap().replaces;
         sent(a, now);
         first
     };
@@ -580,6 +589,11 @@ fn one_that_has_heard_the_first_part_is_not_made_to_forget_again() {
     // It may have missed who went.
     a.lost(None, now + 10 * SECOND);
     assert!(first(&mut a, now + 12 * SECOND));
-    a.observed(&b, now + 20 * SECOND);
-    assert!(first(&mut a, now + 22 * SECOND));
+    // So it may if something for it alone was lost.
+    ask(&mut a, "b", now + 20 * SECOND);
+    assert!(!first(&mut a, now + 20 * SECOND));
+    a.lost(Some(&b), now + 25 * SECOND);
+    assert!(first(&mut a, now + 27 * SECOND));
+    a.observed(&b, now + 30 * SECOND);
+    assert!(first(&mut a, now + 32 * SECOND));
 }

@@ -8,7 +8,7 @@ use bayeux_sim::Place;
 use super::{Member, Mistake, World, mesh::PING};
 use crate::proto::{
     announcements::Change,
-    node::Room,
+    node::{Room, Way},
     presence::{Output, Part},
     simulation::wire::Packet,
     users::UserId,
@@ -88,10 +88,11 @@ impl Member {
     fn send_part(&mut self, to: &Comet, world: World<'_, '_>) {
         let rooms = [Room::Enough, Room::Enough, Room::Little, Room::None];
         let room = *world.random().pick(&rooms).expect("there are some");
-        if !self.presence.finds(to, room, world.now()) {
-            return;
-        }
-        let Some(Part { mut users, range, .. }) = self.presence.part(to) else { return };
+        let mut sessions = self.others.values().filter_map(|other| other.session.as_ref());
+        let is_heard = sessions.any(|session| session.comet.as_ref() == Some(to));
+        let way = Way { room, most: usize::MAX, is_heard };
+        let part = self.presence.part(to, way, world.now());
+        let Some(Part { mut users, range, replaces }) = part else { return };
         let is_first = range.after.is_none();
         if self.settings.mistake == Mistake::StaleParts {
             if is_first {
@@ -104,7 +105,7 @@ impl Member {
             let stale = self.stale.get(to).into_iter().flatten();
             users = stale.filter(is_of).cloned().collect();
         }
-        let mut part = Said { replaces: is_first, ..say(users, Change::Added) };
+        let mut part = Said { replaces, ..say(users, Change::Added) };
         if self.settings.mistake == Mistake::PartsReplace {
             part.replaces = true;
         } else if self.settings.is_cometds {
