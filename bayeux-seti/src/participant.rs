@@ -1,6 +1,6 @@
 //! A Seti takes part in the cloud.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bayeux_api::{ChannelId, Message};
@@ -10,8 +10,10 @@ use crate::{
     engine::{Inner, SLICE},
     proto::{
         id::ALL,
+        presence::Presence,
         wire::{Received, Refused, Said, UserMessage, read},
     },
+    session::Local,
     stream::LARGE,
 };
 
@@ -22,7 +24,9 @@ pub(crate) struct Ear(pub(crate) Arc<Inner>);
 #[async_trait]
 impl Participant for Ear {
     fn joined(&self, comet: &Comet) {
-        if let Err(collision) = self.0.advance(|presence, _| presence.joined(comet)) {
+        // A former life of it may be put aside by that.
+        let joined = self.0.parting(|presence, _| presence.joined(comet));
+        if let Err(collision) = joined {
             tracing::error!(
                 url = comet.url(),
                 other = collision.url,
@@ -33,13 +37,7 @@ impl Participant for Ear {
     }
 
     fn left(&self, comet: &Comet) {
-        let is_more = self.0.advance(|presence, now| {
-            presence.left(comet, now);
-            presence.sweep(SLICE)
-        });
-        if is_more {
-            self.0.to_sweep.notify_one();
-        }
+        self.0.parting(|presence, now| presence.left(comet, now));
     }
 
     fn observed(&self, comet: &Comet, channel: &ChannelId) {
@@ -66,6 +64,16 @@ impl Participant for Ear {
 }
 
 impl Inner {
+    /// Does what may leave users of a node that are to be forgotten: a few are at once, and the others after that.
+    fn parting<R>(&self, act: impl FnOnce(&mut Presence<Local>, Instant) -> R) -> R {
+        let (result, is_more) =
+            self.advance(|presence, now| (act(presence, now), presence.sweep(SLICE)));
+        if is_more {
+            self.to_sweep.notify_one();
+        }
+        result
+    }
+
     /// Reads a message. A large one is read elsewhere; what the same node sent next waits for it.
     async fn read(&self, from: &Comet, message: Message) -> Result<Received, Refused> {
         let data = message.data.ok_or(Refused::NoObject)?;

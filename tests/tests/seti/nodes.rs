@@ -107,6 +107,23 @@ async fn after_half_a_break_each_knows_who_is_there_now() {
     assert_eq!((far.count("+"), far.count("-")), (3, 1), "{:?}", far.all());
 }
 
+/// Another life of a node joins before it is told that the former has left.
+#[tokio::test]
+async fn the_users_of_a_former_life_go_when_the_next_joins() {
+    let hub = CloudHub::default();
+    let here = node(&hub, "a", &url("a")).await;
+    let (seti, heard) = start(&here).await;
+    let former = node(&hub, "life 1", &url("b")).await;
+    let said = json!({ "userIds": ["dave"], "oortURL": url("b"), "presence": true });
+    eventually("it to join", || former.comets().len() == 1).await;
+    former.broadcast(Message::with_data("/seti/all", said)).await.unwrap();
+    heard.was_told("+dave", 1).await;
+    // It says nothing.
+    let _next = node(&hub, "life 2", &url("b")).await;
+    heard.was_told("-dave", 1).await;
+    assert!(!seti.is_present("dave"));
+}
+
 /// A user goes back and forth between two nodes that are started again in turn.
 #[tokio::test]
 async fn a_user_that_moves_from_a_node_that_dies_is_found_where_it_is() {
