@@ -75,51 +75,14 @@ impl Engine {
         let session = oort.server().new_local_session("seti");
         let handshaken = session.handshake(Message::default()).await;
         handshaken.map_err(|error| StartSetiError::Session(error.to_string()))?;
-        let until = Instant::now() + RELEASE;
-        let started = loop {
-            match Self::begin(oort, config.clone(), seti_id.clone(), session.clone()) {
-                Err(StartSetiError::Taken(_)) if Instant::now() < until => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                started => break started,
+        let inner = Arc::new(Inner::new(oort, config, seti_id, session));
+        match inner.take_place().await {
+            Ok(()) => inner.spawn_tasks(),
+            Err(error) => {
+                let _ = inner.session.disconnect().await;
+                return Err(error);
             }
-        };
-        if started.is_err() {
-            let _ = session.disconnect().await;
         }
-        started
-    }
-
-    fn begin(
-        oort: &Oort,
-        config: SetiConfig,
-        seti_id: String,
-        session: Arc<dyn LocalSession>,
-    ) -> Result<Self, StartSetiError> {
-        let own = oort.own();
-        // Whoever hears that this node observes the second knows that it observes the first, too.
-        let channels = [ChannelId::new(&channel_of(own.url()))?, ChannelId::new(ALL)?];
-        let most = config.max_users_of_node;
-        let inner = Arc::new(Inner {
-            oort: oort.clone(),
-            presence: Mutex::new(Presence::new(own.clone(), seti_id.clone(), most, MUCH)),
-            seti_id,
-            config,
-            session,
-            listeners: Listeners::default(),
-            lanes: Mutex::default(),
-            to_send: Notify::new(),
-            to_tell: Notify::new(),
-            to_sweep: Notify::new(),
-            runtime: Handle::current(),
-            registrations: Mutex::default(),
-            stopped: CancellationToken::new(),
-            ended: CancellationToken::new(),
-        });
-        let place = oort.add_participant(&channels, Arc::new(Ear(inner.clone())))?;
-        let ends = oort.server().add_session_listener(Arc::new(Ends(inner.clone())));
-        lock(&inner.registrations).extend([place, ends]);
-        inner.spawn_tasks();
         Ok(Self { inner })
     }
 
@@ -146,6 +109,50 @@ impl Drop for Engine {
 }
 
 impl Inner {
+    fn new(
+        oort: &Oort,
+        config: SetiConfig,
+        seti_id: String,
+        session: Arc<dyn LocalSession>,
+    ) -> Self {
+        let (own, most) = (oort.own().clone(), config.max_users_of_node);
+        Self {
+            oort: oort.clone(),
+            presence: Mutex::new(Presence::new(own, seti_id.clone(), most, MUCH)),
+            seti_id,
+            config,
+            session,
+            listeners: Listeners::default(),
+            lanes: Mutex::default(),
+            to_send: Notify::new(),
+            to_tell: Notify::new(),
+            to_sweep: Notify::new(),
+            runtime: Handle::current(),
+            registrations: Mutex::default(),
+            stopped: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        }
+    }
+
+    /// Takes its places in the cloud and at the server, when one before it has left them.
+    async fn take_place(self: &Arc<Self>) -> Result<(), StartSetiError> {
+        // Whoever hears that this node observes the second knows that it observes the first, too.
+        let channels = [ChannelId::new(&channel_of(self.own().url()))?, ChannelId::new(ALL)?];
+        let until = now() + RELEASE;
+        let place = loop {
+            let place = self.oort.add_participant(&channels, Arc::new(Ear(self.clone())));
+            match place.map_err(StartSetiError::from) {
+                Err(StartSetiError::Taken(_)) if now() < until => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                place => break place?,
+            }
+        };
+        let ends = self.oort.server().add_session_listener(Arc::new(Ends(self.clone())));
+        lock(&self.registrations).extend([place, ends]);
+        Ok(())
+    }
+
     /// Advances the presence by `act`, and wakes whoever has something to do by that.
     pub(crate) fn advance<R>(&self, act: impl FnOnce(&mut Presence<Local>, Instant) -> R) -> R {
         let now = now();
@@ -213,7 +220,6 @@ impl Inner {
         let places = std::mem::take(&mut *lock(&self.registrations));
         drop(places);
         let _ = self.session.disconnect().await;
-        self.ended.cancel();
     }
 
     /// Forgets the users of nodes that left, whenever one does.

@@ -46,7 +46,8 @@ use crate::{
 pub struct Seti(pub(crate) Arc<Engine>);
 
 impl Seti {
-    /// Starts the Seti of a node. There is one on each.
+    /// Starts the Seti of a node. There is one on each; one that has just been stopped or dropped is waited for, for up
+    /// to a second.
     ///
     /// # Errors
     ///

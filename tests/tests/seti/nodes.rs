@@ -8,6 +8,8 @@ use tests::{cloud_hub::CloudHub, cloud_scene::Joint, eventually, over_every_clou
 
 use crate::people::{CHANNEL, Person, Setis, start};
 
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+
 async fn four_that_start_know_each_others_users(joint: Joint) {
     let mut cloud = Setis::start(joint, 1).await;
     let mut people = Vec::new();
@@ -192,6 +194,17 @@ async fn a_node_has_one_seti() {
         futures_util::FutureExt::now_or_never(Seti::start(&oort)).is_some_and(|it| it.is_ok())
     })
     .await;
+}
+
+/// By a clock that goes on when nothing else is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_a_second_for_the_one_before_and_no_longer() {
+    let oort = node(&CloudHub::default(), "a", &url("a")).await;
+    let _first = Seti::start(&oort).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(Seti::start(&oort).await, Err(StartSetiError::Taken(_))));
+    let waited = begun.elapsed();
+    assert!(waited >= SECOND && waited < 2 * SECOND, "{waited:?}");
 }
 
 #[tokio::test]

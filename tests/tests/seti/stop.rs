@@ -186,15 +186,7 @@ async fn one_that_starts_after_it_is_not_undone_by_its_end() {
     heard.was_told("+dave", 1).await;
     // Nobody waits for it.
     let stopping = seti.stop();
-    let next = within("the place to be free", async {
-        loop {
-            match Seti::start(&here).await {
-                Ok(seti) => break seti,
-                Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
-            }
-        }
-    });
-    let next = next.await;
+    let next = within("the place to be free", Seti::start(&here)).await.unwrap();
     next.associate("ann", &person.session).unwrap();
     heard.was_told("+ann", 1).await;
     within("the stop", stopping).await;
