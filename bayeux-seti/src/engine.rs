@@ -157,11 +157,12 @@ impl Inner {
     pub(crate) fn advance<R>(&self, act: impl FnOnce(&mut Presence<Local>, Instant) -> R) -> R {
         let now = now();
         let is_heard = !self.listeners.is_empty();
-        let (result, is_earlier) = {
+        let (result, is_earlier, unheard) = {
             let mut presence = lock(&self.presence);
-            presence.tellings.is_heard = is_heard;
-            (act(&mut presence, now), presence.take_wakes())
+            let unheard = presence.tellings.set_heard(is_heard);
+            (act(&mut presence, now), presence.take_wakes(), unheard)
         };
+        drop(unheard);
         if is_earlier {
             self.to_send.notify_one();
         }

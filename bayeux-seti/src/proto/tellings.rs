@@ -1,6 +1,6 @@
 //! What the listeners are still to be told: in order, and never more than so much.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use bayeux_oort::Comet;
 
@@ -38,6 +38,14 @@ impl Tellings {
     pub(crate) fn new() -> Self {
         let (waiting, last) = <_>::default();
         Self { is_heard: false, waiting, last, next: 0, most: MOST }
+    }
+
+    /// Notes whether anybody listens. Returns what waits while nobody does, which is for nobody who comes later: of
+    /// what follows on it nothing may have been noted.
+    pub(crate) fn set_heard(&mut self, is_heard: bool) -> Option<Self> {
+        self.is_heard = is_heard;
+        let is_left = !is_heard && !self.waiting.is_empty();
+        is_left.then(|| mem::replace(self, Self { most: self.most, ..Self::new() }))
     }
 
     pub(crate) fn note(&mut self, user: &UserId, comet: &Comet, change: Change) {

@@ -6,10 +6,13 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use bayeux_seti::{Presence, PresenceListener};
-use tests::{cloud_scene::Joint, eventually, over_every_cloud};
+use bayeux_oort::Oort;
+use bayeux_server::Server;
+use bayeux_seti::{Presence, PresenceListener, Seti};
+use serde_json::json;
+use tests::{cloud_hub::CloudHub, cloud_scene::Joint, eventually, over_every_cloud};
 
-use crate::people::Setis;
+use crate::people::{CHANNEL, Heard, Person, Setis};
 
 async fn a_user_is_present_on_all_nodes_and_associated_on_one(joint: Joint) {
     let cloud = Setis::start(joint, 3).await;
@@ -213,4 +216,67 @@ async fn a_listener_that_is_removed_while_it_waits_holds_up_no_other() {
     seti.associate("ann", &person.session).unwrap();
     cloud.heard[0].was_told("+ann", 1).await;
     assert_eq!((cloud.heard[0].all().len(), waits.0.load(Ordering::SeqCst)), (2, 1));
+}
+
+/// What waited for one that is removed is not told to one that comes later, which may not hear what follows on it.
+#[tokio::test]
+async fn a_listener_in_the_place_of_another_is_told_in_turn() {
+    let cloud = CloudHub::default().cloud("a", "http://a:8080/cometd");
+    let oort = Oort::start(&Server::new(), cloud).await.unwrap();
+    let seti = Seti::start(&oort).await.unwrap();
+    let person = Person::on(&oort).await;
+    let waits = Arc::new(Waits(AtomicUsize::new(0)));
+    let first = seti.add_presence_listener(waits.clone());
+    seti.associate("ann", &person.session).unwrap();
+    eventually("it to be told", || waits.0.load(Ordering::SeqCst) == 1).await;
+    seti.associate("dave", &person.session).unwrap();
+    drop(first);
+    seti.disassociate("dave", &person.session);
+    let heard = Arc::new(Heard::default());
+    seti.add_presence_listener(heard.clone()).keep();
+    seti.associate("last", &person.session).unwrap();
+    heard.was_told("+last", 1).await;
+    assert_eq!(heard.all().len(), 1, "{:?}", heard.all());
+}
+
+#[tokio::test]
+async fn odd_user_ids_are_users_as_others_are() {
+    let cloud = Setis::start(Joint::Mesh, 2).await;
+    let person = cloud.person(0).await;
+    let long = "\u{1}".repeat(1024);
+    let odd = [
+        "",
+        " ",
+        "\0",
+        "\"",
+        "\\",
+        "</script>",
+        "\u{2028}",
+        "🦀",
+        "/**",
+        "*",
+        "/seti/all",
+        "null",
+        "{\"a\":1}",
+        "\u{feff}",
+        "é",
+        "e\u{301}",
+        "\u{10ffff}",
+        &long,
+    ];
+    for user in odd {
+        assert_eq!(cloud.setis[0].associate(user, &person.session), Ok(true), "{user:?}");
+    }
+    for user in odd {
+        cloud.is_present(user, &[1, 1]).await;
+        let sent = cloud.setis[1].send_message(user, CHANNEL, &user).await.unwrap();
+        assert_eq!((sent.sessions, sent.nodes), (0, 1), "{user:?}");
+    }
+    person.has(odd.len()).await;
+    let values: Vec<_> = odd.iter().map(|user| json!(user)).collect();
+    assert_eq!(person.received(), values);
+    person.goes().await;
+    for user in odd {
+        cloud.is_present(user, &[0, 0]).await;
+    }
 }
