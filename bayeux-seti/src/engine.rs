@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) to_tell: Notify,
     /// A node has left, whose users are to be forgotten.
     pub(crate) to_sweep: Notify,
-    runtime: Handle,
+    pub(crate) runtime: Handle,
     /// Its places at the server and in the cloud, until the others know that it has ended.
     registrations: Mutex<Vec<Registration>>,
     /// It is to end, and nothing more is done.

@@ -13,6 +13,8 @@ use bayeux_api::{
     server::{ServerMessage, ServerSession, SessionKind, SessionListener},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{AssociateError, Seti, engine::Inner};
 
 /// A handshake of which Seti asks whose it is.
@@ -28,7 +30,8 @@ pub struct Handshake {
 impl Seti {
     /// Has `user` say, of each handshake that succeeds, which user it is of, if any: that one is associated with
     /// the session before the reply is made, and so before the client can do anything. Only other nodes' handshakes
-    /// are not asked about. It ends with the Seti, and when what is returned is dropped.
+    /// are not asked about. It ends with the Seti, and when what is returned is dropped; handshakes that still wait
+    /// for `user` then are nobody's.
     ///
     /// The policy has decided by then: `user` says who it is, and not whether it may. What a client says in its
     /// `ext` is as true as the policy has made sure that it is; what the policy has verified it may leave as an
@@ -64,9 +67,18 @@ impl Seti {
         F: Fn(Handshake) -> A + Send + Sync + 'static,
         A: Future<Output = Option<String>> + Send + 'static,
     {
+        let inner = &self.0.inner;
+        let over = inner.stopped.child_token();
         // It holds no Seti, which would never end otherwise.
-        let begins = Begins { seti: Arc::downgrade(&self.0.inner), user };
-        self.oort().server().add_session_listener(Arc::new(begins))
+        let begins = Begins { seti: Arc::downgrade(inner), user, over: over.clone() };
+        let place = self.oort().server().add_session_listener(Arc::new(begins));
+        let until = over.clone();
+        // One that is kept goes with the Seti.
+        inner.runtime.spawn(async move {
+            until.cancelled().await;
+            drop(place);
+        });
+        Registration::new(move || over.cancel())
     }
 }
 
@@ -74,6 +86,8 @@ impl Seti {
 struct Begins<F> {
     seti: Weak<Inner>,
     user: F,
+    /// Nobody is asked any more.
+    over: CancellationToken,
 }
 
 #[async_trait]
@@ -83,13 +97,17 @@ where
     A: Future<Output = Option<String>> + Send,
 {
     async fn session_added(&self, session: &Arc<dyn ServerSession>, message: &ServerMessage) {
-        let is_over = self.seti.upgrade().is_none_or(|seti| seti.stopped.is_cancelled());
-        if is_over || session.kind() == SessionKind::Node {
+        if self.over.is_cancelled() || session.kind() == SessionKind::Node {
             return;
         }
         let handshake = Handshake { session: session.clone(), message: message.clone() };
         let hook = Hook("Seti::associate_at_handshake", session.id());
-        let user = hook.wait(|| (self.user)(handshake)).await.flatten();
+        let asking = hook.wait(|| (self.user)(handshake));
+        let user = self.over.run_until_cancelled(asking).await.flatten().flatten();
+        // It may have said whose it is when it was over.
+        if self.over.is_cancelled() {
+            return;
+        }
         if let (Some(user), Some(seti)) = (user, self.seti.upgrade()) {
             associate(&seti, &user, session);
         }

@@ -1,6 +1,6 @@
 //! Users who are known from the handshake on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bayeux_server::{
@@ -112,12 +112,16 @@ async fn the_reply_waits_for_who_says_whose_it_is(transport: Transport) {
     let _users = seti.associate_at_handshake(move |it| {
         let (asked, waits) = (asked.clone(), waits.clone());
         async move {
-            asked.add("asked");
-            waits.notified().await;
-            said(it).await
+            let user = said(it).await;
+            if user.as_deref() == Some("dave") {
+                asked.add("asked");
+                waits.notified().await;
+            }
+            user
         }
     });
     let mut client = node.server.client(transport).await;
+    let mut free = node.server.client(transport).await;
     let replied = async {
         let reply = shake_hands(&mut client, "dave").await;
         log.add("replied");
@@ -125,14 +129,13 @@ async fn the_reply_waits_for_who_says_whose_it_is(transport: Transport) {
     };
     let other = async {
         log.until("asked").await;
-        // Who has another session is held up by nothing.
-        let free = node.server.server.new_local_session("other");
-        assert!(!seti.is_associated("dave"));
+        // Others are not held up, and had it not to wait the reply would have come by then.
+        assert_eq!(shake_hands(&mut free, "ann").await["successful"], true);
+        assert!(seti.is_associated("ann") && !seti.is_associated("dave"));
         assert_eq!(log.entries(), ["asked"]);
         goes_on.notify_one();
-        free
     };
-    let (reply, _) = tokio::join!(replied, other);
+    let (reply, ()) = tokio::join!(replied, other);
     assert_eq!(reply["successful"], true);
     assert!(seti.is_associated("dave"));
 }
@@ -247,6 +250,100 @@ async fn it_ends_with_its_registration_and_with_its_seti() {
     handshake_here(&node, "eve").await;
     assert_eq!(log.entries(), ["second"]);
     assert_eq!(&*seti.user_ids().concat(), "eve");
+}
+
+/// What the application gave is let go of, though its registration is kept.
+#[tokio::test]
+async fn who_is_asked_goes_with_the_seti() {
+    let node = TestNode::start().await;
+    let held = Arc::new(());
+    for _ in 0..3 {
+        let seti = Seti::start(&node.oort).await.unwrap();
+        let mine = held.clone();
+        let nobody = move |_| {
+            let _ = &mine;
+            std::future::ready(None)
+        };
+        seti.associate_at_handshake(nobody).keep();
+        seti.stop().await;
+    }
+    eventually("it to be let go of", || Arc::strong_count(&held) == 1).await;
+}
+
+#[tokio::test]
+async fn who_is_not_asked_any_more_associates_nobody() {
+    let node = TestNode::start().await;
+    let seti = Seti::start(&node.oort).await.unwrap();
+    let (log, goes_on) = (Log::default(), Arc::new(Notify::new()));
+    let (asked, waits) = (log.clone(), goes_on.clone());
+    let users = seti.associate_at_handshake(move |it| {
+        let (asked, waits) = (asked.clone(), waits.clone());
+        async move {
+            asked.add("asked");
+            waits.notified().await;
+            said(it).await
+        }
+    });
+    let mut client = node.server.client(Transport::WebSocket).await;
+    let ending = async {
+        log.until("asked").await;
+        drop(users);
+        goes_on.notify_one();
+    };
+    let (reply, ()) = tokio::join!(shake_hands(&mut client, "dave"), ending);
+    assert_eq!(reply["successful"], true);
+    assert!(!seti.is_associated("dave"));
+}
+
+/// They are not one word more.
+#[tokio::test]
+async fn whoever_shakes_hands_and_is_gone_goes() {
+    let node = TestNode::with(
+        |config| {
+            tests::every_transport(config, |transport| {
+                transport.max_interval = Duration::from_millis(300);
+                transport.max_processing = Duration::from_millis(300);
+            });
+        },
+        |_| {},
+    )
+    .await;
+    let server = &node.server.server;
+    let seti = Seti::start(&node.oort).await.unwrap();
+    let before = server.statistics().sessions;
+    let log = Log::default();
+    let asked = log.clone();
+    let _users = seti.associate_at_handshake(move |it| {
+        let asked = asked.clone();
+        async move {
+            let user = said(it).await;
+            asked.add(user.as_deref().unwrap_or_default());
+            if user.as_deref() == Some("hangs") {
+                std::future::pending::<()>().await;
+            }
+            user
+        }
+    });
+    for transport in [Transport::WebSocket, Transport::LongPolling] {
+        for users in [&["dave", "ann", "dave"][..], &["hangs"]] {
+            let mut client = node.server.client(transport).await;
+            let shakes = users.iter().map(|user| {
+                let types = ["websocket", "long-polling"];
+                let fields = json!({
+                    "version": "1.0", "supportedConnectionTypes": types, "ext": { "user": user },
+                });
+                client.message("/meta/handshake", &fields)
+            });
+            let shakes: Vec<_> = shakes.collect();
+            client.send(&shakes);
+            log.until(users[0]).await;
+            client.abort().await;
+            eventually("the sessions to go", || server.statistics().sessions == before).await;
+            eventually("all to go", || seti.user_ids().is_empty()).await;
+            log.take();
+        }
+    }
+    assert_eq!(seti.statistics().associations, 0);
 }
 
 /// Starts a session inside the program; it stays.
