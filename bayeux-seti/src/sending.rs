@@ -1,7 +1,7 @@
 //! Messages to users, wherever they are.
 
 use std::{
-    cell::OnceCell,
+    cell::LazyCell,
     collections::BTreeSet,
     sync::{
         Arc,
@@ -11,6 +11,7 @@ use std::{
 };
 
 use bayeux_api::{ChannelId, Frozen, Json, Message};
+use bayeux_oort::Comet;
 use futures_util::future::join_all;
 
 use crate::{
@@ -59,38 +60,54 @@ impl Inner {
         }
         let frozen = Message::with_data(channel.as_str(), data.clone()).freeze();
         let mail = Mail { channel, data, frozen };
+        if users.len() > 1 {
+            let mut named = BTreeSet::new();
+            users.retain(|user| named.insert(user.clone()));
+        }
         let (mut sent, mut nodes) = (Sent::default(), BTreeSet::new());
-        let mut named = BTreeSet::new();
-        users.retain(|user| named.insert(user.clone()));
+        let mut all = Vec::with_capacity(users.len());
+        // A session here whose messages an application looks at for long holds up neither other nodes nor other users.
         for user in users {
             let Places { sessions, comets } = self.presence(|presence| presence.places(&user));
-            let taken = self.deliver(&sessions, &mail.frozen).await.sessions;
-            sent.sessions += taken;
-            let mut is_somewhere = taken > 0;
-            let json = self.to_others(&user, &mail);
-            for comet in comets {
-                if self.send_to(&channel_of(comet.url()), json()).await {
-                    nodes.insert(comet);
-                    is_somewhere = true;
-                }
-            }
-            if sessions.is_empty() && !is_somewhere && self.config.asks_all {
-                self.send_to(ALL, json()).await;
-            }
-            if !is_somewhere {
-                sent.nowhere.push(user.clone());
+            let reached = self.send_to_others(&user, comets, !sessions.is_empty(), &mail).await;
+            all.push((user, sessions, !reached.is_empty()));
+            nodes.extend(reached);
+        }
+        let deliveries = all.iter().map(|(_, sessions, _)| self.deliver(sessions, &mail.frozen));
+        let delivered = join_all(deliveries).await;
+        for ((user, _, is_elsewhere), Delivered { sessions, .. }) in all.into_iter().zip(delivered)
+        {
+            sent.sessions += sessions;
+            if sessions == 0 && !is_elsewhere {
+                sent.nowhere.push(user);
             }
         }
         sent.nodes = nodes.len();
         Ok(sent)
     }
 
-    /// Returns what makes the message as it is sent to other nodes: it is written once, when the first is to get it.
-    fn to_others<'a>(&self, user: &'a str, mail: &'a Mail<'_>) -> impl Fn() -> Json {
+    /// Sends to the other nodes that have a user, or to all if nobody has, and returns which of the former it reached.
+    async fn send_to_others(
+        &self,
+        user: &str,
+        comets: Vec<Comet>,
+        is_here: bool,
+        mail: &Mail<'_>,
+    ) -> Vec<Comet> {
         let (channel, seti_id) = (mail.channel.as_str(), &*self.seti_id);
-        let written = OnceCell::new();
-        let write = move || ToUser { user_id: user, channel, seti_id, data: mail.data }.json();
-        move || written.get_or_init(&write).clone()
+        // It is written once, when the first is to get it.
+        let json =
+            LazyCell::new(|| ToUser { user_id: user, channel, seti_id, data: mail.data }.json());
+        let mut reached = Vec::with_capacity(comets.len());
+        for comet in comets {
+            if self.send_to(&channel_of(comet.url()), Json::clone(&json)).await {
+                reached.push(comet);
+            }
+        }
+        if !is_here && reached.is_empty() && self.config.asks_all {
+            self.send_to(ALL, Json::clone(&json)).await;
+        }
+        reached
     }
 
     async fn send_to(&self, channel: &str, json: Json) -> bool {

@@ -249,6 +249,48 @@ async fn what_waits_for_a_user_comes_in_its_order_and_no_more_waits_than_may() {
     assert!(numbers.is_sorted() && numbers.len() > 1000, "{numbers:?}");
 }
 
+/// A hook that waits at one session here holds up neither the user's session elsewhere nor other users.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_never_takes_a_message_holds_up_no_other_place_of_one_call() {
+    let cloud = Setis::start(Joint::InProcess, 2).await;
+    let (stuck, far, ann) = (cloud.person(0).await, cloud.person(1).await, cloud.person(0).await);
+    stuck.session.add_listener(Arc::new(NeverTakes)).keep();
+    for number in 0..10 {
+        cloud.setis[0].associate(&format!("u{number}"), &stuck.session).unwrap();
+    }
+    cloud.setis[1].associate("u0", &far.session).unwrap();
+    cloud.setis[0].associate("z", &ann.session).unwrap();
+    cloud.is_present("u0", &[2, 2]).await;
+    let begun = tokio::time::Instant::now();
+    let seti = cloud.setis[0].clone();
+    let sending = tokio::spawn(async move {
+        let users = (0..10).map(|number| format!("u{number}")).chain(["z".to_owned()]);
+        seti.send_messages(users.collect::<Vec<_>>(), CHANNEL, &1).await.unwrap()
+    });
+    far.has(1).await;
+    ann.has(1).await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    let sent = sending.await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert_eq!((sent.sessions, sent.nodes, sent.nowhere.len()), (1, 1, 9));
+}
+
+/// What is nested as deep as a client may publish it comes to a user on another node.
+#[tokio::test]
+async fn what_is_deep_arrives() {
+    let cloud = Setis::start(Joint::Mesh, 2).await;
+    let dave = cloud.person(1).await;
+    cloud.setis[1].associate("dave", &dave.session).unwrap();
+    cloud.is_present("dave", &[1, 1]).await;
+    for depth in [10, 100, 120, 125] {
+        let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let data: serde_json::Value = serde_json::from_str(&text).unwrap();
+        cloud.setis[0].send_message("dave", CHANNEL, &data).await.unwrap();
+    }
+    cloud.setis[0].send_message("dave", CHANNEL, &"last").await.unwrap();
+    dave.has(5).await;
+}
+
 #[tokio::test]
 async fn nothing_is_sent_on_channels_that_are_not_for_users() {
     let cloud = Setis::start(Joint::InProcess, 1).await;
