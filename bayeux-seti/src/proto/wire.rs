@@ -27,8 +27,8 @@ pub(crate) enum Received {
 pub(crate) struct Said {
     /// In order, each once.
     pub(crate) users: Vec<UserId>,
-    /// How many more there were, whose ids are too long.
-    pub(crate) long: usize,
+    /// How many more there were, whose ids are too long, or no texts here.
+    pub(crate) misfits: usize,
     pub(crate) change: Change,
     /// Whether these are all.
     pub(crate) replaces: bool,
@@ -132,16 +132,15 @@ impl Fields<'_> {
             true => Change::Added,
             false => Change::Removed,
         };
-        let ids: Vec<String> = value(self.user_ids, "userIds")?;
-        let count = ids.len();
+        let (ids, count) = ids(self.user_ids)?;
         let fit = ids.into_iter().filter(|id| id.len() <= longest);
         let mut users: Vec<_> = fit.map(UserId::from).collect();
-        let long = count - users.len();
+        let misfits = count - users.len();
         users.sort_unstable();
         users.dedup();
         Ok(Said {
             users,
-            long,
+            misfits,
             change,
             replaces: or_false(self.replace, "replace")?,
             asks: or_false(self.alive, "alive")?,
@@ -171,6 +170,23 @@ impl Fields<'_> {
 fn value<T: DeserializeOwned>(raw: Option<&RawValue>, name: &'static str) -> Result<T, Refused> {
     let raw = raw.ok_or(Refused::Field(name))?;
     serde_json::from_str(raw.get()).map_err(|_| Refused::Field(name))
+}
+
+/// Reads ids, and returns how many there are in all: one with half a surrogate pair, which is a text in Java, keeps no
+/// other away.
+fn ids(raw: Option<&RawValue>) -> Result<(Vec<String>, usize), Refused> {
+    if let Ok(ids) = value::<Vec<String>>(raw, "userIds") {
+        let count = ids.len();
+        return Ok((ids, count));
+    }
+    let refused = Refused::Field("userIds");
+    let all: Vec<&RawValue> =
+        serde_json::from_str(raw.ok_or(refused)?.get()).map_err(|_| refused)?;
+    if !all.iter().all(|one| one.get().starts_with('"')) {
+        return Err(refused);
+    }
+    let ids = all.iter().filter_map(|one| serde_json::from_str(one.get()).ok());
+    Ok((ids.collect(), all.len()))
 }
 
 fn or_false(raw: Option<&RawValue>, name: &'static str) -> Result<bool, Refused> {

@@ -22,8 +22,8 @@ impl<S: Ord + Clone> Presence<S> {
         }
         let number = *self.numbers.get(from.id())?;
         let is_check = said.is_check();
-        let Said { users, long, change, replaces, asks, digest, range } = said;
-        self.statistics.refused += long as u64;
+        let Said { users, misfits, change, replaces, asks, digest, range } = said;
+        self.statistics.refused += misfits as u64;
         self.attend(from, |node| {
             node.appeared(now);
             if asks {
@@ -35,6 +35,8 @@ impl<S: Ord + Clone> Presence<S> {
             if replaces {
                 node.listed();
             }
+            let begins = range.as_ref().map_or(replaces, |range| range.after.is_none());
+            node.has_misfits = misfits > 0 || (node.has_misfits && !begins);
         });
         if let Some(digest) = digest.filter(|_| is_check) {
             self.checked(from, digest, now);

@@ -32,7 +32,7 @@ fn presence(id: &str) -> Presence<u32> {
 fn said(users: &[&str], change: Change) -> Said {
     let mut users: Vec<_> = users.iter().copied().map(UserId::from).collect();
     users.sort();
-    Said { users, long: 0, change, replaces: false, asks: false, digest: None, range: None }
+    Said { users, misfits: 0, change, replaces: false, asks: false, digest: None, range: None }
 }
 
 /// Has one node hear something of another.

@@ -155,7 +155,21 @@ fn presence_of_another_form_is_refused() {
     // One that is too long keeps nobody else away.
     let long = with(&whole, "userIds", Some(json!(["12345678901", "v", "u"])));
     let said = said(&long).unwrap();
-    assert_eq!((said.users, said.long), (vec!["u".into(), "v".into()], 1));
+    assert_eq!((said.users, said.misfits), (vec!["u".into(), "v".into()], 1));
+}
+
+/// Half of a surrogate pair is a text in Java.
+#[test]
+fn an_id_that_is_no_text_here_keeps_nobody_else_away() {
+    let said = |ids: &str| {
+        let text = format!(r#"{{"userIds":{ids},"oortURL":"{A}","presence":true}}"#);
+        match read(&text, A, 10)? {
+            Received::Presence(said) => Ok((said.users, said.misfits)),
+            Received::Message(_) => panic!("it is of presence"),
+        }
+    };
+    assert_eq!(said(r#"["v","\ud800","u"]"#), Ok((vec!["u".into(), "v".into()], 1)));
+    assert_eq!(said(r#"["v","\ud800",1]"#), Err(Refused::Field("userIds")));
 }
 
 #[test]

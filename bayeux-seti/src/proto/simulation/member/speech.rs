@@ -139,5 +139,5 @@ impl Member {
 }
 
 fn say(users: Vec<UserId>, change: Change) -> Said {
-    Said { users, long: 0, change, replaces: false, asks: false, digest: None, range: None }
+    Said { users, misfits: 0, change, replaces: false, asks: false, digest: None, range: None }
 }
