@@ -4,7 +4,7 @@ mod mesh;
 mod speech;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -40,6 +40,8 @@ pub(super) enum Mistake {
     StaleParts,
     /// Each part of a list takes the place of all that was known.
     PartsReplace,
+    /// Of all lists to a node only the first takes the place of what was known.
+    ReplacesOnce,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +78,8 @@ pub(super) struct Member {
     overtaken: Option<Said>,
     /// For [`Mistake::StaleParts`].
     stale: BTreeMap<Comet, Vec<UserId>>,
+    /// For [`Mistake::ReplacesOnce`].
+    replaced: BTreeSet<Comet>,
     pub(super) witness: Witness,
 }
 
@@ -127,6 +131,7 @@ impl Member {
             late: Vec::new(),
             overtaken: None,
             stale: BTreeMap::new(),
+            replaced: BTreeSet::new(),
             witness: Witness::default(),
         }
     }

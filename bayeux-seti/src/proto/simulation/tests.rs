@@ -31,6 +31,7 @@ fn each_mistake_is_found() {
         Mistake::NoAsk,
         Mistake::StaleParts,
         Mistake::PartsReplace,
+        Mistake::ReplacesOnce,
     ] {
         let seeds = Seeds::exactly(0..1000);
         let found = seeds.find(|seed, trace| play(mistake, seed, trace));

@@ -108,6 +108,11 @@ impl Member {
         let mut part = Said { replaces, ..say(users, Change::Added) };
         if self.settings.mistake == Mistake::PartsReplace {
             part.replaces = true;
+        } else if self.settings.mistake == Mistake::ReplacesOnce && replaces {
+            part.replaces = self.replaced.insert(to.clone());
+        }
+        if self.settings.mistake == Mistake::PartsReplace {
+            // It is of no range.
         } else if self.settings.is_cometds {
             part.asks = self.settings.mistake != Mistake::NoAsk;
         } else {
