@@ -50,15 +50,5 @@ async fn an_association_takes_200_bytes_beside_the_users_id() {
 
 /// Waits until nothing waits to be announced.
 async fn settle(seti: &Seti) {
-    let mut last = u64::MAX;
-    loop {
-        let now = seti.statistics().announcements;
-        if now == last {
-            return;
-        }
-        last = now;
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
-    }
+    tests::eventually("all to be announced", || seti.statistics().waiting == 0).await;
 }
