@@ -13,7 +13,7 @@ use bayeux_api::{
     server::{LocalSession, Removal, ServerSession, SessionListener},
 };
 use bayeux_oort::{Comet, Oort};
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{runtime::Handle, sync::Notify, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -223,11 +223,30 @@ impl Inner {
         let _ = self.session.disconnect().await;
     }
 
-    /// Forgets the users of nodes that left, whenever one does.
+    /// Forgets the users of nodes that left, whenever one does, and of sessions that ended, now and then.
     async fn sweeps(self: Arc<Self>) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.to_sweep.notified().await;
-            self.sweep().await;
+            tokio::select! {
+                () = self.to_sweep.notified() => self.sweep().await,
+                _ = looks.tick() => self.look_for_ended().await,
+            }
+        }
+    }
+
+    /// Has the users go of sessions whose end it was not told: a listener of the application that is told before and
+    /// never returns holds that up for good.
+    async fn look_for_ended(&self) {
+        let mut last = None;
+        loop {
+            let sessions = self.presence(|presence| presence.sessions_after(last.as_ref(), SLICE));
+            let Some(after) = sessions.last() else { return };
+            last = Some(after.clone());
+            for ended in sessions.iter().filter(|local| !local.0.is_handshook()) {
+                self.advance(|presence, _| presence.session_ended(ended));
+            }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -266,6 +285,9 @@ impl SessionListener for Ends {
         self.0.advance(|presence, _| presence.session_ended(&local));
     }
 }
+
+/// How often it is looked whether sessions have ended.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// So many users are looked at before others get at the presence.
 pub(crate) const SLICE: usize = 500;

@@ -143,6 +143,11 @@ impl<S: Ord + Clone> Presence<S> {
         mem::replace(self, empty)
     }
 
+    /// Returns so many sessions that have users, after this one.
+    pub(crate) fn sessions_after(&self, after: Option<&S>, count: usize) -> Vec<S> {
+        self.users.sessions_after(after, count)
+    }
+
     /// Returns the sessions of a user on this node.
     pub(crate) fn sessions(&self, user: &str) -> Vec<S> {
         self.users.sessions(user)

@@ -81,6 +81,13 @@ impl<S: Ord + Clone> Users<S> {
         users.map(|users| users.iter().cloned().collect()).unwrap_or_default()
     }
 
+    /// Returns so many sessions that have users, after this one.
+    pub(crate) fn sessions_after(&self, after: Option<&S>, count: usize) -> Vec<S> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let sessions = self.by_session.range((after, Bound::Unbounded));
+        sessions.take(count).map(|(session, _)| session.clone()).collect()
+    }
+
     /// Returns the sessions of a user on this node.
     pub(crate) fn sessions(&self, user: &str) -> Vec<S> {
         let user = self.here.get(user);

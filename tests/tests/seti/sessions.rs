@@ -1,9 +1,19 @@
 //! Users and their sessions on one node.
 
-use bayeux_seti::{AssociateError, Seti, SetiConfig};
-use tests::{TestNode, Transport, cloud_scene::Joint, eventually, over_every_cloud};
+use std::sync::Arc;
 
-use crate::people::Setis;
+use async_trait::async_trait;
+use bayeux_oort::Oort;
+use bayeux_server::{
+    Server,
+    api::server::{Removal, ServerSession, SessionListener},
+};
+use bayeux_seti::{AssociateError, Seti, SetiConfig};
+use tests::{
+    TestNode, Transport, cloud_hub::CloudHub, cloud_scene::Joint, eventually, over_every_cloud,
+};
+
+use crate::people::{Person, Setis};
 
 async fn who_disassociates_is_present_nowhere(joint: Joint) {
     let cloud = Setis::start(joint, 2).await;
@@ -76,7 +86,7 @@ async fn a_client_that_is_lost_is_present_nowhere() {
         (Seti::start(&one.oort).await.unwrap(), Seti::start(&other.oort).await.unwrap());
     let mut client = one.server.connected(Transport::WebSocket).await;
     let session = one.server.server.session(client.id()).unwrap();
-    let session: std::sync::Arc<dyn bayeux_server::api::server::ServerSession> = session;
+    let session: Arc<dyn ServerSession> = session;
     seti.associate("dave", &session).unwrap();
     eventually("dave to come", || far.is_present("dave")).await;
     client.abort().await;
@@ -100,4 +110,31 @@ async fn a_session_of_another_node_is_refused() {
     let foreign = AssociateError::Foreign(person.session.id().to_owned());
     assert_eq!(cloud.setis[0].associate("dave", &person.session), Err(foreign));
     assert_eq!(cloud.setis[1].associate("dave", &person.session), Ok(true));
+}
+
+/// Never returns when it is told that a session has ended.
+#[derive(Debug)]
+struct NeverReturns;
+
+#[async_trait]
+impl SessionListener for NeverReturns {
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
+        std::future::pending().await
+    }
+}
+
+/// By a clock that goes on when nothing else is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_session_of_which_nobody_is_told_that_it_has_ended_takes_its_users_with_it() {
+    let server = Server::new();
+    server.add_session_listener(Arc::new(NeverReturns)).keep();
+    let cloud = CloudHub::default().cloud("a", "http://a:8080/cometd");
+    let seti = Seti::start(&Oort::start(&server, cloud).await.unwrap()).await.unwrap();
+    let (dave, ann) = (Person::on(seti.oort()).await, Person::on(seti.oort()).await);
+    seti.associate("dave", &dave.session).unwrap();
+    seti.associate("ann", &ann.session).unwrap();
+    let ending = tokio::spawn(async move { dave.goes().await });
+    eventually("dave to go", || !seti.is_present("dave")).await;
+    assert!(seti.is_present("ann"));
+    ending.abort();
 }
