@@ -136,13 +136,7 @@ impl Inner {
     }
 
     fn drops(&self, from: &Comet) {
-        let count = self.presence(|presence| {
-            presence.statistics.undelivered += 1;
-            presence.statistics.undelivered
-        });
-        if count.is_power_of_two() {
-            tracing::warn!(?from, count, "a message to a user is dropped: too many wait");
-        }
+        self.refuse(from, "too much waits for its user", |all| &mut all.undelivered);
     }
 }
 

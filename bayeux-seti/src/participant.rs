@@ -1,12 +1,13 @@
 //! A Seti takes part in the cloud.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bayeux_api::{ChannelId, Message};
 use bayeux_oort::{Comet, Participant};
 
 use crate::{
+    SetiStatistics,
     engine::{Inner, SLICE},
     proto::{
         id::ALL,
@@ -58,7 +59,7 @@ impl Participant for Ear {
                     inner.deliver_soon(from, message);
                 }
             }
-            Err(why) => inner.refuse(from, why),
+            Err(why) => inner.refuse(from, why, |all| &mut all.refused),
         }
     }
 }
@@ -118,14 +119,20 @@ impl Inner {
         self.deliver(&sessions, &message).await.is_in_time
     }
 
-    fn refuse(&self, from: &Comet, why: Refused) {
+    /// Counts a message of a node that is not taken, and logs it at times: who sends nonsense does not fill the log.
+    pub(crate) fn refuse(
+        &self,
+        from: &Comet,
+        why: impl fmt::Display,
+        number: impl FnOnce(&mut SetiStatistics) -> &mut u64,
+    ) {
         let count = self.presence(|presence| {
-            presence.statistics.refused += 1;
-            presence.statistics.refused
+            let number = number(&mut presence.statistics);
+            *number += 1;
+            *number
         });
-        // Who sends nonsense does not fill the log.
         if count.is_power_of_two() {
-            tracing::warn!(?from, count, %why, "a message about users is refused");
+            tracing::warn!(?from, count, %why, "a message about users is not taken");
         }
     }
 }

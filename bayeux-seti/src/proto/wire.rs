@@ -2,7 +2,8 @@
 //!
 //! Two more fields are for ours, and CometD's nodes take no notice of them. A part of a list says of which range it is
 //! all users: who has gone of that is told apart from who comes in another part, where a node of CometD's forgets all
-//! by the first part, and gets them back by the others. A check says what all users come to, and is sent to ours alone.
+//! by the first part if that is to replace what it knows, and gets them back by the others. A check says what all users
+//! come to, and is sent to ours alone.
 
 use bayeux_api::{ChannelId, Json};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
