@@ -198,8 +198,8 @@ impl Seti {
         self.0.inner.send_message(users, channel, &data).await
     }
 
-    /// Adds a listener to users who come and go. It is not told of those that are there already. One that is removed
-    /// while it waits is waited for no longer.
+    /// Adds a listener to users who come and go. It is not told of those that are there already, which
+    /// [`user_ids`](Self::user_ids) returns, but when they go. One that is removed while it waits is waited for no longer.
     #[doc(alias = "addPresenceListener")]
     pub fn add_presence_listener(&self, listener: Arc<dyn PresenceListener>) -> Registration {
         self.0.inner.listeners.add_told(listener)

@@ -17,12 +17,13 @@ pub struct SetiStatistics {
     /// How often this node found that it has missed something that another one of ours announced.
     pub repairs: u64,
     /// The messages of other nodes that were not as they have to be, spoke of another's users, or came of a node
-    /// that is refused or has not joined; and the ids that were too long.
+    /// that is refused or has not joined; and the ids that were too long, or no texts.
     pub refused: u64,
     /// The users of other nodes that were not taken, since these had too many.
     pub overflows: u64,
     /// The nodes that were refused since another one has the same Seti id.
     pub collisions: u64,
-    /// The messages of other nodes for users that are not here, or for whom too much waits already.
+    /// The messages of other nodes for users that are not here, or for whom too much waits already, or that were dropped with
+    /// one that was not taken in time.
     pub undelivered: u64,
 }

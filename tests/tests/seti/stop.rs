@@ -17,7 +17,7 @@ use bayeux_server::{
         server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
     },
 };
-use bayeux_seti::Seti;
+use bayeux_seti::{Presence, PresenceListener, Seti};
 use serde_json::json;
 use tests::{
     cloud_hub::{CloudHub, HubCloud},
@@ -173,6 +173,33 @@ async fn what_the_application_looks_at_when_it_stopped_does_not_stay() {
     cloud.scene.oort(0).broadcast(Message::with_data("/seti/all", last)).await.unwrap();
     cloud.heard[1].was_told("+last", 1).await;
     assert!(!cloud.setis[1].is_present("dave"), "{:?}", cloud.heard[1].all());
+}
+
+/// Never returns.
+#[derive(Debug, Default)]
+struct Stuck(AtomicUsize);
+
+#[async_trait]
+impl PresenceListener for Stuck {
+    async fn added(&self, _presence: &Presence) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn one_whose_listener_waits_ends_when_it_is_dropped() {
+    let hub = CloudHub::default();
+    let oort = Oort::start(&Server::new(), hub.cloud("a", "http://a/cometd")).await.unwrap();
+    let person = Person::on(&oort).await;
+    let stuck = Arc::new(Stuck::default());
+    for number in 1..=3 {
+        let seti = Seti::start(&oort).await.unwrap();
+        seti.add_presence_listener(stuck.clone()).keep();
+        seti.associate("dave", &person.session).unwrap();
+        eventually("it to be stuck", || stuck.0.load(Ordering::SeqCst) == number).await;
+    }
+    eventually("it to be let go of", || Arc::strong_count(&stuck) == 1).await;
 }
 
 #[tokio::test]
