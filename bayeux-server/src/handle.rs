@@ -92,9 +92,10 @@ impl Server {
     }
 
     /// Does `work`, which may be a task of its own. What it publishes by
-    /// [`Channel::publish_together`](Channel::publish_together) meanwhile is written when it waits or is done,
+    /// [`Channel::publish_together`](Channel::publish_together) meanwhile, or delivers by
+    /// [`Session::deliver_frozen_together`](Session::deliver_frozen_together), is written when it waits or is done,
     /// in one write for each connection: for work that takes many messages from somewhere, and has nobody wait
-    /// for what it publishes.
+    /// for what becomes of them.
     pub fn together<F: Future + Send>(
         &self,
         work: F,

@@ -111,7 +111,7 @@ impl Inner {
         if !lock(&self.lanes).open(way.clone(), bytes) {
             return self.drops(from);
         }
-        let rest = self.clone().deliver_rest(delivery, way, bytes);
+        let rest = self.oort.server().together(self.clone().deliver_rest(delivery, way, bytes));
         let until = self.stopped.clone();
         tokio::spawn(until.run_until_cancelled_owned(rest));
     }

@@ -14,6 +14,7 @@ use crate::{
         presence::Presence,
         wire::{Received, Refused, Said, UserMessage, read},
     },
+    sending::Writing,
     session::Local,
     stream::LARGE,
 };
@@ -116,7 +117,7 @@ impl Inner {
             return true;
         }
         let message = Message::with_data(channel.as_str(), data).freeze();
-        self.deliver(&sessions, &message).await.is_in_time
+        self.deliver(&sessions, &message, Writing::Together).await.is_in_time
     }
 
     /// Counts a message of a node that is not taken, and logs it at times: who sends nonsense does not fill the log.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bayeux_api::{ChannelId, Frozen, Json, Message};
+use bayeux_api::{ChannelId, Frozen, Json, Message, server::ServerSession};
 use bayeux_oort::Comet;
 use futures_util::future::join_all;
 
@@ -35,6 +35,15 @@ pub struct Sent {
     pub nodes: usize,
     /// The users that are nowhere, as far as this node knows, or whom it did not reach.
     pub nowhere: Vec<String>,
+}
+
+/// When a message is written to the sessions that take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// Before whoever delivers goes on, who may be an application's code.
+    AtOnce,
+    /// With what else came at the same time.
+    Together,
 }
 
 /// A message, as it is for each of its users.
@@ -73,7 +82,9 @@ impl Inner {
             all.push((user, sessions, !reached.is_empty()));
             nodes.extend(reached);
         }
-        let deliveries = all.iter().map(|(_, sessions, _)| self.deliver(sessions, &mail.frozen));
+        let deliveries = all
+            .iter()
+            .map(|(_, sessions, _)| self.deliver(sessions, &mail.frozen, Writing::AtOnce));
         let delivered = join_all(deliveries).await;
         for ((user, _, is_elsewhere), Delivered { sessions, .. }) in all.into_iter().zip(delivered)
         {
@@ -115,10 +126,15 @@ impl Inner {
     }
 
     /// Delivers to sessions of this node.
-    pub(crate) async fn deliver(&self, sessions: &[Local], message: &Arc<Frozen>) -> Delivered {
+    pub(crate) async fn deliver(
+        &self,
+        sessions: &[Local],
+        message: &Arc<Frozen>,
+        writing: Writing,
+    ) -> Delivered {
         let (sender, taken) = (self.session.server_session(), AtomicUsize::new(0));
-        let deliveries = sessions.iter().map(|Local(session)| async {
-            if session.deliver_frozen(sender.as_ref(), message).await {
+        let deliveries = sessions.iter().map(|local| async {
+            if self.deliver_to(local, sender.as_ref(), message, writing).await {
                 taken.fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -127,6 +143,20 @@ impl Inner {
             tracing::warn!("a message does not reach a session of its user: who looks at it hangs");
         }
         Delivered { sessions: taken.into_inner(), is_in_time }
+    }
+
+    async fn deliver_to(
+        &self,
+        Local(session): &Local,
+        sender: Option<&Arc<dyn ServerSession>>,
+        message: &Arc<Frozen>,
+        writing: Writing,
+    ) -> bool {
+        let gathers = sender.filter(|_| writing == Writing::Together);
+        match gathers.zip(self.oort.server().session(session.id())) {
+            Some((sender, session)) => session.deliver_frozen_together(&**sender, message).await,
+            None => session.deliver_frozen(sender, message).await,
+        }
     }
 }
 

@@ -133,6 +133,7 @@ impl Server {
         sender: Option<&Arc<Session>>,
         session: &Arc<Session>,
         mut message: Message,
+        writing: Writing,
     ) -> bool {
         if !self.0.extensions.is_empty() {
             let (from, to) = (sender.map(Session::as_dyn), session.as_dyn());
@@ -141,7 +142,7 @@ impl Server {
                 return false;
             }
         }
-        self.deliver_alone(sender, session, &message.freeze()).await
+        self.deliver_alone(sender, session, &message.freeze(), writing).await
     }
 
     /// Delivers what is encoded already on behalf of the server's own code, to one session. Only an
@@ -151,11 +152,12 @@ impl Server {
         sender: Option<&Arc<Session>>,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
+        writing: Writing,
     ) -> bool {
         if self.0.extensions.is_empty() {
-            self.deliver_alone(sender, session, message).await
+            self.deliver_alone(sender, session, message, writing).await
         } else {
-            self.deliver_from_server(sender, session, message.to_message()).await
+            self.deliver_from_server(sender, session, message.to_message(), writing).await
         }
     }
 
@@ -164,11 +166,12 @@ impl Server {
         sender: Option<&Arc<Session>>,
         session: &Arc<Session>,
         message: &Arc<Frozen>,
+        writing: Writing,
     ) -> bool {
         let id = message.is_lazy().then(|| ChannelId::new(message.channel()).ok()).flatten();
         let channel = id.and_then(|id| self.0.channels.get(id.as_str()));
         let lazy_timeout = channel.and_then(|channel| channel.settings().lazy_timeout());
-        let mut round = Round::begin(self, lazy_timeout, Writing::AtOnce, None).await;
+        let mut round = Round::begin(self, lazy_timeout, writing, None).await;
         round.deliver(sender.map(Session::as_dyn).as_ref(), session, message).await;
         round.finish().await > 0
     }

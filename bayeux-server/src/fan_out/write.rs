@@ -319,6 +319,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_delivered_together_is_written_when_that_is_done() {
+        let server = Server::builder().build();
+        let session = server.new_session(None, Origin::default());
+        let socket = Arc::new(Carrier::new(Counts::default()));
+        let carrier: Arc<Carrier> = socket.clone();
+        session.bind_waiting(&carrier);
+        let node = server.new_session(None, Origin::default());
+        let message = Message::with_data("/a", json!(1)).freeze();
+        let deliver = async || {
+            assert!(session.deliver_frozen_together(&*node, &message).await);
+            socket.socket().0.load(Relaxed)
+        };
+        assert_eq!(deliver().await, 1, "nothing is gathered");
+        let together = server.together(async { (deliver().await, deliver().await) }).await;
+        assert_eq!(together, (1, 1));
+        tokio::task::yield_now().await;
+        assert_eq!(socket.socket().0.load(Relaxed), 3);
+    }
+
+    #[tokio::test]
     async fn what_comes_while_many_are_written_to_goes_out_with_it() {
         let server = Server::builder().build();
         let sockets: Vec<_> = (0..3 * WRITE_TOGETHER).map(|_| Counts::default()).collect();

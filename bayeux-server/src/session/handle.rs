@@ -16,6 +16,7 @@ use bayeux_api::{
 
 use crate::{
     channel::Channel,
+    fan_out::Writing,
     proto::session::Delivery,
     server::Server,
     session::{Origin, Session},
@@ -206,7 +207,7 @@ impl Session {
     /// Delivers a message that is encoded already, as [`deliver`](Self::deliver) does: one that goes to
     /// many sessions is encoded once, by [`Message::freeze`].
     pub async fn deliver_frozen(&self, message: &Arc<Frozen>) -> bool {
-        self.deliver_frozen_for(None, message).await
+        self.deliver_frozen_for(None, message, Writing::AtOnce).await
     }
 
     /// Delivers a message that is encoded already on behalf of `sender`, whom the listeners and extensions
@@ -216,7 +217,18 @@ impl Session {
         sender: &dyn ServerSession,
         message: &Arc<Frozen>,
     ) -> bool {
-        self.deliver_frozen_for(Some(sender), message).await
+        self.deliver_frozen_for(Some(sender), message, Writing::AtOnce).await
+    }
+
+    /// Delivers as [`deliver_frozen_from`](Self::deliver_frozen_from) does, but it is written together with what else
+    /// is delivered or [published](crate::Channel::publish_together) so within
+    /// [`Server::together`](crate::Server::together), when that waits or is done.
+    pub async fn deliver_frozen_together(
+        &self,
+        sender: &dyn ServerSession,
+        message: &Arc<Frozen>,
+    ) -> bool {
+        self.deliver_frozen_for(Some(sender), message, Writing::Gathered).await
     }
 
     /// Ends the session and tells its client.
@@ -255,17 +267,18 @@ impl Session {
     ) -> bool {
         let Some((server, me)) = self.handles() else { return false };
         let sender = self.seen_sender(&server, sender);
-        server.deliver_from_server(sender.as_ref(), &me, message).await
+        server.deliver_from_server(sender.as_ref(), &me, message, Writing::AtOnce).await
     }
 
     pub(super) async fn deliver_frozen_for(
         &self,
         sender: Option<&dyn ServerSession>,
         message: &Arc<Frozen>,
+        writing: Writing,
     ) -> bool {
         let Some((server, me)) = self.handles() else { return false };
         let sender = self.seen_sender(&server, sender);
-        server.deliver_frozen_from_server(sender.as_ref(), &me, message).await
+        server.deliver_frozen_from_server(sender.as_ref(), &me, message, writing).await
     }
 
     /// Finds on whose behalf something is delivered, if there is anybody to see that.

@@ -12,7 +12,7 @@ use bayeux_api::{
     },
 };
 
-use crate::{channel::Channel, session::Session};
+use crate::{channel::Channel, fan_out::Writing, session::Session};
 
 impl Sealed for Session {}
 
@@ -139,7 +139,7 @@ impl ServerSession for Session {
         sender: Option<&Arc<dyn ServerSession>>,
         message: &Arc<Frozen>,
     ) -> bool {
-        self.deliver_frozen_for(sender.map(|sender| &**sender), message).await
+        self.deliver_frozen_for(sender.map(|sender| &**sender), message, Writing::AtOnce).await
     }
 
     async fn disconnect(&self) {
