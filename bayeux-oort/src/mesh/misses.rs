@@ -13,26 +13,33 @@ use crate::{Comet, counter::Counter, mesh::Inner};
 
 /// How often each URL was tried in vain.
 #[derive(Debug, Default)]
-pub(super) struct Misses(Mutex<BTreeMap<String, Counter>>);
+pub(super) struct Misses {
+    each: Mutex<BTreeMap<String, Counter>>,
+    /// Of all URLs beyond [`MOST`].
+    others: Counter,
+}
 
-/// As many as are counted. Where there are more, somebody begins anew.
+/// So many are counted by themselves.
 const MOST: usize = 1_000;
 
 impl Misses {
     /// Nobody became a member by `url`.
     pub(super) fn missed(&self, url: &str, why: &str) {
-        let mut all = lock(&self.0);
-        if all.len() >= MOST && !all.contains_key(url) {
-            all.pop_first();
-        }
-        if let Some(times) = all.entry(url.to_owned()).or_default().tally() {
+        let mut each = lock(&self.each);
+        let times = if each.len() < MOST || each.contains_key(url) {
+            each.entry(url.to_owned()).or_default().tally()
+        } else {
+            self.others.tally()
+        };
+        drop(each);
+        if let Some(times) = times {
             tracing::warn!(url, times, "a node is not reached, and is tried again: {why}");
         }
     }
 
     /// Somebody became one.
     fn reached(&self, url: &str) {
-        lock(&self.0).remove(url);
+        lock(&self.each).remove(url);
     }
 }
 
@@ -103,10 +110,12 @@ mod tests {
         for number in 0..2 * MOST {
             misses.missed(&format!("{number:04}"), "why");
         }
+        misses.missed("0000", "why");
+        assert_eq!((lock(&misses.each).len(), misses.others.get()), (MOST, 1_000));
+        assert_eq!(lock(&misses.each)["0000"].get(), 2);
+        misses.reached("0000");
         misses.missed("1999", "why");
-        assert_eq!(lock(&misses.0).len(), MOST);
-        assert_eq!(lock(&misses.0)["1999"].get(), 2);
-        misses.reached("1999");
-        assert!(!lock(&misses.0).contains_key("1999"));
+        assert!(!lock(&misses.each).contains_key("0000"));
+        assert_eq!(lock(&misses.each)["1999"].get(), 1);
     }
 }

@@ -25,6 +25,7 @@ impl CloudListener for Events {
     fn joined(&self, comet: &Comet) {
         let Some(oort) = self.0.upgrade() else { return };
         tracing::info!(?comet, "a node joined");
+        oort.lane_is_gone(comet, false);
         if !lock(&oort.participants).joined(comet) {
             return;
         }
@@ -34,11 +35,11 @@ impl CloudListener for Events {
     fn left(&self, comet: &Comet) {
         let Some(oort) = self.0.upgrade() else { return };
         tracing::info!(?comet, "a node left");
+        oort.lane_is_gone(comet, true);
         if !lock(&oort.participants).left(comet) {
             return;
         }
         oort.tellings.left(&oort, comet);
-        oort.lane_ends(comet);
     }
 
     fn observed(&self, comet: &Comet, channel: &ChannelId) {

@@ -1,11 +1,12 @@
 //! The way of what a node's applications broadcast to the subscribers here, where a listener of the application may
 //! wait for an answer of the very node that it hears: what waits is taken aside, and what comes after it, too.
 //!
-//! Nothing of it keeps the `Oort`. When that goes, or the node has been gone for a while, what has not begun is dropped;
-//! what has goes on for as long as its listener likes.
+//! Nothing of it keeps the `Oort`. When that goes, or nothing has gone on for a while of a node that is gone, what has
+//! not begun is dropped; what has goes on for as long as its listener likes.
 
 use std::{
     collections::HashMap,
+    future::pending,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -16,7 +17,7 @@ use std::{
 use bayeux_api::{ChannelId, Message, implement::lock, server::LocalSession};
 use bayeux_server::Server;
 use futures_util::future::{BoxFuture, FutureExt as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{Comet, counter::Counter, oort::Inner, weight::share};
@@ -24,13 +25,16 @@ use crate::{Comet, counter::Counter, oort::Inner, weight::share};
 /// One for each node of whose broadcasts one waits.
 pub(super) type Lanes = HashMap<String, Lane>;
 
-/// A queue, which a task publishes here, one message after the other, until nothing waits, or nobody has it.
+/// A queue, which a task publishes here, one message after the other, until nothing waits, or nobody has it. Where a
+/// node comes again it goes on, so that all stays in order.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     waiting: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
     /// Nothing went on for as long as one has patience.
     is_stuck: Arc<AtomicBool>,
+    /// Whether the node is gone.
+    is_gone: Arc<watch::Sender<bool>>,
     _ends: Arc<DropGuard>,
 }
 
@@ -43,8 +47,8 @@ type Publishing = BoxFuture<'static, ()>;
 const ROOM: u32 = 16 * 1024;
 
 /// How long a message waits for room, and with it all that comes after it from that node, objects included. The
-/// next ones wait no more until something goes on: a listener that never returns costs that once. Also how long what
-/// waits of a node outlives it.
+/// next ones wait no more until something goes on: a listener that never returns costs that once. Also for how long
+/// nothing goes on until what waits of a node that is gone is dropped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A message that waits for room.
@@ -78,22 +82,19 @@ impl Inner {
     }
 
     fn lane(self: &Arc<Self>, from: &Comet) -> Lane {
-        let (lane, publisher) = Lane::new();
+        let (lane, publisher) = Lane::new(from, &self.broadcasts_dropped);
         lock(&self.lanes).insert(from.id().to_owned(), lane.clone());
-        // What came together goes on to the subscribers together.
         let (oort, id) = (Arc::downgrade(self), from.id().to_owned());
         let is_over = move |publisher: &Publisher| publisher.is_over(&oort, &id);
+        // What came together goes on to the subscribers together.
         tokio::spawn(self.server.together(publisher.run(is_over)));
         lane
     }
 
-    /// What waits of a node that has left is dropped after a while.
-    pub(super) fn lane_ends(&self, from: &Comet) {
-        if let Some(lane) = lock(&self.lanes).remove(from.id()) {
-            tokio::spawn(async move {
-                tokio::time::sleep(PATIENCE).await;
-                drop(lane);
-            });
+    /// Notes for what waits of a node whether that is gone.
+    pub(super) fn lane_is_gone(&self, of: &Comet, is_gone: bool) {
+        if let Some(lane) = lock(&self.lanes).get(of.id()) {
+            lane.is_gone.send_replace(is_gone);
         }
     }
 }
@@ -112,36 +113,37 @@ async fn publish_here(
     }
 }
 
+fn drops(from: &Comet, dropped: &Counter) {
+    if let Some(count) = dropped.tally() {
+        tracing::warn!(?from, count, "a broadcast is dropped: a listener holds up those before it");
+    }
+}
+
 impl Late {
     /// Waits while too much does.
     pub(super) async fn join(self) {
         let Self { publishing, lane, units, from, dropped } = self;
         match lane.room_for(units).await {
             Some(room) => drop(lane.waiting.send((publishing, room))),
-            None => {
-                if let Some(count) = dropped.tally() {
-                    tracing::warn!(
-                        ?from,
-                        count,
-                        "a broadcast is dropped: a listener holds up those before it"
-                    );
-                }
-            }
+            None => drops(&from, &dropped),
         }
     }
 }
 
 impl Lane {
-    fn new() -> (Self, Publisher) {
+    fn new(from: &Comet, dropped: &Arc<Counter>) -> (Self, Publisher) {
         let (sender, waiting) = mpsc::unbounded_channel();
+        let (is_gone, gone) = watch::channel(false);
         let (is_stuck, ended) = (Arc::<AtomicBool>::default(), CancellationToken::new());
         let lane = Self {
             waiting: sender,
             room: Arc::new(Semaphore::new(ROOM as usize)),
             is_stuck: is_stuck.clone(),
+            is_gone: Arc::new(is_gone),
             _ends: Arc::new(ended.clone().drop_guard()),
         };
-        (lane, Publisher { waiting, is_stuck, ended })
+        let (from, dropped) = (from.clone(), dropped.clone());
+        (lane, Publisher { waiting, is_stuck, gone, ended, from, dropped })
     }
 
     /// Waits for room, unless that has been in vain.
@@ -165,17 +167,25 @@ impl Lane {
 struct Publisher {
     waiting: mpsc::UnboundedReceiver<Waiting>,
     is_stuck: Arc<AtomicBool>,
+    gone: watch::Receiver<bool>,
+    /// Nobody has the lane.
     ended: CancellationToken,
+    from: Comet,
+    dropped: Arc<Counter>,
 }
 
 impl Publisher {
     async fn run(mut self, is_over: impl Fn(&Self) -> bool) {
         while let Some((mut publishing, room)) = self.waiting.recv().await {
-            tokio::select! {
-                () = &mut publishing => {}
-                () = self.ended.cancelled() => {
-                    drop(self.waiting);
-                    return publishing.await;
+            loop {
+                tokio::select! {
+                    () = &mut publishing => break,
+                    () = self.ended.cancelled() => {
+                        self.drop_waiting();
+                        drop(self.waiting);
+                        return publishing.await;
+                    }
+                    () = is_given_up(&mut self.gone) => self.drop_waiting(),
                 }
             }
             self.is_stuck.store(false, Relaxed);
@@ -183,6 +193,12 @@ impl Publisher {
             if is_over(&self) {
                 return;
             }
+        }
+    }
+
+    fn drop_waiting(&mut self) {
+        while self.waiting.try_recv().is_ok() {
+            drops(&self.from, &self.dropped);
         }
     }
 
@@ -198,13 +214,36 @@ impl Publisher {
     }
 }
 
+/// Waits until a node has been gone for as long as one has patience.
+async fn is_given_up(gone: &mut watch::Receiver<bool>) {
+    loop {
+        if gone.wait_for(|is_gone| *is_gone).await.is_err() {
+            // Nobody has the lane, which is told otherwise.
+            return pending().await;
+        }
+        if tokio::time::timeout(PATIENCE, gone.wait_for(|is_gone| !is_gone)).await.is_err() {
+            return;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
-
     use tokio::sync::oneshot;
 
     use super::*;
+
+    fn lane() -> (Lane, Publisher) {
+        Lane::new(&Comet::new("a", "http://a:8080/cometd"), &Arc::default())
+    }
+
+    /// Has a message wait, which goes on when it is told to.
+    async fn waits(lane: &Lane) -> oneshot::Sender<()> {
+        let (go, goes) = oneshot::channel();
+        let room = lane.room_for(1).await.unwrap();
+        lane.waiting.send((goes.map(drop).boxed(), room)).unwrap();
+        go
+    }
 
     /// Has a lane full of one message, which goes on when it is told to.
     async fn full(lane: &Lane) -> oneshot::Sender<()> {
@@ -216,7 +255,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_waits_in_vain_costs_that_once_until_something_goes_on() {
-        let (lane, publisher) = Lane::new();
+        let (lane, publisher) = lane();
         tokio::spawn(publisher.run(|_| false));
         let go = full(&lane).await;
         let start = tokio::time::Instant::now();
@@ -239,24 +278,54 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_has_not_begun_is_dropped_when_nobody_has_the_lane() {
-        let (lane, publisher) = Lane::new();
+        let (lane, publisher) = lane();
+        let dropped = publisher.dropped.clone();
         let done = tokio::spawn(publisher.run(|_| false));
-        let (go, goes) = oneshot::channel::<()>();
-        let (alive, dies) = oneshot::channel::<()>();
-        let never = async move {
-            let _alive = alive;
-            pending().await
-        };
-        for publishing in [goes.map(drop).boxed(), never.boxed()] {
-            let room = lane.room_for(1).await.unwrap();
-            lane.waiting.send((publishing, room)).unwrap();
-        }
+        let (go, mut second) = (waits(&lane).await, waits(&lane).await);
         tokio::task::yield_now().await;
         drop(lane);
-        assert!(dies.await.is_err(), "the second is dropped");
+        second.closed().await;
+        assert_eq!(dropped.get(), 1);
         // The first goes on.
         assert!(!done.is_finished());
         go.send(()).unwrap();
         done.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_of_a_node_that_is_gone_is_dropped_when_nothing_goes_on() {
+        let (lane, publisher) = lane();
+        let dropped = publisher.dropped.clone();
+        tokio::spawn(publisher.run(|_| false));
+        let (first, second, third) = (waits(&lane).await, waits(&lane).await, waits(&lane).await);
+        tokio::time::sleep(2 * PATIENCE).await;
+        lane.is_gone.send_replace(true);
+        tokio::time::sleep(PATIENCE * 3 / 4).await;
+        // It goes on, slowly.
+        first.send(()).unwrap();
+        tokio::time::sleep(PATIENCE * 3 / 4).await;
+        second.send(()).unwrap();
+        tokio::time::sleep(PATIENCE * 3 / 4).await;
+        assert!(!third.is_closed() && dropped.get() == 0);
+        let mut fourth = waits(&lane).await;
+        let start = tokio::time::Instant::now();
+        fourth.closed().await;
+        assert!(start.elapsed() < PATIENCE / 2 && dropped.get() == 1);
+        // That has begun.
+        assert!(!third.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_of_a_node_that_comes_again_in_time_is_kept() {
+        let (lane, publisher) = lane();
+        tokio::spawn(publisher.run(|_| false));
+        let (_first, second) = (waits(&lane).await, waits(&lane).await);
+        for _ in 0..3 {
+            lane.is_gone.send_replace(true);
+            tokio::time::sleep(PATIENCE * 3 / 4).await;
+            lane.is_gone.send_replace(false);
+            tokio::time::sleep(PATIENCE * 3 / 4).await;
+        }
+        assert!(!second.is_closed());
     }
 }

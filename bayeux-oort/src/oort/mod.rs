@@ -97,7 +97,7 @@ impl Oort {
     }
 
     /// Returns how many messages of other nodes' applications reached no subscriber here, since a listener held up
-    /// more of them than may wait: 16 MiB of each node.
+    /// more of them than may wait, 16 MiB of each node, or anything for ten seconds of a node that is gone.
     pub fn broadcasts_dropped(&self) -> u64 {
         self.0.broadcasts_dropped.get()
     }

@@ -20,7 +20,7 @@ use tests::{
     eventually,
 };
 
-use crate::{start::start, told::Told};
+use crate::{start::start_again, told::Told};
 
 /// Never comes back.
 #[derive(Debug, Default)]
@@ -118,7 +118,7 @@ async fn a_node_whose_listener_is_stuck_ends_when_it_is_dropped() {
     stuck.is_stuck().await;
     let TestNode { server, mesh, oort, events } = one;
     drop((mesh, oort, events));
-    start(&server).await.unwrap();
+    start_again(&server).await;
     hub.was_told("left", 1).await;
 }
 
@@ -138,6 +138,6 @@ async fn a_node_whose_broadcast_is_stuck_ends_when_it_is_dropped() {
     stuck.is_stuck().await;
     let TestNode { server, mesh, oort, events } = one;
     drop((mesh, oort, events));
-    start(&server).await.unwrap();
+    start_again(&server).await;
     hub.was_told("left", 1).await;
 }
