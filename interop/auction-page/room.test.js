@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import {
-  bid, bidUntilTaken, call, enter, failure, isOpen, leads, lot, notices, oneAuction, picture, sees,
+  bid, bidUntilTaken, bids, call, enter, failure, isOpen, leads, lot, notices, oneAuction, picture, sees,
 } from '../lib/auction-page.js';
 
 const atTheAuction = oneAuction();
@@ -38,6 +38,20 @@ atTheAuction('a bidder on two nodes is told on both, and is there until the last
   assert.equal(await lot(phone, 'cuckoo').getAttribute('data-state'), 'open');
   await bid(bob, 'cuckoo', 99);
   await failure(bob, 'cuckoo', 'the highest bid already');
+});
+
+atTheAuction('who has bid is outbid, however many bids come after', async ({room}) => {
+  const [ann, bob, eve] = [await room('A', 'Ann'), await room('B', 'Bob'), await room('C', 'Eve')];
+  await isOpen(bob);
+  await bid(ann, 'regulator', 300);
+  await leads(ann, 'regulator', 'Ann', 300);
+  for (const amount of [400, 600, 800]) {
+    await call(bob, 'auction/bid', {item: 'regulator', amount});
+    await call(eve, 'auction/bid', {item: 'regulator', amount: amount + 100});
+  }
+  await leads(ann, 'regulator', 'Eve', 900);
+  assert.deepEqual(await bids(ann, 'regulator'), ['7 Eve', '6 Bob', '5 Eve']);
+  assert.equal(await lot(ann, 'regulator').getAttribute('data-state'), 'outbid');
 });
 
 atTheAuction('an amount that was typed stays, and one that nobody typed is the least that counts', async ({room}) => {

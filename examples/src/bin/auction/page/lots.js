@@ -13,6 +13,7 @@ class Card {
   #least = 0;
   #isBidding = false;
   #suggested = ""; // what the card wrote last as the amount
+  #yours = null; // the last round in which you bid
 
   constructor(item) {
     this.item = item;
@@ -33,11 +34,22 @@ class Card {
 
   /** Takes what the house says, unless this is further already. */
   take({ lot, least }) {
+    this.#note(lot);
     if (this.lot && !isAhead(lot, this.lot)) return this.show();
     this.lot = lot;
     this.#least = least;
     this.#suggest();
     this.show();
+  }
+
+  /** Notes whether you bid: a lot has the last bids alone. */
+  #note({ round, bids }) {
+    if (bids.some(isYours)) this.#yours = round;
+  }
+
+  /** What was noted was of another bidder. */
+  forget() {
+    this.#yours = null;
   }
 
   /** Writes the least that counts, unless somebody types or has typed. */
@@ -55,10 +67,9 @@ class Card {
     const price = this.part(".price");
     price.textContent = money(top?.cents ?? this.item.start);
     price.dataset.cents = String(top?.cents ?? 0);
-    const isYours = top && top.bidder === you;
     const verb = lot.is_closed ? "sold to" : "bid by";
     const nobody = lot.is_closed ? "not sold" : "no bid yet";
-    this.part(".leader").textContent = top ? `${verb} ${isYours ? "you" : top.bidder}` : nobody;
+    this.part(".leader").textContent = top ? `${verb} ${isYours(top) ? "you" : top.bidder}` : nobody;
     this.part(".bids").replaceChildren(...lot.bids.slice(0, 3).map(line));
     const isClosed = !you || lot.is_closed;
     // Who types when the link breaks may type on.
@@ -71,8 +82,8 @@ class Card {
   #state(top) {
     if (this.lot.is_closed) return "closed";
     if (!top || !you) return "open";
-    if (top.bidder === you) return "leading";
-    return this.lot.bids.some(({ bidder }) => bidder === you) ? "outbid" : "open";
+    if (isYours(top)) return "leading";
+    return this.#yours === this.lot.round ? "outbid" : "open";
   }
 
   /** Shows how long it is open. */
@@ -92,7 +103,8 @@ class Card {
     this.#isBidding = true;
     this.show();
     try {
-      await bid(this.item.id, Number(text || "NaN"));
+      const { lot } = await bid(this.item.id, Number(text || "NaN"));
+      this.#note(lot);
       show(this.part(".failure"));
       // It is done with.
       if (this.part(".amount").value === typed) this.#suggested = typed;
@@ -113,6 +125,8 @@ function isAhead(one, other) {
   return different < 0 || a[different] > b[different];
 }
 
+const isYours = ({ bidder }) => bidder === you;
+
 function line({ number, bidder, cents }) {
   const item = element("li");
   item.dataset.number = String(number);
@@ -123,6 +137,7 @@ function line({ number, bidder, cents }) {
 
 /** Shows all there is, for the bidder that the house knows. */
 export function welcome(all) {
+  if (you !== all.you) cards.forEach((card) => card.forget());
   you = all.you;
   ahead = all.now - Date.now();
   if (!cards.size) {
