@@ -1,7 +1,7 @@
 // Who is there, what they say, and what is for one bidder alone.
 
 import { avatar, byId, element, show } from "./dom.js";
-import { money, say, why } from "./house.js";
+import { client, money, say, why } from "./house.js";
 import { nameOf } from "./lots.js";
 
 const MOST = 50; // entries
@@ -54,11 +54,19 @@ function prepend(list, entry) {
   while (list.children.length > MOST) list.lastChild.remove();
 }
 
+/** Lets those speak who have a name. Who types when the link breaks may type on. */
+export function showSay(name) {
+  byId("words").disabled = !name;
+  byId("say").disabled = !name || client.status.state !== "connected";
+}
+
 byId("say-form").addEventListener("submit", async (event) => {
   event.preventDefault();
+  const text = byId("words").value;
   try {
-    await say(byId("words").value);
-    byId("words").value = "";
+    await say(text);
+    // What was typed meanwhile stays.
+    if (byId("words").value === text) byId("words").value = "";
     show(byId("say-error"));
   } catch (error) {
     show(byId("say-error"), why(error));

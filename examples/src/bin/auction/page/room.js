@@ -3,7 +3,7 @@
 import { avatar, byId } from "./dom.js";
 import { client, enter, onHouse, onLot, onNotice, onWelcome, onWords } from "./house.js";
 import { showLots, takeLot, welcome } from "./lots.js";
-import { notice, showHouse, words } from "./people.js";
+import { notice, showHouse, showSay, words } from "./people.js";
 import { showConnection } from "./status.js";
 import { recall, remember } from "./tab.js";
 
@@ -17,7 +17,7 @@ function showYou(name) {
   byId("leave").hidden = !name;
   byId("name").disabled = Boolean(name);
   if (name) byId("name").value = name;
-  byId("say").disabled = byId("words").disabled = !name;
+  showSay(name);
 }
 
 function showNode(name) {
@@ -33,6 +33,7 @@ function showStatus() {
   const lost = `Node ${nodeName} does not answer. What it has confirmed the others have, too.`;
   showConnection(status.state === "reconnecting" ? { ...status, reason: lost } : status, "the node");
   showLots();
+  showSay(document.body.dataset.you);
 }
 
 async function enterAs(name) {
