@@ -57,7 +57,8 @@ impl Server {
     pub async fn drain(&self) {
         let drain = Drain::new(self.0.config.drain, clock::now());
         self.0.doors.close();
-        tracing::info!(sessions = self.0.sessions.len(), "sessions are sent away before the end");
+        let sessions = self.remote_sessions().len();
+        tracing::info!(sessions, "sessions are sent away before the end");
         tokio::select! {
             () = self.send_everybody_away(&drain) => {}
             () = tokio::time::sleep_until(drain.deadline().into()) => {
@@ -81,8 +82,7 @@ impl Server {
         }
         self.0.doors.end();
         let start = clock::now();
-        let mut sessions = self.0.sessions.all();
-        sessions.retain(|session| !session.is_local_session());
+        let mut sessions = self.remote_sessions();
         // They bring what others may get as long as they are here.
         sessions.sort_by_key(|session| session.is_node());
         for (index, session) in sessions.iter().enumerate() {
@@ -93,6 +93,13 @@ impl Server {
             session.dismiss(self.draw_absence());
         }
         settled(sessions).await;
+    }
+
+    /// Returns the sessions of clients and of nodes: those of the server's own code go with it.
+    fn remote_sessions(&self) -> Vec<Arc<Session>> {
+        let mut sessions = self.0.sessions.all();
+        sessions.retain(|session| !session.is_local_session());
+        sessions
     }
 
     /// Draws for how long a client is to stay away.
