@@ -92,10 +92,11 @@ async fn keep_asking(
     seeds: Seeds,
 ) {
     loop {
-        let answer = match timeout(LONGEST, resolver.nodes()).await {
-            Ok(Ok((nodes, lifetime))) => Answer::Nodes(nodes, lifetime),
-            failed => {
-                tracing::warn!(name, ?failed, "the name cannot be resolved; what it was stays");
+        let found = timeout(LONGEST, resolver.nodes()).await;
+        let answer = match found.unwrap_or_else(|_| Err("nobody answers".to_owned())) {
+            Ok((nodes, lifetime)) => Answer::Nodes(nodes, lifetime),
+            Err(why) => {
+                tracing::warn!(name, "the name cannot be resolved, and what it was stays: {why}");
                 Answer::Failed
             }
         };
