@@ -29,8 +29,8 @@ struct Arguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8100", value_parser = examples::address)]
     listen: SocketAddr,
 
-    /// How long a lot is open, in seconds. A late bid keeps it open for a moment longer, and some time after it was
-    /// sold it is offered again.
+    /// How long a lot is open, in seconds, from 2 to 86400. A late bid keeps it open for a moment longer, and some time
+    /// after it was sold it is offered again.
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
         value_parser = value_parser!(u32).range(2..=86_400))]
     open: u32,
