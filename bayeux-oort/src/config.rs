@@ -12,8 +12,8 @@ use bayeux_client::NetworkConfig;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MeshConfig {
-    /// `oort.secret`: what all nodes have in common, and nobody else knows. None by default: then
-    /// [`trust`](Self::trust) has to be [`Anybody`](Trust::Anybody).
+    /// `oort.secret`: what all nodes have in common, and nobody else knows. None by default: then,
+    /// as with an empty one, [`trust`](Self::trust) has to be [`Anybody`](Trust::Anybody).
     pub secret: Option<String>,
     /// Who is taken for a node. Only who knows the secret, by default.
     pub trust: Trust,

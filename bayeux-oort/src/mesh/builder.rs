@@ -95,7 +95,9 @@ impl MeshBuilder {
         if !is_url(&url) {
             return Err(MeshError::Url(url));
         }
-        if config.trust == Trust::Secret && config.secret.is_none() {
+        // Everybody knows the empty one.
+        let has_secret = config.secret.as_ref().is_some_and(|secret| !secret.is_empty());
+        if config.trust == Trust::Secret && !has_secret {
             return Err(MeshError::NoSecret);
         }
         // It says all that may be wrong of these.

@@ -150,6 +150,8 @@ async fn what_a_node_says_is_checked(transport: Transport) {
 async fn a_node_has_a_secret_or_trusts_everybody_and_says_which() {
     let url = "http://127.0.0.1:8080/cometd";
     assert_eq!(Mesh::builder(url).build().unwrap_err(), MeshError::NoSecret);
+    // As of a variable of the environment that is not set.
+    assert_eq!(Mesh::builder(url).secret("").build().unwrap_err(), MeshError::NoSecret);
     assert!(Mesh::builder(url).secret("a").build().is_ok());
     assert!(Mesh::builder(url).trust_anybody().build().is_ok());
     for url in ["", "/cometd", "127.0.0.1:8080", "mailto:a@b"] {
