@@ -33,7 +33,7 @@ pub struct MeshBuilder {
 pub enum MeshError {
     /// The URL is none by which other nodes could reach this one.
     #[error(
-        "the URL of this node (oort.url) is {0:?}, which is not an absolute http, https, ws or wss URL"
+        "the URL of this node (oort.url) is {0:?}, which is not an absolute http, https, ws or wss URL by which others could reach it"
     )]
     Url(String),
     /// There is no secret, and nobody said that none is needed.

@@ -138,7 +138,7 @@ impl Mesh {
 #[non_exhaustive]
 pub enum ObserveError {
     /// It is not a URL of a node.
-    #[error("{0:?} is not an absolute http, https, ws or wss URL")]
+    #[error("{0:?} is not an absolute http, https, ws or wss URL by which a node could be reached")]
     NoUrl(String),
     /// It is this node's own.
     #[error("a node does not observe itself")]

@@ -30,7 +30,7 @@ pub(crate) struct Introduction {
 pub(crate) enum Malformed {
     #[error("no text in {0:?}, or one that is too long")]
     Field(&'static str),
-    #[error("{0:?} is not an absolute http, https, ws or wss URL")]
+    #[error("{0:?} is not an absolute http, https, ws or wss URL by which a node could be reached")]
     Url(&'static str),
 }
 

@@ -1,6 +1,6 @@
 //! Which texts can be the URL of a node.
 
-use ::url::Url;
+use ::url::{Host, Url};
 
 /// Checks that `text` can be dialled, and is written so that it can be compared: CometD's nodes know each
 /// other by the text of their URLs.
@@ -18,6 +18,15 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !["http", "https", "ws", "wss"].contains(&url.scheme()) {
         return Err(format!("{} is none of http, https, ws and wss", url.scheme()));
+    }
+    // It is for listening alone: who dials it comes to itself.
+    let is_any = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_unspecified(),
+        Some(Host::Ipv6(address)) => address.is_unspecified(),
+        Some(Host::Domain(_)) | None => false,
+    };
+    if is_any {
+        return Err("its host is any address".to_owned());
     }
     // A port of 0 is what somebody wrote who wanted any free one.
     match url.port() {
@@ -56,6 +65,8 @@ mod tests {
             ("http://", "host"),
             ("http://a:99999/", "port"),
             ("http://a:0/", "port"),
+            ("http://0.0.0.0:8080/cometd", "any address"),
+            ("ws://[::]:8080/cometd", "any address"),
             ("http://a/\n", "in it"),
             (" http://a/", "in it"),
             ("http://a/\0", "in it"),

@@ -31,7 +31,7 @@ pub(crate) enum Origin {
 /// Why a URL is not dialed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Undialed {
-    #[error("it is not an absolute http, https, ws or wss URL")]
+    #[error("it is not an absolute http, https, ws or wss URL by which a node could be reached")]
     NoUrl,
     #[error("it is this node's own")]
     Own,
