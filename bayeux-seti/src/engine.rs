@@ -156,11 +156,12 @@ impl Inner {
     /// Advances the presence by `act`, and wakes whoever has something to do by that.
     pub(crate) fn advance<R>(&self, act: impl FnOnce(&mut Presence<Local>, Instant) -> R) -> R {
         let now = now();
-        let is_heard = !self.listeners.is_empty();
-        let (result, is_earlier, unheard) = {
+        let (result, is_earlier, is_heard, unheard) = {
             let mut presence = lock(&self.presence);
+            // Under the lock: what others note for a listener that comes while this waits is not thrown away.
+            let is_heard = !self.listeners.is_empty();
             let unheard = presence.tellings.set_heard(is_heard);
-            (act(&mut presence, now), presence.take_wakes(), unheard)
+            (act(&mut presence, now), presence.take_wakes(), is_heard, unheard)
         };
         drop(unheard);
         if is_earlier {
@@ -299,5 +300,49 @@ pub(crate) fn now() -> Instant {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seti").field("own", self.own()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use ::tests::cloud_hub::CloudHub;
+    use bayeux_server::Server;
+
+    use super::*;
+    use crate::proto::announcements::Change;
+
+    #[derive(Debug)]
+    struct Deaf;
+
+    impl PresenceListener for Deaf {}
+
+    #[tokio::test]
+    async fn who_found_no_listener_throws_away_nothing_that_is_for_one_that_came_meanwhile() {
+        let cloud = CloudHub::default().cloud("a", "http://a:8080/cometd");
+        let oort = Oort::start(&Server::new(), cloud).await.unwrap();
+        let engine = Engine::start(&oort, SetiConfig::default()).await.unwrap();
+        let inner = engine.inner.clone();
+        let other = inner.presence(|presence| {
+            let (begins, begun) = mpsc::channel();
+            let inner = inner.clone();
+            let other = thread::spawn({
+                let inner = inner.clone();
+                move || {
+                    begins.send(()).unwrap();
+                    inner.advance(|_, _| ());
+                }
+            });
+            begun.recv().unwrap();
+            // It has time to look, and waits for the presence then.
+            thread::sleep(Duration::from_millis(100));
+            inner.listeners.add_told(Arc::new(Deaf)).keep();
+            presence.tellings.set_heard(true);
+            presence.tellings.note(&"dave".into(), inner.own(), Change::Added);
+            other
+        });
+        other.join().unwrap();
+        assert!(inner.presence(Presence::next_event).is_some());
     }
 }
