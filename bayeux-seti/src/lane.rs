@@ -97,7 +97,9 @@ impl Inner {
     /// sends comes one after the other.
     pub(crate) fn deliver_soon(self: &Arc<Self>, from: &Comet, message: UserMessage) {
         let way = (from.clone(), message.user.clone());
-        let message = match lock(&self.lanes).join(&way, message) {
+        // The lock is not held while it is said that a message is dropped.
+        let place = lock(&self.lanes).join(&way, message);
+        let message = match place {
             Place::Free(message) => message,
             Place::Waits => return,
             Place::Full => return self.drops(from),
