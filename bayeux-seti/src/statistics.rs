@@ -14,7 +14,8 @@ pub struct SetiStatistics {
     pub lists: u64,
     /// The messages about users that could not be sent, which is made good later.
     pub failed_broadcasts: u64,
-    /// How often this node found that it has missed something that another one of ours announced.
+    /// How often what this node knows of another one of ours did not fit what that one has told all: something was
+    /// missed, and its list asked for. What it takes more than once to make good is counted as often.
     pub repairs: u64,
     /// The messages of other nodes that were not as they have to be, spoke of another's users, or came of a node
     /// that is refused or has not joined; and the ids that were too long, or no texts.

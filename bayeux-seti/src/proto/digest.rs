@@ -12,8 +12,7 @@ pub(crate) struct Digest {
 
 impl Digest {
     pub(crate) fn add(&mut self, user: &str) {
-        self.count = self.count.wrapping_add(1);
-        self.sum = self.sum.wrapping_add(hash(user));
+        *self = self.plus(Self { count: 1, sum: hash(user) });
     }
 
     /// Returns how many users there are.
@@ -22,8 +21,19 @@ impl Digest {
     }
 
     pub(crate) fn remove(&mut self, user: &str) {
-        self.count = self.count.wrapping_sub(1);
-        self.sum = self.sum.wrapping_sub(hash(user));
+        *self = self.minus(Self { count: 1, sum: hash(user) });
+    }
+
+    /// Returns what this set comes to with other users.
+    pub(crate) fn plus(self, others: Self) -> Self {
+        let count = self.count.wrapping_add(others.count);
+        Self { count, sum: self.sum.wrapping_add(others.sum) }
+    }
+
+    /// Returns what this set comes to without some of its users.
+    pub(crate) fn minus(self, some: Self) -> Self {
+        let count = self.count.wrapping_sub(some.count);
+        Self { count, sum: self.sum.wrapping_sub(some.sum) }
     }
 }
 
@@ -55,13 +65,21 @@ fn hash(user: &str) -> u64 {
 }
 
 #[cfg(test)]
+impl Digest {
+    /// Returns what users come to.
+    pub(crate) fn of(users: &[&str]) -> Self {
+        let mut digest = Self::default();
+        users.iter().for_each(|user| digest.add(user));
+        digest
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(users: &[&str]) -> Digest {
-        let mut digest = Digest::default();
-        users.iter().for_each(|user| digest.add(user));
-        digest
+        Digest::of(users)
     }
 
     #[test]
@@ -72,6 +90,8 @@ mod tests {
         assert_eq!(digest, of(&["a", "c"]));
         assert_ne!(of(&["a1", "b2"]), of(&["a2", "b1"]));
         assert_ne!(of(&["a"]), of(&[]));
+        assert_eq!(of(&["a"]).plus(of(&["b", "c"])), of(&["a", "b", "c"]));
+        assert_eq!(of(&["a", "b", "c"]).minus(of(&["b", "c"])), of(&["a"]));
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub(crate) struct Node {
     /// Who is there, as far as it said, and what that comes to.
     pub(crate) users: BTreeSet<UserId>,
     pub(crate) digest: Digest,
-    /// Whether there are more, whose ids this node does not take, so that no digest of it fits.
-    pub(crate) has_misfits: bool,
+    /// What those come to who are there, too, but whose ids this node does not take.
+    pub(crate) misfits: Digest,
     observes: Observes,
     /// Whether it has sent its list.
     has_listed: bool,
@@ -112,7 +112,7 @@ impl Node {
             is_refused: false,
             users: BTreeSet::new(),
             digest: Digest::default(),
-            has_misfits: false,
+            misfits: Digest::default(),
             observes: Observes::No,
             has_listed: false,
             is_ours: false,
@@ -148,7 +148,7 @@ impl Node {
 
     /// Forgets its users, and returns who they were.
     pub(crate) fn forget(&mut self) -> BTreeSet<UserId> {
-        self.digest = Digest::default();
+        (self.digest, self.misfits) = <_>::default();
         self.has_listed = false;
         std::mem::take(&mut self.users)
     }
@@ -179,8 +179,7 @@ impl Node {
 
     /// It is to be asked for a list.
     pub(crate) fn ask(&mut self, now: Instant) {
-        let every = if self.has_misfits { ASK_RARELY } else { ASK_EVERY };
-        self.ask_at = Some(self.last_ask.map_or(now, |last| now.max(last + every)));
+        self.ask_at = Some(self.last_ask.map_or(now, |last| now.max(last + ASK_EVERY)));
     }
 
     /// Something that all were sent did not get out.
@@ -336,10 +335,6 @@ const LIST_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a node is asked for one.
 const ASK_EVERY: Duration = Duration::from_secs(2);
-
-/// How often one is asked that has users whom this node does not take: its checks fit as little after as before, but
-/// something may have been lost, too.
-const ASK_RARELY: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "a test has to start somewhere")]

@@ -28,8 +28,8 @@ pub(crate) enum Received {
 pub(crate) struct Said {
     /// In order, each once.
     pub(crate) users: Vec<UserId>,
-    /// How many more there were, whose ids are too long, or no texts here.
-    pub(crate) misfits: usize,
+    /// What more there were come to, whose ids are too long, or no texts here.
+    pub(crate) misfits: Digest,
     pub(crate) change: Change,
     /// Whether these are all.
     pub(crate) replaces: bool,
@@ -133,10 +133,14 @@ impl Fields<'_> {
             true => Change::Added,
             false => Change::Removed,
         };
-        let (ids, count) = ids(self.user_ids)?;
-        let fit = ids.into_iter().filter(|id| id.len() <= longest);
-        let mut users: Vec<_> = fit.map(UserId::from).collect();
-        let misfits = count - users.len();
+        let (ids, mut misfits) = ids(self.user_ids)?;
+        let mut users = Vec::with_capacity(ids.len());
+        for id in ids {
+            match id.len() <= longest {
+                true => users.push(UserId::from(id)),
+                false => misfits.add(&id),
+            }
+        }
         users.sort_unstable();
         users.dedup();
         Ok(Said {
@@ -146,7 +150,7 @@ impl Fields<'_> {
             replaces: or_false(self.replace, "replace")?,
             asks: or_false(self.alive, "alive")?,
             digest: self.digest.map(digest).transpose()?,
-            range: self.range.map(|raw| range(raw, longest)).transpose()?,
+            range: self.range.map(range).transpose()?,
         })
     }
 
@@ -173,12 +177,12 @@ fn value<T: DeserializeOwned>(raw: Option<&RawValue>, name: &'static str) -> Res
     serde_json::from_str(raw.get()).map_err(|_| Refused::Field(name))
 }
 
-/// Reads ids, and returns how many there are in all: one with half a surrogate pair, which is a text in Java, keeps no
-/// other away.
-fn ids(raw: Option<&RawValue>) -> Result<(Vec<String>, usize), Refused> {
+/// Reads ids, and counts what are none here: one with half a surrogate pair, which is a text in Java, keeps no other
+/// away.
+fn ids(raw: Option<&RawValue>) -> Result<(Vec<String>, Digest), Refused> {
+    let mut misfits = Digest::default();
     if let Ok(ids) = value::<Vec<String>>(raw, "userIds") {
-        let count = ids.len();
-        return Ok((ids, count));
+        return Ok((ids, misfits));
     }
     let refused = Refused::Field("userIds");
     let all: Vec<&RawValue> =
@@ -186,8 +190,14 @@ fn ids(raw: Option<&RawValue>) -> Result<(Vec<String>, usize), Refused> {
     if !all.iter().all(|one| one.get().starts_with('"')) {
         return Err(refused);
     }
-    let ids = all.iter().filter_map(|one| serde_json::from_str(one.get()).ok());
-    Ok((ids.collect(), all.len()))
+    let mut ids = Vec::with_capacity(all.len());
+    for one in all {
+        match serde_json::from_str(one.get()) {
+            Ok(id) => ids.push(id),
+            Err(_) => misfits.add(one.get()),
+        }
+    }
+    Ok((ids, misfits))
 }
 
 fn or_false(raw: Option<&RawValue>, name: &'static str) -> Result<bool, Refused> {
@@ -199,11 +209,9 @@ fn digest(raw: &RawValue) -> Result<Digest, Refused> {
     text.parse().map_err(|()| Refused::Field("digest"))
 }
 
-fn range(raw: &RawValue, longest: usize) -> Result<Range, Refused> {
+/// Reads a range. It may begin or end with a user whose id is too long: it is not kept.
+fn range(raw: &RawValue) -> Result<Range, Refused> {
     let Bounds { after, until }: Bounds<String> = value(Some(raw), "range")?;
-    if [&after, &until].into_iter().flatten().any(|id| id.len() > longest) {
-        return Err(Refused::LongId);
-    }
     let is_backwards = matches!((&after, &until), (Some(after), Some(until)) if after >= until);
     let range = Range { after: after.map(UserId::from), until: until.map(UserId::from) };
     if is_backwards { Err(Refused::Field("range")) } else { Ok(range) }

@@ -32,7 +32,8 @@ fn presence(id: &str) -> Presence<u32> {
 fn said(users: &[&str], change: Change) -> Said {
     let mut users: Vec<_> = users.iter().copied().map(UserId::from).collect();
     users.sort();
-    Said { users, misfits: 0, change, replaces: false, asks: false, digest: None, range: None }
+    let (misfits, digest, range) = <_>::default();
+    Said { users, misfits, change, replaces: false, asks: false, digest, range }
 }
 
 /// Has one node hear something of another.
@@ -540,9 +541,7 @@ fn a_node_has_no_more_users_than_are_taken() {
     hear(&mut a, "b", &["u", "v", "w", "x"], Change::Added, true);
     assert_eq!((a.present().len(), a.statistics.overflows), (2, 2));
     let is_asked = |a: &mut Presence<u32>, users: &[&str], now| {
-        let mut digest = Digest::default();
-        users.iter().for_each(|user| digest.add(user));
-        check(a, "b", digest, now);
+        check(a, "b", Digest::of(users), now);
         sent(a, now).contains(&"ask b".to_owned())
     };
     assert!(!is_asked(&mut a, &["u", "v", "w", "x"], now));
@@ -551,6 +550,37 @@ fn a_node_has_no_more_users_than_are_taken() {
     assert!(is_asked(&mut a, &["w", "x"], now + 30 * SECOND));
     hear(&mut a, "b", &["x"], Change::Added, true);
     assert_eq!(a.present(), ["x".into()]);
+}
+
+/// Another node's ids may be longer than those that are taken here.
+#[test]
+fn what_is_missed_is_found_though_not_all_users_are_taken() {
+    let (mut a, mut now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    let range = |after: Option<&str>, until: Option<&str>| {
+        Some(Range { after: after.map(UserId::from), until: until.map(UserId::from) })
+    };
+    let misfit = |user, change| Said { misfits: Digest::of(&[user]), ..said(&[], change) };
+    let mut is_asked = |a: &mut Presence<u32>, users: &[&str]| {
+        now += 10 * SECOND;
+        check(a, "b", Digest::of(users), now);
+        sent(a, now).contains(&"ask b".to_owned())
+    };
+    let first = Said { users: vec!["u".into()], ..misfit("long", Change::Added) };
+    take(&mut a, "b", Said { replaces: true, range: range(None, Some("u")), ..first });
+    let last = misfit("x too long", Change::Added);
+    take(&mut a, "b", Said { range: range(Some("u"), None), ..last });
+    assert!(!is_asked(&mut a, &["u", "long", "x too long"]));
+    take(&mut a, "b", misfit("long", Change::Removed));
+    take(&mut a, "b", misfit("y too long", Change::Added));
+    assert!(!is_asked(&mut a, &["u", "x too long", "y too long"]));
+    assert_eq!(a.statistics.repairs, 0);
+    assert!(is_asked(&mut a, &["u", "v", "x too long", "y too long"]));
+    // The next list counts alone.
+    let list = Said { users: vec!["v".into()], ..misfit("long", Change::Added) };
+    take(&mut a, "b", Said { replaces: true, range: range(None, None), ..list });
+    assert!(!is_asked(&mut a, &["v", "long"]));
+    assert_eq!((a.statistics.repairs, a.present()), (1, vec!["v".into()]));
 }
 
 #[test]

@@ -144,5 +144,6 @@ impl Member {
 }
 
 fn say(users: Vec<UserId>, change: Change) -> Said {
-    Said { users, misfits: 0, change, replaces: false, asks: false, digest: None, range: None }
+    let (misfits, digest, range) = <_>::default();
+    Said { users, misfits, change, replaces: false, asks: false, digest, range }
 }
