@@ -3,7 +3,7 @@
 //! holds up neither who comes and goes nor what is for others.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -14,6 +14,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use crate::{
     engine::Inner,
     proto::{users::UserId, wire::UserMessage},
+    session::Local,
 };
 
 /// The messages that wait, by the node that sent them and their user.
@@ -34,8 +35,8 @@ struct Lane {
     bytes: usize,
 }
 
-/// It has begun. It returns whether that was in time.
-type Delivery = BoxFuture<'static, bool>;
+/// It has begun. It returns the sessions that did not take it in time.
+type Delivery = BoxFuture<'static, BTreeSet<Local>>;
 
 /// How many messages may wait in one lane, and how many bytes, beside one of any size. So whoever hangs has no others'
 /// messages dropped.
@@ -102,43 +103,43 @@ impl Inner {
         let message = match place {
             Place::Free(message) => message,
             Place::Waits => return,
-            Place::Full => return self.drops(from),
+            Place::Full => return self.drops(from, "too much waits for its user"),
         };
         let bytes = weight(&message);
-        let mut delivery: Delivery = self.clone().deliver_received(message).boxed();
+        let inner = self.clone();
+        let delivery = async move { inner.deliver_received(message, &BTreeSet::new()).await };
+        let mut delivery: Delivery = delivery.boxed();
         // Most are done at once.
         if delivery.as_mut().now_or_never().is_some() {
             return;
         }
         if !lock(&self.lanes).open(way.clone(), bytes) {
-            return self.drops(from);
+            return self.drops(from, "too much waits for all users");
         }
         let rest = self.oort.server().together(self.clone().deliver_rest(delivery, way, bytes));
         let until = self.stopped.clone();
         tokio::spawn(until.run_until_cancelled_owned(rest));
     }
 
-    /// Delivers what is under way, and what waits after it. Once one was not taken in time the others wait no more,
-    /// until one is taken: a session that hangs costs that once, and not for each.
+    /// Delivers what is under way, and what waits after it. Once a session has not taken one in time the others do not
+    /// wait for it, until it takes one: a session that hangs costs that once, and not for each, and takes none from
+    /// the user's other sessions.
     async fn deliver_rest(self: Arc<Self>, delivery: Delivery, way: Way, mut bytes: usize) {
-        let mut is_in_time = delivery.await;
+        let mut hanging = delivery.await;
         loop {
             let next = lock(&self.lanes).next(&way, bytes);
             let Some(message) = next else { return };
             bytes = weight(&message);
-            let delivery = self.clone().deliver_received(message);
-            is_in_time = match is_in_time {
-                true => delivery.await,
-                false => delivery.now_or_never().unwrap_or_else(|| {
-                    self.drops(&way.0);
-                    false
-                }),
-            };
+            let given_up = self.deliver_received(message, &hanging).await;
+            if !given_up.is_disjoint(&hanging) {
+                self.drops(&way.0, "a session of its user hangs");
+            }
+            hanging = given_up;
         }
     }
 
-    fn drops(&self, from: &Comet) {
-        self.refuse(from, "too much waits for its user", |all| &mut all.undelivered);
+    fn drops(&self, from: &Comet, why: &str) {
+        self.refuse(from, why, |all| &mut all.undelivered);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A Seti takes part in the cloud.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bayeux_api::{ChannelId, Message};
@@ -108,16 +108,21 @@ impl Inner {
         }
     }
 
-    /// Delivers a message of another node to the sessions of its user here, and returns whether all took it in time.
-    pub(crate) async fn deliver_received(self: Arc<Self>, message: UserMessage) -> bool {
+    /// Delivers a message of another node to the sessions of its user here, and to those that hang if they take it at
+    /// once. Returns those that did not take it in time.
+    pub(crate) async fn deliver_received(
+        &self,
+        message: UserMessage,
+        hanging: &BTreeSet<Local>,
+    ) -> BTreeSet<Local> {
         let UserMessage { user, channel, data } = message;
         let sessions = self.presence(|presence| presence.sessions(&user));
         if sessions.is_empty() {
             self.presence(|presence| presence.statistics.undelivered += 1);
-            return true;
+            return BTreeSet::new();
         }
         let message = Message::with_data(channel.as_str(), data).freeze();
-        self.deliver(&sessions, &message, Writing::Together).await.is_in_time
+        self.deliver(&sessions, &message, Writing::Together, hanging).await.given_up
     }
 
     /// Counts a message of a node that is not taken, and logs it at times: who sends nonsense does not fill the log.

@@ -1,18 +1,10 @@
 //! Messages to users, wherever they are.
 
-use std::{
-    cell::LazyCell,
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{cell::LazyCell, collections::BTreeSet, sync::Arc, time::Duration};
 
 use bayeux_api::{ChannelId, Frozen, Json, Message, server::ServerSession};
 use bayeux_oort::Comet;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt as _, join_all};
 
 use crate::{
     SendMessageError,
@@ -82,9 +74,10 @@ impl Inner {
             all.push((user, sessions, !reached.is_empty()));
             nodes.extend(reached);
         }
-        let deliveries = all
-            .iter()
-            .map(|(_, sessions, _)| self.deliver(sessions, &mail.frozen, Writing::AtOnce));
+        let hanging = BTreeSet::new();
+        let deliveries = all.iter().map(|(_, sessions, _)| {
+            self.deliver(sessions, &mail.frozen, Writing::AtOnce, &hanging)
+        });
         let delivered = join_all(deliveries).await;
         for ((user, _, is_elsewhere), Delivered { sessions, .. }) in all.into_iter().zip(delivered)
         {
@@ -125,24 +118,32 @@ impl Inner {
         self.oort.broadcast(Message::with_data(channel, json)).await.is_ok()
     }
 
-    /// Delivers to sessions of this node.
+    /// Delivers to sessions of this node, and to those that hang if they take it at once.
     pub(crate) async fn deliver(
         &self,
         sessions: &[Local],
         message: &Arc<Frozen>,
         writing: Writing,
+        hanging: &BTreeSet<Local>,
     ) -> Delivered {
-        let (sender, taken) = (self.session.server_session(), AtomicUsize::new(0));
+        let sender = self.session.server_session();
         let deliveries = sessions.iter().map(|local| async {
-            if self.deliver_to(local, sender.as_ref(), message, writing).await {
-                taken.fetch_add(1, Ordering::Relaxed);
+            let delivery = self.deliver_to(local, sender.as_ref(), message, writing);
+            match hanging.contains(local) {
+                true => delivery.now_or_never(),
+                false => tokio::time::timeout(PATIENCE, delivery).await.ok(),
             }
         });
-        let is_in_time = tokio::time::timeout(PATIENCE, join_all(deliveries)).await.is_ok();
-        if !is_in_time {
-            tracing::warn!("a message does not reach a session of its user: who looks at it hangs");
+        let all = join_all(deliveries).await;
+        let given_up = sessions.iter().zip(&all).filter(|(_, taken)| taken.is_none());
+        let given_up: BTreeSet<_> = given_up.map(|(local, _)| local.clone()).collect();
+        for session in given_up.difference(hanging) {
+            tracing::warn!(?session, "a message does not reach its user: who looks at it hangs");
         }
-        Delivered { sessions: taken.into_inner(), is_in_time }
+        Delivered {
+            sessions: all.into_iter().filter(|taken| *taken == Some(true)).count(),
+            given_up,
+        }
     }
 
     async fn deliver_to(
@@ -164,8 +165,8 @@ impl Inner {
 pub(crate) struct Delivered {
     /// How many took it.
     pub(crate) sessions: usize,
-    /// Whether none had to be given up.
-    pub(crate) is_in_time: bool,
+    /// Those that did not do so in time.
+    pub(crate) given_up: BTreeSet<Local>,
 }
 
 /// How long what an application added to a session may look at a message, before it is not delivered.

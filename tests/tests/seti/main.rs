@@ -5,6 +5,7 @@
 mod bad_input;
 mod gate;
 mod handshake;
+mod hanging;
 mod lists;
 mod messages;
 mod nodes;

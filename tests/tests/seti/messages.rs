@@ -138,7 +138,7 @@ async fn who_is_named_twice_gets_one() {
 }
 
 #[derive(Debug)]
-struct NeverTakes;
+pub(crate) struct NeverTakes;
 
 #[async_trait]
 impl ServerSessionListener for NeverTakes {
@@ -215,7 +215,7 @@ async fn what_waits_for_a_user_is_dropped_with_the_first_that_is_not_taken_unles
 
 /// Takes each message after a while.
 #[derive(Debug)]
-struct TakesItsTime;
+pub(crate) struct TakesItsTime;
 
 #[async_trait]
 impl ServerSessionListener for TakesItsTime {
