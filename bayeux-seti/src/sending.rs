@@ -15,6 +15,7 @@ use crate::{
         wire::{ToUser, is_for_users},
     },
     session::Local,
+    stream::BROADCAST_PATIENCE,
 };
 
 /// Where a message to users went.
@@ -65,29 +66,28 @@ impl Inner {
             let mut named = BTreeSet::new();
             users.retain(|user| named.insert(user.clone()));
         }
+        let places = join_all(users.iter().map(|user| self.send_to_user(user, &mail))).await;
         let (mut sent, mut nodes) = (Sent::default(), BTreeSet::new());
-        let mut all = Vec::with_capacity(users.len());
-        // A session here whose messages an application looks at for long holds up neither other nodes nor other users.
-        for user in users {
-            let Places { sessions, comets } = self.presence(|presence| presence.places(&user));
-            let reached = self.send_to_others(&user, comets, !sessions.is_empty(), &mail).await;
-            all.push((user, sessions, !reached.is_empty()));
-            nodes.extend(reached);
-        }
-        let hanging = BTreeSet::new();
-        let deliveries = all.iter().map(|(_, sessions, _)| {
-            self.deliver(sessions, &mail.frozen, Writing::AtOnce, &hanging)
-        });
-        let delivered = join_all(deliveries).await;
-        for ((user, _, is_elsewhere), Delivered { sessions, .. }) in all.into_iter().zip(delivered)
-        {
+        for (user, (sessions, reached)) in users.into_iter().zip(places) {
             sent.sessions += sessions;
-            if sessions == 0 && !is_elsewhere {
+            if sessions == 0 && reached.is_empty() {
                 sent.nowhere.push(user);
             }
+            nodes.extend(reached);
         }
         sent.nodes = nodes.len();
         Ok(sent)
+    }
+
+    /// Sends to all places of a user, and returns how many sessions here and which other nodes it reached. Where an
+    /// application looks at what is sent, and for long, that holds up no other place, and no other user.
+    async fn send_to_user(&self, user: &str, mail: &Mail<'_>) -> (usize, Vec<Comet>) {
+        let Places { sessions, comets } = self.presence(|presence| presence.places(user));
+        let others = self.send_to_others(user, comets, !sessions.is_empty(), mail);
+        let hanging = BTreeSet::new();
+        let here = self.deliver(&sessions, &mail.frozen, Writing::AtOnce, &hanging);
+        let (reached, Delivered { sessions, .. }) = tokio::join!(others, here);
+        (sessions, reached)
     }
 
     /// Sends to the other nodes that have a user, or to all if nobody has, and returns which of the former it reached.
@@ -102,20 +102,24 @@ impl Inner {
         // It is written once, when the first is to get it.
         let json =
             LazyCell::new(|| ToUser { user_id: user, channel, seti_id, data: mail.data }.json());
-        let mut reached = Vec::with_capacity(comets.len());
-        for comet in comets {
-            if self.send_to(&channel_of(comet.url()), Json::clone(&json)).await {
-                reached.push(comet);
-            }
-        }
+        let sending = comets.into_iter().map(|comet| {
+            let sending = self.send_to(channel_of(comet.url()), Json::clone(&json));
+            async { sending.await.then_some(comet) }
+        });
+        let reached: Vec<_> = join_all(sending).await.into_iter().flatten().collect();
         if !is_here && reached.is_empty() && self.config.asks_all {
-            self.send_to(ALL, Json::clone(&json)).await;
+            self.send_to(ALL.to_owned(), Json::clone(&json)).await;
         }
         reached
     }
 
-    async fn send_to(&self, channel: &str, json: Json) -> bool {
-        self.oort.broadcast(Message::with_data(channel, json)).await.is_ok()
+    async fn send_to(&self, channel: String, json: Json) -> bool {
+        let broadcast = self.oort.broadcast(Message::with_data(&*channel, json));
+        let is_sent = tokio::time::timeout(BROADCAST_PATIENCE, broadcast).await;
+        if is_sent.is_err() {
+            tracing::warn!(channel, "a message goes to no node: the server does not take it");
+        }
+        matches!(is_sent, Ok(Ok(())))
     }
 
     /// Delivers to sessions of this node, and to those that hang if they take it at once.

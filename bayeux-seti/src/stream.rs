@@ -96,7 +96,7 @@ impl Inner {
 
     async fn broadcast(&self, channel: &str, json: Json) -> bool {
         let broadcast = self.oort.broadcast(Message::with_data(channel, json));
-        match tokio::time::timeout(PATIENCE, broadcast).await {
+        match tokio::time::timeout(BROADCAST_PATIENCE, broadcast).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::debug!(channel, %error, "presence goes to no node");
@@ -117,4 +117,4 @@ const UNDER_WAY: usize = 4 * MUCH;
 pub(crate) const LARGE: usize = 64 * 1024;
 
 /// How long the server may take to take a broadcast.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const BROADCAST_PATIENCE: Duration = Duration::from_secs(60);
