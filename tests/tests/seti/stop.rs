@@ -187,7 +187,8 @@ impl PresenceListener for Stuck {
     }
 }
 
-#[tokio::test]
+/// By a clock that goes on when nothing else is left to do: a start waits a second at most for the one before.
+#[tokio::test(start_paused = true)]
 async fn one_whose_listener_waits_ends_when_it_is_dropped() {
     let hub = CloudHub::default();
     let oort = Oort::start(&Server::new(), hub.cloud("a", "http://a/cometd")).await.unwrap();
@@ -202,7 +203,7 @@ async fn one_whose_listener_waits_ends_when_it_is_dropped() {
     eventually("it to be let go of", || Arc::strong_count(&stuck) == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_that_starts_after_it_is_not_undone_by_its_end() {
     let hub = CloudHub::default();
     let here = Oort::start(&Server::new(), hub.cloud("a", "http://a/cometd")).await.unwrap();
