@@ -158,7 +158,9 @@ impl Seti {
     }
 
     /// Sends a message to all sessions of a user, wherever they are, and returns where it went. It needs no
-    /// subscription, and the channel may be a service channel.
+    /// subscription, and the channel may be a service channel. Where an application's code looks at it, this waits: for
+    /// 5 seconds at each session, and for a minute at what goes to other nodes, or two if no node that has the user can
+    /// be reached.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ pub struct SetiStatistics {
     pub overflows: u64,
     /// The nodes that were refused since another one has the same Seti id.
     pub collisions: u64,
-    /// The messages of other nodes for users that are not here, or for whom too much waits already, or that were dropped with
-    /// one that was not taken in time.
+    /// The messages of other nodes for users that are not here, or for whom too much waits already, or that a session
+    /// did not get since it had not taken the one before in time.
     pub undelivered: u64,
 }
