@@ -31,6 +31,7 @@ over_every_transport!(
     who_is_denied_is_nobody_and_not_asked_about,
     the_policy_may_leave_the_user_as_an_attribute,
     the_reply_waits_for_who_says_whose_it_is,
+    of_handshakes_that_come_together_the_first_alone_is_one,
 );
 
 async fn a_user_is_associated_when_the_handshake_is_answered(transport: Transport) {
@@ -138,6 +139,35 @@ async fn the_reply_waits_for_who_says_whose_it_is(transport: Transport) {
     let (reply, ()) = tokio::join!(replied, other);
     assert_eq!(reply["successful"], true);
     assert!(seti.is_associated("dave"));
+}
+
+/// The server refuses what comes beside a handshake: nobody is asked about that, and waits for an answer.
+async fn of_handshakes_that_come_together_the_first_alone_is_one(transport: Transport) {
+    let node = TestNode::start().await;
+    let seti = Seti::start(&node.oort).await.unwrap();
+    let log = Log::default();
+    let asked = log.clone();
+    let _users = seti.associate_at_handshake(move |it| {
+        let asked = asked.clone();
+        async move {
+            let user = said(it).await;
+            asked.add(user.as_deref().unwrap_or_default());
+            match user.as_deref() {
+                Some("hangs") => std::future::pending().await,
+                Some(_) | None => user,
+            }
+        }
+    });
+    let mut client = node.server.client(transport).await;
+    let shakes = ["dave", "ann", "dave", "hangs"].map(|user| {
+        let fields = json!({ "version": "1.0", "ext": { "user": user } });
+        client.message("/meta/handshake", &fields)
+    });
+    let replies = client.batch(&shakes).await;
+    let successful: Vec<_> = replies.iter().map(|reply| reply["successful"] == true).collect();
+    assert_eq!(successful, [true, false, false, false], "{replies:?}");
+    assert_eq!(replies[3]["error"], "400::not_with_handshake");
+    assert_eq!((log.entries(), &*seti.user_ids().concat()), (vec!["dave".to_owned()], "dave"));
 }
 
 #[tokio::test]
