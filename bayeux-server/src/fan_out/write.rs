@@ -256,6 +256,15 @@ mod tests {
         }
     }
 
+    /// Makes a session whose connection waits, and counts what is written to it.
+    fn waiting(server: &Server) -> (Arc<Session>, Arc<Carrier<Counts>>) {
+        let session = server.new_session(None, Origin::default());
+        let socket = Arc::new(Carrier::new(Counts::default()));
+        let carrier: Arc<Carrier> = socket.clone();
+        session.bind_waiting(&carrier);
+        (session, socket)
+    }
+
     #[derive(Debug)]
     struct Empty;
 
@@ -276,10 +285,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_written_to_unless_somebody_is_to_see_what_is_sent() {
         let server = Server::builder().build();
-        let session = server.new_session(None, Origin::default());
-        let socket = Arc::new(Carrier::new(Counts::default()));
-        let carrier: Arc<Carrier> = socket.clone();
-        session.bind_waiting(&carrier);
+        let (session, socket) = waiting(&server);
         let written = async || {
             let before = socket.socket().0.load(Relaxed);
             session.deliver(Message::with_data("/a", json!(1))).await;
@@ -298,10 +304,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_published_together_is_written_when_that_is_done() {
         let server = Server::builder().build();
-        let session = server.new_session(None, Origin::default());
-        let socket = Arc::new(Carrier::new(Counts::default()));
-        let carrier: Arc<Carrier> = socket.clone();
-        session.bind_waiting(&carrier);
+        let (session, socket) = waiting(&server);
         assert!(session.handshaken());
         server.0.sessions.insert(session.clone());
         let channel = server.create_channel_if_absent("/a").unwrap().channel();
@@ -321,10 +324,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_delivered_together_is_written_when_that_is_done() {
         let server = Server::builder().build();
-        let session = server.new_session(None, Origin::default());
-        let socket = Arc::new(Carrier::new(Counts::default()));
-        let carrier: Arc<Carrier> = socket.clone();
-        session.bind_waiting(&carrier);
+        let (session, socket) = waiting(&server);
         let node = server.new_session(None, Origin::default());
         let message = Message::with_data("/a", json!(1)).freeze();
         let deliver = async || {
@@ -341,15 +341,8 @@ mod tests {
     #[tokio::test]
     async fn what_comes_while_many_are_written_to_goes_out_with_it() {
         let server = Server::builder().build();
-        let sockets: Vec<_> = (0..3 * WRITE_TOGETHER).map(|_| Counts::default()).collect();
-        let sockets: Vec<_> = sockets.into_iter().map(|own| Arc::new(Carrier::new(own))).collect();
-        let bound = sockets.iter().map(|socket| {
-            let session = server.new_session(None, Origin::default());
-            let carrier: Arc<Carrier> = socket.clone();
-            session.bind_waiting(&carrier);
-            session
-        });
-        let sessions: Vec<_> = bound.collect();
+        let bound = (0..3 * WRITE_TOGETHER).map(|_| waiting(&server));
+        let (sessions, sockets): (Vec<_>, Vec<_>) = bound.unzip();
         let message = Message::with_data("/a", json!(1)).freeze();
         let takes = |session: &Arc<Session>| {
             matches!(session.offer(&message, None, clock::now()), Offered::Queued(_))
