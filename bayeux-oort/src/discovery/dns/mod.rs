@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 
 use crate::{
+    counter::Counter,
     discovery::{Discovery, DiscoveryError, Running, Seeds},
     proto::resolution::{Answer, Resolution},
 };
@@ -91,12 +92,19 @@ async fn keep_asking(
     mut machine: Resolution,
     seeds: Seeds,
 ) {
+    let mut misses = Counter::default();
     loop {
         let found = timeout(LONGEST, resolver.nodes()).await;
         let answer = match found.unwrap_or_else(|_| Err("nobody answers".to_owned())) {
-            Ok((nodes, lifetime)) => Answer::Nodes(nodes, lifetime),
+            Ok((nodes, lifetime)) => {
+                misses = Counter::default();
+                Answer::Nodes(nodes, lifetime)
+            }
             Err(why) => {
-                tracing::warn!(name, "the name cannot be resolved, and what it was stays: {why}");
+                if let Some(times) = misses.tally() {
+                    let what = "the name cannot be resolved, and what it was stays";
+                    tracing::warn!(name, times, "{what}: {why}");
+                }
                 Answer::Failed
             }
         };

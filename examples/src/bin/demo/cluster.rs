@@ -41,7 +41,9 @@ impl NodeArguments {
         let is_ours = |name: &str| name.starts_with("oort.") || is_known(name);
         options.set_options(others.extract_if(.., |(name, _)| is_ours(name)))?;
         // A secret may be in the environment of all programs.
-        let is_meant = self.oort_channels.is_some() || self.oort_cloud.is_some();
+        let is_secret_meant = options.secret.is_some()
+            || self.oort_secret.as_ref().is_some_and(|secret| !is_in_environment(secret));
+        let is_meant = is_secret_meant || self.oort_channels.is_some() || self.oort_cloud.is_some();
         let named = [
             ("oort.url", self.oort_url),
             ("oort.cloud", self.oort_cloud),
@@ -60,13 +62,19 @@ impl NodeArguments {
     }
 }
 
+fn is_in_environment(secret: &str) -> bool {
+    std::env::var("OORT_SECRET").is_ok_and(|known| known == secret)
+}
+
 /// Joins the other nodes, if this is to be one.
 pub(crate) async fn join(
     server: &Server,
     options: &OortOptions,
 ) -> Result<Option<Oort>, Box<dyn Error>> {
-    if options.url.is_none() {
-        return Ok(None);
+    let Some(url) = &options.url else { return Ok(None) };
+    if !url.trim_end_matches('/').ends_with("/cometd") {
+        let what = "other nodes are to come where this one may not be: it has Bayeux at /cometd";
+        tracing::warn!(url, "{what}");
     }
     if options.secret.is_none() {
         return Err("a node has a secret: give --oort-secret too, or set OORT_SECRET".into());
