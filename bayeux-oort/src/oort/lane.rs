@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    future::pending,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -18,7 +17,6 @@ use bayeux_api::{ChannelId, Message, implement::lock, server::LocalSession};
 use bayeux_server::Server;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{Comet, counter::Counter, oort::Inner, weight::share};
 
@@ -33,9 +31,8 @@ pub(super) struct Lane {
     room: Arc<Semaphore>,
     /// Nothing went on for as long as one has patience.
     is_stuck: Arc<AtomicBool>,
-    /// Whether the node is gone.
+    /// Whether the node is gone. The last, so that nothing can come any more when this goes.
     is_gone: Arc<watch::Sender<bool>>,
-    _ends: Arc<DropGuard>,
 }
 
 type Waiting = (Publishing, OwnedSemaphorePermit);
@@ -82,8 +79,13 @@ impl Inner {
     }
 
     fn lane(self: &Arc<Self>, from: &Comet) -> Lane {
+        let mut lanes = lock(&self.lanes);
+        if let Some(lane) = lanes.get(from.id()) {
+            return lane.clone();
+        }
         let (lane, publisher) = Lane::new(from, &self.broadcasts_dropped);
-        lock(&self.lanes).insert(from.id().to_owned(), lane.clone());
+        lanes.insert(from.id().to_owned(), lane.clone());
+        drop(lanes);
         let (oort, id) = (Arc::downgrade(self), from.id().to_owned());
         let is_over = move |publisher: &Publisher| publisher.is_over(&oort, &id);
         // What came together goes on to the subscribers together.
@@ -134,16 +136,15 @@ impl Lane {
     fn new(from: &Comet, dropped: &Arc<Counter>) -> (Self, Publisher) {
         let (sender, waiting) = mpsc::unbounded_channel();
         let (is_gone, gone) = watch::channel(false);
-        let (is_stuck, ended) = (Arc::<AtomicBool>::default(), CancellationToken::new());
+        let is_stuck = Arc::<AtomicBool>::default();
         let lane = Self {
             waiting: sender,
             room: Arc::new(Semaphore::new(ROOM as usize)),
             is_stuck: is_stuck.clone(),
             is_gone: Arc::new(is_gone),
-            _ends: Arc::new(ended.clone().drop_guard()),
         };
         let (from, dropped) = (from.clone(), dropped.clone());
-        (lane, Publisher { waiting, is_stuck, gone, ended, from, dropped })
+        (lane, Publisher { waiting, is_stuck, gone, from, dropped })
     }
 
     /// Waits for room, unless that has been in vain.
@@ -168,10 +169,16 @@ struct Publisher {
     waiting: mpsc::UnboundedReceiver<Waiting>,
     is_stuck: Arc<AtomicBool>,
     gone: watch::Receiver<bool>,
-    /// Nobody has the lane.
-    ended: CancellationToken,
     from: Comet,
     dropped: Arc<Counter>,
+}
+
+/// Why what waits is dropped.
+enum Forlorn {
+    /// The node has been gone for as long as one has patience.
+    GivenUp,
+    /// Nobody has the lane.
+    Unowned,
 }
 
 impl Publisher {
@@ -180,12 +187,12 @@ impl Publisher {
             loop {
                 tokio::select! {
                     () = &mut publishing => break,
-                    () = self.ended.cancelled() => {
+                    forlorn = is_forlorn(&mut self.gone) => {
                         self.drop_waiting();
-                        drop(self.waiting);
-                        return publishing.await;
+                        if let Forlorn::Unowned = forlorn {
+                            return publishing.await;
+                        }
                     }
-                    () = is_given_up(&mut self.gone) => self.drop_waiting(),
                 }
             }
             self.is_stuck.store(false, Relaxed);
@@ -206,23 +213,22 @@ impl Publisher {
     fn is_over(&self, oort: &Weak<Inner>, id: &str) -> bool {
         let Some(oort) = oort.upgrade() else { return false };
         let mut lanes = lock(&oort.lanes);
-        // The node may have another by now, since it left and came again.
-        let is_own = |lane: &Lane| Arc::ptr_eq(&lane.is_stuck, &self.is_stuck);
         // Nobody has it but the register, so that nobody is about to use it.
         let is_over = self.waiting.is_empty() && self.waiting.sender_strong_count() == 1;
-        is_over && lanes.get(id).is_some_and(is_own) && lanes.remove(id).is_some()
+        is_over && lanes.remove(id).is_some()
     }
 }
 
-/// Waits until a node has been gone for as long as one has patience.
-async fn is_given_up(gone: &mut watch::Receiver<bool>) {
+/// Waits until what waits is forlorn.
+async fn is_forlorn(gone: &mut watch::Receiver<bool>) -> Forlorn {
     loop {
         if gone.wait_for(|is_gone| *is_gone).await.is_err() {
-            // Nobody has the lane, which is told otherwise.
-            return pending().await;
+            return Forlorn::Unowned;
         }
-        if tokio::time::timeout(PATIENCE, gone.wait_for(|is_gone| !is_gone)).await.is_err() {
-            return;
+        match tokio::time::timeout(PATIENCE, gone.wait_for(|is_gone| !is_gone)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return Forlorn::Unowned,
+            Err(_) => return Forlorn::GivenUp,
         }
     }
 }
@@ -278,18 +284,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_has_not_begun_is_dropped_when_nobody_has_the_lane() {
-        let (lane, publisher) = lane();
-        let dropped = publisher.dropped.clone();
-        let done = tokio::spawn(publisher.run(|_| false));
-        let (go, mut second) = (waits(&lane).await, waits(&lane).await);
-        tokio::task::yield_now().await;
-        drop(lane);
-        second.closed().await;
-        assert_eq!(dropped.get(), 1);
-        // The first goes on.
-        assert!(!done.is_finished());
-        go.send(()).unwrap();
-        done.await.unwrap();
+        for is_gone in [false, true] {
+            let (lane, publisher) = lane();
+            let dropped = publisher.dropped.clone();
+            let done = tokio::spawn(publisher.run(|_| false));
+            let (go, mut second) = (waits(&lane).await, waits(&lane).await);
+            lane.is_gone.send_replace(is_gone);
+            tokio::task::yield_now().await;
+            let start = tokio::time::Instant::now();
+            drop(lane);
+            second.closed().await;
+            assert!(dropped.get() == 1 && start.elapsed() == Duration::ZERO, "gone: {is_gone}");
+            // The first goes on.
+            assert!(!done.is_finished());
+            go.send(()).unwrap();
+            done.await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]
