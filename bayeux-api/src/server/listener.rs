@@ -6,7 +6,8 @@
 //!
 //! What happens to one session is told in that order, to all listeners before the next thing is. A
 //! listener may change the session that it is told of, and wait for that: the others hear of it after.
-//! One that does not return holds up only what is still to be told of this session.
+//! One that does not return holds up only what is still to be told of this session, and is given up after
+//! the session's `maxProcessing`.
 
 use std::{
     fmt,

@@ -229,8 +229,10 @@ pub struct TransportConfig {
     /// interval, before its session ends. 10 s by default; longer keeps the dead for longer.
     pub max_interval: Duration,
     /// `maxProcessing`: how long processing a connect and writing its reply may take before the
-    /// session ends; over HTTP also for how long a session lives because its client takes a response of
-    /// more than 16 KiB, whatever that answers. 10 min by default, where CometD has no limit.
+    /// session ends, and how long a listener may take to hear what happens to the session before
+    /// it is given up; over HTTP also for how long a session lives because its client takes a
+    /// response of more than 16 KiB, whatever that answers. 10 min by default, where CometD has no
+    /// limit.
     pub max_processing: Duration,
     /// `maxLazyTimeout`: how long a lazy message waits if its channel does not say. 5 s by default;
     /// zero is not at all.

@@ -1,12 +1,15 @@
 //! Tells the listeners what happened to a session, in the order in which it was noted.
+//!
+//! A listener that does not come back is given up after the session's `maxProcessing`: others hear what happened, and
+//! what happens next, then at the latest.
 
-use std::sync::Arc;
+use std::{future::Future, pin::pin, sync::Arc};
 
 use bayeux_api::{
     implement::Hook,
-    server::{Removal, ServerMessage, ServerSession},
+    server::{Removal, ServerMessage},
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, poll};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -71,14 +74,15 @@ impl Server {
             Event::Added(message) => {
                 let hook = Hook("SessionListener::session_added", id);
                 for listener in self.0.session_listeners.members().iter() {
-                    listener.wait(hook, |it| it.session_added(&seen, message)).await;
+                    let hears = listener.wait(hook, |it| it.session_added(&seen, message));
+                    in_time(session, hook, hears).await;
                 }
             }
             Event::Subscribed(channel, by) => {
-                self.tell_subscribed(&seen, channel, by.as_deref()).await;
+                self.tell_subscribed(session, channel, by.as_deref()).await;
             }
             Event::Unsubscribed(channel, by) => {
-                self.tell_unsubscribed(&seen, channel, by.as_deref()).await;
+                self.tell_unsubscribed(session, channel, by.as_deref()).await;
             }
             Event::Suspended(timeout) => {
                 let hook = Hook("ServerSessionListener::suspended", id);
@@ -95,7 +99,8 @@ impl Server {
             Event::Lost => {
                 let hook = Hook("ServerSessionListener::connection_lost", id);
                 for listener in session.listeners().iter() {
-                    listener.wait(hook, |it| it.connection_lost(&seen)).await;
+                    let hears = listener.wait(hook, |it| it.connection_lost(&seen));
+                    in_time(session, hook, hears).await;
                 }
             }
             Event::Ended(removal, channels) => self.tell_ended(session, *removal, channels).await,
@@ -104,35 +109,39 @@ impl Server {
 
     async fn tell_subscribed(
         &self,
-        session: &Arc<dyn ServerSession>,
+        session: &Arc<Session>,
         channel: &Arc<Channel>,
         by: Option<&ServerMessage>,
     ) {
-        let (seen, id) = (channel.as_dyn(), channel.id().as_str());
+        let (whose, seen, id) = (session.as_dyn(), channel.as_dyn(), channel.id().as_str());
         let hook = Hook("ServerChannelListener::subscribed", id);
         for listener in channel.listeners.members().iter() {
-            listener.wait(hook, |it| it.subscribed(session, &seen, by)).await;
+            let hears = listener.wait(hook, |it| it.subscribed(&whose, &seen, by));
+            in_time(session, hook, hears).await;
         }
         let hook = Hook("SubscriptionListener::subscribed", id);
         for listener in self.0.subscription_listeners.members().iter() {
-            listener.wait(hook, |it| it.subscribed(session, &seen, by)).await;
+            let hears = listener.wait(hook, |it| it.subscribed(&whose, &seen, by));
+            in_time(session, hook, hears).await;
         }
     }
 
     async fn tell_unsubscribed(
         &self,
-        session: &Arc<dyn ServerSession>,
+        session: &Arc<Session>,
         channel: &Arc<Channel>,
         by: Option<&ServerMessage>,
     ) {
-        let (seen, id) = (channel.as_dyn(), channel.id().as_str());
+        let (whose, seen, id) = (session.as_dyn(), channel.as_dyn(), channel.id().as_str());
         let hook = Hook("ServerChannelListener::unsubscribed", id);
         for listener in channel.listeners.members().iter() {
-            listener.wait(hook, |it| it.unsubscribed(session, &seen, by)).await;
+            let hears = listener.wait(hook, |it| it.unsubscribed(&whose, &seen, by));
+            in_time(session, hook, hears).await;
         }
         let hook = Hook("SubscriptionListener::unsubscribed", id);
         for listener in self.0.subscription_listeners.members().iter() {
-            listener.wait(hook, |it| it.unsubscribed(session, &seen, by)).await;
+            let hears = listener.wait(hook, |it| it.unsubscribed(&whose, &seen, by));
+            in_time(session, hook, hears).await;
         }
     }
 
@@ -145,16 +154,34 @@ impl Server {
         let (id, seen) = (session.id(), session.as_dyn());
         let hook = Hook("SessionListener::session_removed", id);
         for listener in self.0.session_listeners.members().iter() {
-            listener.wait(hook, |it| it.session_removed(&seen, removal)).await;
+            let hears = listener.wait(hook, |it| it.session_removed(&seen, removal));
+            in_time(session, hook, hears).await;
         }
         session.forget_subscriptions();
         for channel in channels {
-            self.tell_unsubscribed(&seen, channel, None).await;
+            self.tell_unsubscribed(session, channel, None).await;
         }
         let hook = Hook("ServerSessionListener::removed", id);
         for listener in session.listeners().iter() {
-            listener.wait(hook, |it| it.removed(&seen, removal)).await;
+            let hears = listener.wait(hook, |it| it.removed(&seen, removal));
+            in_time(session, hook, hears).await;
         }
+    }
+}
+
+/// Waits until a listener has heard something of a session, but not for ever.
+async fn in_time(session: &Session, hook: Hook<'_>, hears: impl Future<Output = Option<()>>) {
+    let mut hears = pin!(hears);
+    // Mostly no listener waits.
+    if poll!(hears.as_mut()).is_ready() {
+        return;
+    }
+    // Outside a runtime there is no time.
+    if Handle::try_current().is_err() {
+        hears.await;
+    } else if tokio::time::timeout(session.max_processing(), hears).await.is_err() {
+        let Hook(hook, id) = hook;
+        tracing::warn!(hook, id, "a listener takes too long, given up");
     }
 }
 

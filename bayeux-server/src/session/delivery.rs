@@ -150,6 +150,10 @@ impl Session {
         lock(&self.core).machine.enable_acknowledgements();
     }
 
+    pub(crate) fn max_processing(&self) -> Duration {
+        lock(&self.core).machine.max_processing()
+    }
+
     pub(crate) fn is_acknowledged(&self) -> bool {
         lock(&self.core).machine.is_acknowledged()
     }

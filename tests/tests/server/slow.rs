@@ -29,6 +29,7 @@ over_every_transport!(
     a_slow_listener_keeps_nobody_else_waiting,
     the_silence_of_a_session_counts_from_the_reply_to_its_handshake,
     a_session_is_over_before_its_end_is_told,
+    a_listener_that_never_returns_keeps_no_other_from_what_happens,
 );
 
 /// Does not let the replies to connects out before it is told to.
@@ -171,6 +172,25 @@ async fn a_session_is_over_before_its_end_is_told(transport: Transport) {
     let (was_there, ()) = tokio::join!(remove, look);
     assert!(was_there);
     assert_eq!(session.subscriptions().len(), 0);
+}
+
+async fn a_listener_that_never_returns_keeps_no_other_from_what_happens(transport: Transport) {
+    let server = TestServer::start(|config| {
+        every_transport(config, |t| t.max_processing = Duration::from_millis(500));
+        impatient(config);
+    })
+    .await;
+    let (doorkeeper, log) = (Arc::new(Doorkeeper::default()), Log::default());
+    server.server.add_session_listener(doorkeeper.clone()).keep();
+    server.server.add_session_listener(Arc::new(log.clone())).keep();
+    let mut client = server.client(transport).await;
+    let handshake = client.message("/meta/handshake", &json!({ "id": "h" }));
+    client.send(&[handshake]);
+    within("its beginning to be told", doorkeeper.reached.notified()).await;
+    let is_added = || log.entries().iter().any(|it| it.starts_with("added session"));
+    eventually("the next listener to hear of it", is_added).await;
+    within("its end to be told", doorkeeper.reached.notified()).await;
+    log.until("Expired session, 0 subscriptions").await;
 }
 
 async fn a_slow_listener_keeps_nobody_else_waiting(transport: Transport) {

@@ -236,6 +236,11 @@ impl<C: Clone + PartialEq> Session<C> {
         means != Means::Reply && self.goes_alone()
     }
 
+    /// Returns how long anything may take that is done for the session.
+    pub(crate) fn max_processing(&self) -> Duration {
+        self.rules.max_processing
+    }
+
     pub(super) fn busy(&self, now: Instant) -> Presence {
         Presence::Busy(after(now, self.rules.max_processing))
     }
