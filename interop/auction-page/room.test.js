@@ -20,9 +20,16 @@ atTheAuction('a bidder on two nodes is told on both, and is there until the last
   for (const page of [phone, laptop]) await page.waitForSelector('#notices li[data-item=cuckoo]');
 
   await bob.fill('#words', 'good <b>evening</b>');
+  // Whoever is impatient says it once all the same.
+  await bob.$eval('#say', (button) => [1, 2, 3].forEach(() => button.click()));
+  await bob.waitForSelector('#say:enabled');
+  await bob.fill('#words', 'and good night');
   await bob.click('#say');
   for (const page of [phone, laptop, bob]) {
-    await page.locator('#chat li[data-from=Bob]', {hasText: 'good <b>evening</b>'}).waitFor();
+    await page.locator('#chat li[data-from=Bob]', {hasText: 'and good night'}).waitFor();
+    assert.deepEqual(await page.locator('#chat li p').allTextContents(), [
+      'Bob and good night', 'Bob good <b>evening</b>',
+    ]);
   }
   await phone.click('#leave');
   await bob.locator('#bidders li[data-bidder=Ann]', {hasText: /B$/}).waitFor();

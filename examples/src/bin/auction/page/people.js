@@ -6,6 +6,8 @@ import { nameOf } from "./lots.js";
 
 const MOST = 50; // entries
 
+let isSaying = false;
+
 export function showHouse({ nodes, decides, bidders }) {
   byId("nodes").replaceChildren(...nodes.map((name) => node(name, name === decides)));
   byId("no-auctioneer").hidden = decides !== null;
@@ -55,14 +57,17 @@ function prepend(list, entry) {
 }
 
 /** Lets those speak who have a name. Who types when the link breaks may type on. */
-export function showSay(name) {
-  byId("words").disabled = !name;
-  byId("say").disabled = !name || client.status.state !== "connected";
+export function showSay() {
+  const { you } = document.body.dataset;
+  byId("words").disabled = !you;
+  byId("say").disabled = !you || isSaying || client.status.state !== "connected";
 }
 
 byId("say-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = byId("words").value;
+  isSaying = true;
+  showSay();
   try {
     await say(text);
     // What was typed meanwhile stays.
@@ -71,4 +76,6 @@ byId("say-form").addEventListener("submit", async (event) => {
   } catch (error) {
     show(byId("say-error"), why(error));
   }
+  isSaying = false;
+  showSay();
 });

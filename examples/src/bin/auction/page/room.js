@@ -17,7 +17,7 @@ function showYou(name) {
   byId("leave").hidden = !name;
   byId("name").disabled = Boolean(name);
   if (name) byId("name").value = name;
-  showSay(name);
+  showSay();
 }
 
 function showNode(name) {
@@ -33,7 +33,7 @@ function showStatus() {
   const lost = `Node ${nodeName} does not answer. What it has confirmed the others have, too.`;
   showConnection(status.state === "reconnecting" ? { ...status, reason: lost } : status, "the node");
   showLots();
-  showSay(document.body.dataset.you);
+  showSay();
 }
 
 async function enterAs(name) {
