@@ -59,6 +59,19 @@ atTheAuction('who has bid is outbid, however many bids come after', async ({room
   await leads(ann, 'regulator', 'Eve', 900);
   assert.deepEqual(await bids(ann, 'regulator'), ['7 Eve', '6 Bob', '5 Eve']);
   assert.equal(await lot(ann, 'regulator').getAttribute('data-state'), 'outbid');
+  // So is her page when it is loaded only then, and one that is told late of what was before.
+  const other = await room('B', 'Ann');
+  for (const page of [ann, other]) {
+    await leads(page, 'regulator', 'Eve', 900);
+    await page.evaluate(async () => {
+      const {takeLot} = await import('/lots.js');
+      const [name, cents] = [document.body.dataset.you, 30_000];
+      const lot = {round: 0, closes: 0, is_closed: true, bids: [{number: 1, bidder: name, cents}], bidders: [name]};
+      takeLot({item: 'regulator', lot, least: cents});
+    });
+    assert.equal(await lot(page, 'regulator').getAttribute('data-state'), 'outbid');
+    assert.deepEqual(await bids(page, 'regulator'), ['7 Eve', '6 Bob', '5 Eve']);
+  }
 });
 
 atTheAuction('an amount that was typed stays, and one that nobody typed is the least that counts', async ({room}) => {

@@ -6,7 +6,7 @@
 //!      └─┘ a bid, which near the end keeps it open for longer
 //! ```
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub(crate) struct Lot {
     pub(crate) is_closed: bool,
     /// The highest first, and no more than are shown.
     pub(crate) bids: Vec<Bid>,
+    /// Who has bid in this round; each bid is a twentieth higher than the one before, so that these are few hundred.
+    pub(crate) bidders: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +76,8 @@ impl Hours {
 impl Lot {
     /// Offers a lot.
     pub(crate) fn offer(round: u32, now: u64, hours: Hours) -> Self {
-        Self { round, closes: now.saturating_add(hours.open), is_closed: false, bids: Vec::new() }
+        let closes = now.saturating_add(hours.open);
+        Self { round, closes, is_closed: false, bids: Vec::new(), bidders: BTreeSet::new() }
     }
 
     pub(crate) fn top(&self) -> Option<&Bid> {
@@ -110,8 +113,10 @@ impl Lot {
         let number = self.top().map_or(1, |top| top.number.saturating_add(1));
         let bid = Bid { number, bidder: bidder.to_owned(), cents, at: now };
         let bids = std::iter::once(bid).chain(self.bids.iter().cloned()).take(SHOWN).collect();
+        let mut bidders = self.bidders.clone();
+        bidders.insert(bidder.to_owned());
         let closes = self.closes.max(now.saturating_add(hours.grace()));
-        Ok(Self { closes, bids, ..self.clone() })
+        Ok(Self { round: self.round, closes, is_closed: false, bids, bidders })
     }
 
     /// Returns what becomes of the lot by the time that passes, if anything does.
@@ -218,6 +223,23 @@ mod tests {
         let two = bid(&one, "bob", least, 2).unwrap();
         let numbers: Vec<_> = two.bids.iter().map(|bid| (bid.number, &*bid.bidder)).collect();
         assert_eq!(numbers, [(2, "bob"), (1, "ann")]);
+    }
+
+    #[test]
+    fn who_has_bid_is_known_however_many_bid_after_and_these_are_not_endless() {
+        let mut last = bid(&lot(), "ann", item().start, 1).unwrap();
+        let mut others = 0;
+        while last.least(item()) <= cents(&json!(MOST)).unwrap() {
+            others += 1;
+            last = bid(&last, &format!("bob {others}"), last.least(item()), 1).unwrap();
+        }
+        assert_eq!(last.bids.len(), SHOWN);
+        assert!(last.bidders.contains("ann") && !last.bidders.contains("eve"));
+        assert!((200..300).contains(&last.bidders.len()), "{others} others");
+        let closed = last.pass(last.closes, HOURS).unwrap();
+        assert!(closed.bidders.contains("ann"));
+        let again = closed.pass(closed.closes + HOURS.pause(), HOURS).unwrap();
+        assert!(again.bidders.is_empty(), "it is another round");
     }
 
     #[test]

@@ -13,7 +13,6 @@ class Card {
   #least = 0;
   #isBidding = false;
   #suggested = ""; // what the card wrote last as the amount
-  #yours = null; // the last round in which you bid
 
   constructor(item) {
     this.item = item;
@@ -34,22 +33,11 @@ class Card {
 
   /** Takes what the house says, unless this is further already. */
   take({ lot, least }) {
-    this.#note(lot);
     if (this.lot && !isAhead(lot, this.lot)) return this.show();
     this.lot = lot;
     this.#least = least;
     this.#suggest();
     this.show();
-  }
-
-  /** Notes whether you bid: a lot has the last bids alone. */
-  #note({ round, bids }) {
-    if (bids.some(isYours)) this.#yours = round;
-  }
-
-  /** What was noted was of another bidder. */
-  forget() {
-    this.#yours = null;
   }
 
   /** Writes the least that counts, unless somebody types or has typed. */
@@ -83,7 +71,7 @@ class Card {
     if (this.lot.is_closed) return "closed";
     if (!top || !you) return "open";
     if (isYours(top)) return "leading";
-    return this.#yours === this.lot.round ? "outbid" : "open";
+    return this.lot.bidders.includes(you) ? "outbid" : "open";
   }
 
   /** Shows how long it is open. */
@@ -103,8 +91,7 @@ class Card {
     this.#isBidding = true;
     this.show();
     try {
-      const { lot } = await bid(this.item.id, Number(text || "NaN"));
-      this.#note(lot);
+      await bid(this.item.id, Number(text || "NaN"));
       show(this.part(".failure"));
       // It is done with.
       if (this.part(".amount").value === typed) this.#suggested = typed;
@@ -137,7 +124,6 @@ function line({ number, bidder, cents }) {
 
 /** Shows all there is, for the bidder that the house knows. */
 export function welcome(all) {
-  if (you !== all.you) cards.forEach((card) => card.forget());
   you = all.you;
   ahead = all.now - Date.now();
   if (!cards.size) {
