@@ -47,6 +47,23 @@ atTheAuction('a bidder on two nodes is told on both, and is there until the last
   await failure(bob, 'cuckoo', 'the highest bid already');
 });
 
+atTheAuction('who is there is not shown as it was before, and another session begins anew', async ({room}) => {
+  const page = await room('A', 'Ann');
+  await sees(page, ['Ann']);
+  const counts = await page.evaluate(async () => {
+    const {showHouse} = await import('/people.js');
+    return [1_000_000, 999_999, 1].map((number) => {
+      showHouse({number, seen: {nodes: [], decides: null, bidders: {count: number, shown: []}}});
+      return document.querySelector('#bidder-count').textContent;
+    });
+  });
+  assert.deepEqual(counts, Array(3).fill('1000000'));
+  // As that of a node that was started again, which counts from 1.
+  await page.click('#leave');
+  await enter(page, 'Dan');
+  await sees(page, ['Dan']);
+});
+
 atTheAuction('who has bid is outbid, however many bids come after', async ({room}) => {
   const [ann, bob, eve] = [await room('A', 'Ann'), await room('B', 'Bob'), await room('C', 'Eve')];
   await isOpen(bob);

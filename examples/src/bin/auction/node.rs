@@ -13,7 +13,8 @@ use crate::{
     lot::Hours,
     page,
     people::People,
-    room, view,
+    room,
+    view::View,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -51,8 +52,8 @@ async fn serve_as(arguments: Arguments) -> Result<()> {
     oort.observe_channel(room::CHAT)?;
     let desk = Desk::start(&oort, &seti, Hours { open: u64::from(open) * 1_000 }).await?;
     let people = People::start(&oort, &seti, &node.name).await?;
-    let view = view::start(&server, &desk, &people);
-    let _service = room::offer(&server, &desk, &people, &view).await?;
+    let view = View::start(&server, &desk, &people);
+    let _service = room::offer(&server, &desk, &node.name, &view).await?;
 
     say_ready();
     let app = page::room().nest_service("/cometd", server.service());

@@ -25,11 +25,6 @@ impl People {
         &self.seti
     }
 
-    /// Returns the name of this node.
-    pub(crate) fn own_name(&self) -> String {
-        self.names.get()
-    }
-
     /// Returns the names of the nodes that see each other, by their URLs.
     pub(crate) fn nodes(&self) -> BTreeMap<String, String> {
         let infos = self.names.infos();

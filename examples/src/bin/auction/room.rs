@@ -15,7 +15,6 @@ use crate::{
     house::{Desk, LOTS, NOTICE, Offer, now},
     lot::{Refusal, cents},
     node::Result,
-    people::People,
     view::{HOUSE, View},
 };
 
@@ -36,11 +35,11 @@ struct Words {
     text: String,
 }
 
-/// Offers the page what it asks for; that ends when what is returned is dropped.
+/// Offers the page of the node `name` what it asks for; that ends when what is returned is dropped.
 pub(crate) async fn offer(
     server: &Server,
     desk: &Desk,
-    people: &People,
+    name: &str,
     view: &Arc<View>,
 ) -> Result<Service> {
     // The house alone publishes there.
@@ -51,10 +50,9 @@ pub(crate) async fn offer(
         })?;
     }
     let mut service = server.new_service("auction").await?;
-    let (all, there, view) = (desk.clone(), people.clone(), view.clone());
+    let (all, name, view) = (desk.clone(), name.to_owned(), view.clone());
     service.remote_call("auction/enter", move |request| {
-        let welcome = welcome(&request, &all, &there);
-        view.ask();
+        let welcome = welcome(&request, &all, &name, &view);
         std::future::ready(Ok(welcome.into()))
     })?;
     let bids = desk.clone();
@@ -70,14 +68,15 @@ pub(crate) async fn offer(
     Ok(service)
 }
 
-/// All that a page has to know when it comes, beside who is there: that is published.
-fn welcome(request: &Request, desk: &Desk, people: &People) -> Value {
+/// All that a page has to know when it comes.
+fn welcome(request: &Request, desk: &Desk, name: &str, view: &View) -> Value {
     json!({
-        "node": people.own_name(),
+        "node": name,
         "you": bidder_of(&*request.sender),
         "categories": CATEGORIES,
         "items": ITEMS,
         "lots": desk.house.lots(),
+        "house": view.latest(),
         "now": now(),
     })
 }

@@ -7,13 +7,21 @@ import { nameOf } from "./lots.js";
 const MOST = 50; // entries
 
 let isSaying = false;
+let shown = 0; // the number of the view that is shown
 
-export function showHouse({ nodes, decides, bidders }) {
+/** Shows who is there, unless a later view is shown already. */
+export function showHouse({ number, seen }) {
+  if (number < shown) return;
+  shown = number;
+  const { nodes, decides, bidders } = seen;
   byId("nodes").replaceChildren(...nodes.map((name) => node(name, name === decides)));
   byId("no-auctioneer").hidden = decides !== null;
   byId("bidder-count").textContent = String(bidders.count);
   byId("bidders").replaceChildren(...bidders.shown.map(bidder));
 }
+
+// A node that is started again counts anew.
+client.addEventListener("session", () => (shown = 0));
 
 function node(name, decides) {
   const item = element("li", "", name);

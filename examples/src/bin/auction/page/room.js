@@ -57,6 +57,7 @@ onNotice(notice);
 onWelcome((all) => {
   showNode(all.node);
   showYou(all.you);
+  showHouse(all.house);
   welcome(all);
 });
 client.addEventListener("status", showStatus);
