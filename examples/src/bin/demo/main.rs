@@ -82,13 +82,20 @@ async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let _chat = chat::start(&server, oort.as_ref()).await?;
     stats::start(&server);
 
-    announce(listener.local_addr()?, oort.as_ref());
+    let address = listener.local_addr()?;
     let bayeux = Router::new().nest_service("/cometd", server.service()).layer(server.cors());
     let asked = server.clone();
     let health = get(move || std::future::ready(health(&asked)));
     let app = page::routes().merge(bayeux).route("/health", health);
+    let mut serving = std::pin::pin!(serve(&server, listener, app, ServeConfig::default()));
     tokio::select! {
-        served = serve(&server, listener, app, ServeConfig::default()) => served?,
+        biased;
+        // It says at once that it cannot.
+        served = &mut serving => return Ok(served?),
+        () = std::future::ready(()) => announce(address, oort.as_ref()),
+    }
+    tokio::select! {
+        served = serving => served?,
         () = told_twice_to_end(&server) => return Err("ended at once, by a second signal".into()),
     }
     if let Some(oort) = oort {
