@@ -19,7 +19,7 @@ pub use multicast::{Multicast, MulticastConfig, MulticastStatistics};
 pub use seeds::{SeedSet, Seeds, seeds};
 pub use static_list::StaticList;
 
-pub(crate) use crate::proto::url::check as check_url;
+pub(crate) use crate::proto::url::{check as check_url, shown as shown_url};
 
 /// Finds out at which URLs other nodes are.
 ///
@@ -96,7 +96,7 @@ pub enum DiscoveryError {
     /// A URL cannot be that of a node.
     #[error("{url:?} cannot be the URL of a node: {reason}")]
     Url {
-        /// The URL.
+        /// The URL; without a password.
         url: String,
         /// What is wrong with it.
         reason: String,

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::discovery::check_url;
+use crate::discovery::{check_url, shown_url};
 
 /// Makes the seeds of the node `own`: what the first discovery tells them by, and what is read from them.
 pub fn seeds(own: impl Into<Arc<str>>) -> (Seeds, SeedSet) {
@@ -63,6 +63,7 @@ impl Seeds {
                 continue;
             }
             if let Err(reason) = check_url(&url) {
+                let url = shown_url(&url);
                 tracing::warn!(?url, reason, "what was found is no URL of a node");
             } else if found.len() < MOST {
                 found.insert(url);

@@ -1,6 +1,6 @@
 //! The list of nodes that somebody wrote down: CometD's `oort.cloud`.
 
-use crate::discovery::{Discovery, DiscoveryError, Running, Seeds, check_url};
+use crate::discovery::{Discovery, DiscoveryError, Running, Seeds, check_url, shown_url};
 
 /// URLs that do not change: `oort.cloud`.
 ///
@@ -27,7 +27,7 @@ impl Discovery for StaticList {
             if url == seeds.own() {
                 return Err(DiscoveryError::OwnUrl(url.clone()));
             }
-            check_url(url).map_err(|reason| DiscoveryError::Url { url: url.clone(), reason })?;
+            check_url(url).map_err(|reason| DiscoveryError::Url { url: shown_url(url), reason })?;
         }
         seeds.set(&self.0);
         Ok(Box::pin(std::future::pending()))

@@ -14,7 +14,7 @@ use crate::{
     proto::{
         cloud::{Machine, Rules},
         secret::Proof,
-        url::is_url,
+        url::{check, shown},
     },
 };
 
@@ -32,10 +32,13 @@ pub struct MeshBuilder {
 #[non_exhaustive]
 pub enum MeshError {
     /// The URL is none by which other nodes could reach this one.
-    #[error(
-        "the URL of this node (oort.url) is {0:?}, which is not an absolute http, https, ws or wss URL by which others could reach it"
-    )]
-    Url(String),
+    #[error("the URL of this node (oort.url) cannot be {url:?}: {reason}")]
+    Url {
+        /// The URL; without a password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no secret, and nobody said that none is needed.
     #[error(
         "this node has no secret (oort.secret): give all nodes the same, or trust anybody who says to be a node"
@@ -92,9 +95,7 @@ impl MeshBuilder {
     /// When the URL or the configuration cannot be used.
     pub fn build(self) -> Result<Mesh, MeshError> {
         let Self { url, config, discoveries } = self;
-        if !is_url(&url) {
-            return Err(MeshError::Url(url));
-        }
+        check(&url).map_err(|reason| MeshError::Url { url: shown(&url), reason })?;
         // Everybody knows the empty one.
         let has_secret = config.secret.as_ref().is_some_and(|secret| !secret.is_empty());
         if config.trust == Trust::Secret && !has_secret {

@@ -36,6 +36,7 @@ use crate::{
     proto::{
         cloud::{LinkId, Machine, Output, Undialed},
         secret::Proof,
+        url::shown,
     },
 };
 
@@ -99,7 +100,7 @@ impl Mesh {
     #[doc(alias = "observeComet")]
     pub fn observe_comet(&self, url: &str) -> Result<(), ObserveError> {
         self.0.input(|machine, now| machine.observe(url, now)).map_err(|cause| match cause {
-            Undialed::NoUrl => ObserveError::NoUrl(url.to_owned()),
+            Undialed::NoUrl(reason) => ObserveError::NoUrl { url: shown(url), reason },
             Undialed::Own => ObserveError::Own,
             Undialed::TooMany => ObserveError::TooMany,
             Undialed::Stopped => ObserveError::Stopped,
@@ -138,8 +139,13 @@ impl Mesh {
 #[non_exhaustive]
 pub enum ObserveError {
     /// It is not a URL of a node.
-    #[error("{0:?} is not an absolute http, https, ws or wss URL by which a node could be reached")]
-    NoUrl(String),
+    #[error("{url:?} cannot be the URL of a node: {reason}")]
+    NoUrl {
+        /// The URL; without a password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// It is this node's own.
     #[error("a node does not observe itself")]
     Own,

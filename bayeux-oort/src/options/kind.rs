@@ -6,7 +6,7 @@ use bayeux_api::ChannelId;
 
 use crate::{
     OortOptions,
-    discovery::{Dns, MulticastConfig, check_url},
+    discovery::{DiscoveryError, Dns, MulticastConfig, check_url},
 };
 
 /// Finds the field of an option.
@@ -38,31 +38,42 @@ pub(super) enum MulticastKind {
 #[derive(Clone, Copy)]
 pub(super) struct Text {
     pub(super) what: &'static str,
-    pub(super) is_good: fn(&str) -> bool,
+    pub(super) check: fn(&str) -> Result<(), String>,
 }
 
-/// The option does not take the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused;
+/// The option does not take the text, for a reason that is said where it is not plain from what it takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) Option<String>);
 
-pub(super) const URL: Text = Text {
-    what: "an absolute URL, as in http://10.0.0.1:8080/cometd",
-    is_good: |text| check_url(text).is_ok(),
-};
+impl Refused {
+    fn because(reason: String) -> Self {
+        Self(Some(reason))
+    }
+}
 
-pub(super) const URLS: Text =
-    Text { what: "absolute URLs, joined by commas", is_good: |text| check_url(text).is_ok() };
+pub(super) const URL: Text =
+    Text { what: "an absolute URL, as in http://10.0.0.1:8080/cometd", check: check_url };
+
+pub(super) const URLS: Text = Text { what: "absolute URLs, joined by commas", check: check_url };
 
 pub(super) const SERVICE: Text = Text {
     what: "a URL with the name of a service as its host, as in http://nodes.example:8080/cometd",
-    is_good: |text| Dns::new(text).is_ok(),
+    check: |text| match Dns::new(text) {
+        Ok(_) => Ok(()),
+        Err(DiscoveryError::Url { reason, .. }) => Err(reason),
+        Err(error) => Err(error.to_string()),
+    },
 };
 
-pub(super) const ANY: Text = Text { what: "a text", is_good: |_| true };
+pub(super) const ANY: Text = Text { what: "a text", check: |_| Ok(()) };
 
 pub(super) const CHANNELS: Text = Text {
     what: "broadcast channels, as in /chat or /chat/*, joined by commas",
-    is_good: |text| ChannelId::new(text).is_ok_and(|channel| channel.is_broadcast()),
+    check: |text| match ChannelId::new(text) {
+        Ok(channel) if channel.is_broadcast() => Ok(()),
+        Ok(_) => Err(format!("{text} is none")),
+        Err(error) => Err(error.to_string()),
+    },
 };
 
 /// CometD has its numbers in Java's `int`.
@@ -81,22 +92,18 @@ impl Kind {
     /// Writes `text` to the field; not at all when it is refused.
     pub(super) fn set(&self, options: &mut OortOptions, text: &str) -> Result<(), Refused> {
         match self {
-            Self::Flag(at) => *at(options) = text.parse().map_err(|_| Refused)?,
+            Self::Flag(at) => *at(options) = text.parse().map_err(|_| Refused::default())?,
             Self::Text(kind, at) => {
                 let good = Some(text).filter(|text| !text.is_empty());
-                if !good.is_none_or(kind.is_good) {
-                    return Err(Refused);
-                }
+                good.map_or(Ok(()), kind.check).map_err(Refused::because)?;
                 *at(options) = good.map(str::to_owned);
             }
             Self::List(kind, at) => {
-                if !words(text).all(kind.is_good) {
-                    return Err(Refused);
-                }
+                words(text).try_for_each(kind.check).map_err(Refused::because)?;
                 *at(options) = words(text).map(str::to_owned).collect();
             }
             Self::Multicast => {
-                let is_used = text.parse().map_err(|_| Refused)?;
+                let is_used = text.parse().map_err(|_| Refused::default())?;
                 options.multicast = match is_used {
                     true => Some(options.multicast.take().unwrap_or_default()),
                     false => None,
@@ -141,25 +148,25 @@ impl MulticastKind {
         match self {
             Self::Group(at) => {
                 let group = text.parse().ok().filter(IpAddr::is_multicast);
-                *at(config) = group.ok_or(Refused)?;
+                *at(config) = group.ok_or_else(Refused::default)?;
             }
             Self::Address(at) => {
                 let address = Some(text).filter(|text| !text.is_empty()).map(str::parse);
-                *at(config) = address.transpose().map_err(|_| Refused)?;
+                *at(config) = address.transpose().map_err(|_| Refused::default())?;
             }
             Self::Addresses(at) => {
                 let addresses: Result<_, _> = words(text).map(str::parse).collect();
-                *at(config) = addresses.map_err(|_| Refused)?;
+                *at(config) = addresses.map_err(|_| Refused::default())?;
             }
             Self::Millis(least, at) => {
                 let good = text.parse().ok().filter(|millis| (*least..=MOST).contains(millis));
-                *at(config) = Duration::from_millis(good.ok_or(Refused)?);
+                *at(config) = Duration::from_millis(good.ok_or_else(Refused::default)?);
             }
             Self::Number(_, least, most, at) => {
                 let good = text.parse().ok().filter(|number| (*least..=*most).contains(number));
-                *at(config) = good.ok_or(Refused)?;
+                *at(config) = good.ok_or_else(Refused::default)?;
             }
-            Self::Hops(at) => *at(config) = text.parse().map_err(|_| Refused)?,
+            Self::Hops(at) => *at(config) = text.parse().map_err(|_| Refused::default())?,
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     Mesh, MeshBuilder,
-    discovery::{Discovery, DiscoveryError, Dns, Multicast, MulticastConfig, StaticList},
+    discovery::{
+        Discovery, DiscoveryError, Dns, Multicast, MulticastConfig, StaticList, shown_url,
+    },
 };
 
 use kind::{Kind, Refused};
@@ -141,11 +143,12 @@ impl OortOptions {
     fn set(&mut self, name: &str, value: &str) -> Result<(), OortOptionError> {
         let option = OPTIONS.iter().find(|option| option.name == name);
         let option = option.ok_or_else(|| OortOptionError::Unknown { name: name.to_owned() })?;
-        option.kind.set(self, value).map_err(|Refused| OortOptionError::Value {
+        option.kind.set(self, value).map_err(|Refused(reason)| OortOptionError::Value {
             name: name.to_owned(),
             // Errors are logged, and a secret is not to be.
-            value: if name == SECRET { "…".to_owned() } else { value.to_owned() },
+            value: if name == SECRET { "…".to_owned() } else { shown_url(value) },
             expected: option.takes(),
+            reason,
         })
     }
 }
@@ -222,15 +225,21 @@ pub enum OortOptionError {
         name: String,
     },
     /// The option does not take this value.
-    #[error("option {name} takes {expected}, not {value:?}")]
+    #[error("option {name} takes {expected}, not {value:?}{}", because(reason.as_deref()))]
     Value {
         /// The option.
         name: String,
-        /// What was given.
+        /// What was given; without a password.
         value: String,
         /// What it takes, with its bounds.
         expected: String,
+        /// What is wrong with it, where that is known better.
+        reason: Option<String>,
     },
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -100,6 +100,19 @@ fn a_bad_value_is_refused_and_nothing_is_set() {
 }
 
 #[test]
+fn what_is_wrong_with_a_url_is_said_and_no_password() {
+    let error = set(&[("oort.url", "http://0.0.0.0:8080/cometd")]).unwrap_err().to_string();
+    assert!(
+        error.ends_with("not \"http://0.0.0.0:8080/cometd\": its host is any address"),
+        "{error}"
+    );
+    for name in ["oort.url", "oort.cloud", "oort.dns"] {
+        let error = set(&[(name, "http://user:sesame@a:8080/cometd")]).unwrap_err().to_string();
+        assert!(error.contains("user or password") && !error.contains("sesame"), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_name_is_refused_with_the_known_ones() {
     let error = set(&[("oort.multicast.port", "1")]).unwrap_err().to_string();
     assert!(error.starts_with("unknown option \"oort.multicast.port\"; known are: "), "{error}");

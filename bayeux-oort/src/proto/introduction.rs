@@ -7,7 +7,7 @@ use crate::{
     Comet,
     proto::{
         secret::Proof,
-        url::{LONGEST, is_url},
+        url::{LONGEST, check, is_url},
     },
 };
 
@@ -30,8 +30,8 @@ pub(crate) struct Introduction {
 pub(crate) enum Malformed {
     #[error("no text in {0:?}, or one that is too long")]
     Field(&'static str),
-    #[error("{0:?} is not an absolute http, https, ws or wss URL by which a node could be reached")]
-    Url(&'static str),
+    #[error("its \"oortURL\" cannot be the URL of a node: {0}")]
+    Url(String),
 }
 
 impl Introduction {
@@ -48,9 +48,7 @@ impl Introduction {
             Some(_) => text(fields, name).map(Some),
         };
         let url = text(fields, "oortURL")?;
-        if !is_url(&url) {
-            return Err(Malformed::Url("oortURL"));
-        }
+        check(&url).map_err(Malformed::Url)?;
         Ok(Self {
             comet: Comet::new(text(fields, "oortId")?, url),
             comet_url: optional("cometURL")?,

@@ -1,6 +1,6 @@
 //! Which texts can be the URL of a node.
 
-use ::url::{Host, Url};
+use ::url::{Host, ParseError, Url};
 
 /// Checks that `text` can be dialled, and is written so that it can be compared: CometD's nodes know each
 /// other by the text of their URLs.
@@ -15,9 +15,19 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     if let Some(odd) = text.chars().find(|c| c.is_control() || c.is_whitespace()) {
         return Err(format!("it has a {odd:?} in it"));
     }
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let url =
+        Url::parse(text).map_err(|error| match error == ParseError::RelativeUrlWithoutBase {
+            true => format!("it is not absolute, as {EXAMPLE} is"),
+            false => error.to_string(),
+        })?;
     if !["http", "https", "ws", "wss"].contains(&url.scheme()) {
         return Err(format!("{} is none of http, https, ws and wss", url.scheme()));
+    }
+    // HTTP has no use for them either.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "there is a user or password in it, which all nodes would see and log".to_owned()
+        );
     }
     // It is for listening alone: who dials it comes to itself.
     let is_any = match url.host() {
@@ -40,6 +50,17 @@ pub(crate) fn is_url(text: &str) -> bool {
     check(text).is_ok()
 }
 
+/// Returns what is refused as it may be logged: without a password.
+pub(crate) fn shown(text: &str) -> String {
+    match text.rfind('@').filter(|_| text.contains("://")) {
+        Some(at) => format!("…{}", &text[at..]),
+        None => text.to_owned(),
+    }
+}
+
+/// A good one.
+const EXAMPLE: &str = "http://10.0.0.1:8080/cometd";
+
 /// The longest one, in bytes: nodes keep and pass on many.
 pub(crate) const LONGEST: usize = 2_048;
 
@@ -57,9 +78,9 @@ mod tests {
     #[test]
     fn what_cannot_is_refused_with_the_reason() {
         for (bad, word) in [
-            ("", "relative"),
-            ("cometd", "relative"),
-            ("/cometd", "relative"),
+            ("", "not absolute"),
+            ("cometd", "not absolute"),
+            ("/cometd", "not absolute"),
             ("a:8080", "none of"),
             ("file:///etc/passwd", "none of"),
             ("http://", "host"),
@@ -67,6 +88,9 @@ mod tests {
             ("http://a:0/", "port"),
             ("http://0.0.0.0:8080/cometd", "any address"),
             ("ws://[::]:8080/cometd", "any address"),
+            ("http://user:word@a/", "password in it"),
+            ("http://user@a/", "user or"),
+            ("http://:word@a/", "password in it"),
             ("http://a/\n", "in it"),
             (" http://a/", "in it"),
             ("http://a/\0", "in it"),
@@ -75,5 +99,13 @@ mod tests {
             assert!(reason.contains(word), "{bad:?}: {reason}");
         }
         assert!(check(&format!("http://a/{}", "x".repeat(LONGEST))).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_is_shown_without_a_password() {
+        assert_eq!(shown("http://user:w@rd@a/"), "…@a/");
+        for harmless in ["http://0.0.0.0/", "", "a@b"] {
+            assert_eq!(shown(harmless), harmless);
+        }
     }
 }

@@ -156,7 +156,21 @@ async fn a_node_has_a_secret_or_trusts_everybody_and_says_which() {
     assert!(Mesh::builder(url).trust_anybody().build().is_ok());
     for url in ["", "/cometd", "127.0.0.1:8080", "mailto:a@b"] {
         let made = Mesh::builder(url).secret("a").build().unwrap_err();
-        assert_eq!(made, MeshError::Url(url.to_owned()));
+        assert!(matches!(&made, MeshError::Url { url: refused, .. } if refused == url), "{made:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_url_is_said() {
+    let any = "http://0.0.0.0:8080/cometd";
+    let error = Mesh::builder(any).secret("a").build().unwrap_err().to_string();
+    assert!(error.ends_with("its host is any address"), "{error}");
+    let node = TestNode::start().await;
+    for (url, reason) in
+        [(any, "its host is any address"), ("http://u:word@a/", "all nodes would see and log")]
+    {
+        let error = node.mesh.observe_comet(url).unwrap_err().to_string();
+        assert!(error.ends_with(reason) && !error.contains("word@"), "{error}");
     }
 }
 

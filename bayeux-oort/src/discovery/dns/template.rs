@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::discovery::{DiscoveryError, check_url};
+use crate::discovery::{DiscoveryError, check_url, shown_url};
 
 /// A URL around the name of a service. The rest is kept as it is written, since nodes know each other by the
 /// text of their URLs.
@@ -19,7 +19,7 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn new(url: &str) -> Result<Self, DiscoveryError> {
-        let wrong = |reason: String| DiscoveryError::Url { url: url.to_owned(), reason };
+        let wrong = |reason: String| DiscoveryError::Url { url: shown_url(url), reason };
         check_url(url).map_err(wrong)?;
         let (before, rest) = url
             .split_once("://")
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn what_names_no_service_is_refused_with_the_reason() {
         for (bad, word) in [
-            ("nodes.example", "relative"),
+            ("nodes.example", "not absolute"),
             ("http:nodes.example", "://"),
             ("http://10.0.0.1:8080/", "address"),
             ("http://10.0.0.1/", "address"),

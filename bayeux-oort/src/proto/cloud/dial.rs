@@ -11,7 +11,7 @@ use crate::proto::{
         LinkId, Machine, Output,
         link::{Link, Opening, Phase},
     },
-    url::is_url,
+    url::{check, is_url},
 };
 
 /// For how long a URL is tried at which nobody has ever answered.
@@ -29,10 +29,10 @@ pub(crate) enum Origin {
 }
 
 /// Why a URL is not dialed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Undialed {
-    #[error("it is not an absolute http, https, ws or wss URL by which a node could be reached")]
-    NoUrl,
+    #[error("it cannot be the URL of a node: {0}")]
+    NoUrl(String),
     #[error("it is this node's own")]
     Own,
     #[error("too many URLs are dialed")]
@@ -47,9 +47,7 @@ impl Machine {
         if self.is_stopped {
             return Err(Undialed::Stopped);
         }
-        if !is_url(url) {
-            return Err(Undialed::NoUrl);
-        }
+        check(url).map_err(Undialed::NoUrl)?;
         if self.is_own(url) {
             return Err(Undialed::Own);
         }
