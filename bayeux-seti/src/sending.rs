@@ -157,10 +157,9 @@ impl Inner {
         message: &Arc<Frozen>,
         writing: Writing,
     ) -> bool {
-        let gathers = sender.filter(|_| writing == Writing::Together);
-        match gathers.zip(self.oort.server().session(session.id())) {
-            Some((sender, session)) => session.deliver_frozen_together(&**sender, message).await,
-            None => session.deliver_frozen(sender, message).await,
+        match writing {
+            Writing::AtOnce => session.deliver_frozen(sender, message).await,
+            Writing::Together => session.deliver_frozen_together(sender, message).await,
         }
     }
 }

@@ -132,6 +132,14 @@ pub trait ServerSession: Sealed + Send + Sync + fmt::Debug {
         message: &Arc<Frozen>,
     ) -> bool;
 
+    /// Delivers as [`deliver_frozen`](Self::deliver_frozen) does, but it is written with what else is delivered or
+    /// published so within the server's `together`, when that waits or is done; elsewhere, at once.
+    async fn deliver_frozen_together(
+        &self,
+        sender: Option<&Arc<dyn ServerSession>>,
+        message: &Arc<Frozen>,
+    ) -> bool;
+
     /// Ends the session and tells its client.
     async fn disconnect(&self);
 

@@ -325,10 +325,11 @@ mod tests {
     async fn what_is_delivered_together_is_written_when_that_is_done() {
         let server = Server::builder().build();
         let (session, socket) = waiting(&server);
-        let node = server.new_session(None, Origin::default());
+        let node = server.new_session(None, Origin::default()).as_dyn();
+        let session = session.as_dyn();
         let message = Message::with_data("/a", json!(1)).freeze();
         let deliver = async || {
-            assert!(session.deliver_frozen_together(&*node, &message).await);
+            assert!(session.deliver_frozen_together(Some(&node), &message).await);
             socket.socket().0.load(Relaxed)
         };
         assert_eq!(deliver().await, 1, "nothing is gathered");

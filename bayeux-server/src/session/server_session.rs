@@ -142,6 +142,14 @@ impl ServerSession for Session {
         self.deliver_frozen_for(sender.map(|sender| &**sender), message, Writing::AtOnce).await
     }
 
+    async fn deliver_frozen_together(
+        &self,
+        sender: Option<&Arc<dyn ServerSession>>,
+        message: &Arc<Frozen>,
+    ) -> bool {
+        self.deliver_frozen_for(sender.map(|sender| &**sender), message, Writing::Gathered).await
+    }
+
     async fn disconnect(&self) {
         Self::disconnect(self).await
     }
