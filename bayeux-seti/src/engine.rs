@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     AssociateError, PresenceListener, SetiConfig, StartSetiError,
-    lane::Lanes,
     participant::Ear,
     proto::{
         id::{ALL, channel_of, seti_id},
+        lanes::Lanes,
         presence::{MUCH, Presence},
     },
     session::Local,
@@ -42,8 +42,8 @@ pub(crate) struct Inner {
     pub(crate) session: Arc<dyn LocalSession>,
     presence: Mutex<Presence<Local>>,
     pub(crate) listeners: Listeners<Told<dyn PresenceListener>>,
-    /// What came for users that do not take it at once.
-    pub(crate) lanes: Mutex<Lanes>,
+    /// What came for sessions that do not take it at once.
+    pub(crate) lanes: Mutex<Lanes<Local>>,
     /// There is something to send, or may be earlier than it was.
     pub(crate) to_send: Notify,
     pub(crate) to_tell: Notify,
@@ -284,6 +284,7 @@ impl SessionListener for Ends {
     async fn session_removed(&self, session: &Arc<dyn ServerSession>, _removal: Removal) {
         let local = Local(session.clone());
         self.0.advance(|presence, _| presence.session_ended(&local));
+        lock(&self.0.lanes).goes_on(&local);
     }
 }
 

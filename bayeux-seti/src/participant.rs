@@ -1,6 +1,6 @@
 //! A Seti takes part in the cloud.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bayeux_api::{ChannelId, Message};
@@ -12,9 +12,8 @@ use crate::{
     proto::{
         id::ALL,
         presence::Presence,
-        wire::{Received, Refused, Said, UserMessage, read},
+        wire::{Received, Refused, Said, read},
     },
-    sending::Writing,
     session::Local,
     stream::LARGE,
 };
@@ -106,23 +105,6 @@ impl Inner {
         if hearing.users.len() > SLICE {
             self.discard(hearing);
         }
-    }
-
-    /// Delivers a message of another node to the sessions of its user here, and to those that hang if they take it at
-    /// once. Returns those that did not take it in time.
-    pub(crate) async fn deliver_received(
-        &self,
-        message: UserMessage,
-        hanging: &BTreeSet<Local>,
-    ) -> BTreeSet<Local> {
-        let UserMessage { user, channel, data } = message;
-        let sessions = self.presence(|presence| presence.sessions(&user));
-        if sessions.is_empty() {
-            self.presence(|presence| presence.statistics.undelivered += 1);
-            return BTreeSet::new();
-        }
-        let message = Message::with_data(channel.as_str(), data).freeze();
-        self.deliver(&sessions, &message, Writing::Together, hanging).await.given_up
     }
 
     /// Counts a message of a node that is not taken, and logs it at times: who sends nonsense does not fill the log.

@@ -2,9 +2,9 @@
 
 use std::{cell::LazyCell, collections::BTreeSet, sync::Arc, time::Duration};
 
-use bayeux_api::{ChannelId, Frozen, Json, Message, server::ServerSession};
+use bayeux_api::{ChannelId, Frozen, Json, Message};
 use bayeux_oort::Comet;
-use futures_util::future::{FutureExt as _, join_all};
+use futures_util::future::join_all;
 
 use crate::{
     SendMessageError,
@@ -28,15 +28,6 @@ pub struct Sent {
     pub nodes: usize,
     /// The users that are nowhere, as far as this node knows, or whom it did not reach.
     pub nowhere: Vec<String>,
-}
-
-/// When a message is written to the sessions that take it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writing {
-    /// Before whoever delivers goes on, who may be an application's code.
-    AtOnce,
-    /// With what else came at the same time.
-    Together,
 }
 
 /// A message, as it is for each of its users.
@@ -84,10 +75,8 @@ impl Inner {
     async fn send_to_user(&self, user: &str, mail: &Mail<'_>) -> (usize, Vec<Comet>) {
         let Places { sessions, comets } = self.presence(|presence| presence.places(user));
         let others = self.send_to_others(user, comets, !sessions.is_empty(), mail);
-        let hanging = BTreeSet::new();
-        let here = self.deliver(&sessions, &mail.frozen, Writing::AtOnce, &hanging);
-        let (reached, Delivered { sessions, .. }) = tokio::join!(others, here);
-        (sessions, reached)
+        let (reached, taken) = tokio::join!(others, self.deliver(&sessions, &mail.frozen));
+        (taken, reached)
     }
 
     /// Sends to the other nodes that have a user, or to all if nobody has, and returns which of the former it reached.
@@ -122,55 +111,24 @@ impl Inner {
         matches!(is_sent, Ok(Ok(())))
     }
 
-    /// Delivers to sessions of this node, and to those that hang if they take it at once.
-    pub(crate) async fn deliver(
-        &self,
-        sessions: &[Local],
-        message: &Arc<Frozen>,
-        writing: Writing,
-        hanging: &BTreeSet<Local>,
-    ) -> Delivered {
+    /// Delivers to sessions of this node, and returns how many took it.
+    async fn deliver(&self, sessions: &[Local], message: &Arc<Frozen>) -> usize {
         let sender = self.session.server_session();
-        let deliveries = sessions.iter().map(|local| async {
-            let delivery = self.deliver_to(local, sender.as_ref(), message, writing);
-            match hanging.contains(local) {
-                true => delivery.now_or_never(),
-                false => tokio::time::timeout(PATIENCE, delivery).await.ok(),
+        let sender = sender.as_ref();
+        let deliveries = sessions.iter().map(|session| async move {
+            let delivery = session.0.deliver_frozen(sender, message);
+            let taken = tokio::time::timeout(PATIENCE, delivery).await;
+            if taken.is_err() {
+                tracing::warn!(
+                    ?session,
+                    "a message does not reach its user: who looks at it hangs"
+                );
             }
+            taken == Ok(true)
         });
-        let all = join_all(deliveries).await;
-        let given_up = sessions.iter().zip(&all).filter(|(_, taken)| taken.is_none());
-        let given_up: BTreeSet<_> = given_up.map(|(local, _)| local.clone()).collect();
-        for session in given_up.difference(hanging) {
-            tracing::warn!(?session, "a message does not reach its user: who looks at it hangs");
-        }
-        Delivered {
-            sessions: all.into_iter().filter(|taken| *taken == Some(true)).count(),
-            given_up,
-        }
+        join_all(deliveries).await.into_iter().filter(|taken| *taken).count()
     }
-
-    async fn deliver_to(
-        &self,
-        Local(session): &Local,
-        sender: Option<&Arc<dyn ServerSession>>,
-        message: &Arc<Frozen>,
-        writing: Writing,
-    ) -> bool {
-        match writing {
-            Writing::AtOnce => session.deliver_frozen(sender, message).await,
-            Writing::Together => session.deliver_frozen_together(sender, message).await,
-        }
-    }
-}
-
-/// What became of a message at the sessions of a user.
-pub(crate) struct Delivered {
-    /// How many took it.
-    pub(crate) sessions: usize,
-    /// Those that did not do so in time.
-    pub(crate) given_up: BTreeSet<Local>,
 }
 
 /// How long what an application added to a session may look at a message, before it is not delivered.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

@@ -24,7 +24,7 @@ pub struct SetiStatistics {
     pub overflows: u64,
     /// The nodes that were refused since another one has the same Seti id.
     pub collisions: u64,
-    /// The messages of other nodes for users that are not here, or for whom too much waits already, or that a session
-    /// did not get since it had not taken the one before in time.
+    /// The messages of other nodes for users that are not here, and how often a session did not get one: too much waited
+    /// already, it did not take it in time, or was no longer its user's when its turn came.
     pub undelivered: u64,
 }

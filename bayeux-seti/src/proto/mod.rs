@@ -8,6 +8,7 @@ pub(crate) mod digest;
 pub(crate) mod few;
 pub(crate) mod hearing;
 pub(crate) mod id;
+pub(crate) mod lanes;
 pub(crate) mod node;
 pub(crate) mod presence;
 #[cfg(test)]

@@ -12,19 +12,16 @@ use async_trait::async_trait;
 use bayeux_oort::{Cloud, CloudListener, Comet, Oort, SendError, Sending, StartError};
 use bayeux_server::{
     Server,
-    api::{
-        ChannelId, Flow, Message,
-        server::{ServerChannel, ServerChannelListener, ServerMessage, ServerSession},
-    },
+    api::{ChannelId, Message},
 };
 use bayeux_seti::{Presence, PresenceListener, Seti};
 use serde_json::json;
 use tests::{
+    Hangs,
     cloud_hub::{CloudHub, HubCloud},
     cloud_scene::Joint,
     eventually, within,
 };
-use tokio::sync::Notify;
 
 use crate::people::{Person, Setis, start};
 
@@ -127,43 +124,19 @@ async fn what_was_on_its_way_when_it_stopped_does_not_stay() {
     assert!(!other.is_present("dave") && !other.is_present("ann"));
 }
 
-/// Looks at all messages, and at the one by which dave comes for a while.
-#[derive(Debug, Default)]
-struct LooksLong {
-    goes_on: Notify,
-    looks: AtomicUsize,
-}
-
-#[async_trait]
-impl ServerChannelListener for LooksLong {
-    async fn on_message(
-        &self,
-        _from: Option<&Arc<dyn ServerSession>>,
-        _channel: &Arc<dyn ServerChannel>,
-        message: &mut ServerMessage,
-    ) -> Flow {
-        let users = message.data.as_ref().map(|data| data.value()["userIds"].clone());
-        if users == Some(json!(["dave"])) {
-            self.looks.fetch_add(1, Ordering::SeqCst);
-            self.goes_on.notified().await;
-        }
-        Flow::Continue
-    }
-}
-
 #[tokio::test]
 async fn what_the_application_looks_at_when_it_stopped_does_not_stay() {
     let cloud = Setis::start(Joint::Mesh, 2).await;
     let server = cloud.scene.oort(0).server();
-    let looks = Arc::new(LooksLong::default());
+    let looks = Hangs::over(|data| data["userIds"] == json!(["dave"]));
     server.create_channel_if_absent("/**").unwrap().add_listener(looks.clone()).keep();
     let person = cloud.person(0).await;
     cloud.setis[0].associate("dave", &person.session).unwrap();
-    eventually("dave to be looked at", || looks.looks.load(Ordering::SeqCst) == 1).await;
+    eventually("dave to be looked at", || looks.count() == 1).await;
     let mut stopping = tokio::spawn(cloud.setis[0].stop());
     // It has time to overtake what is on its way, if it does.
     let early = tokio::time::timeout(Duration::from_millis(300), &mut stopping).await;
-    looks.goes_on.notify_one();
+    looks.let_go();
     if early.is_err() {
         within("the stop", stopping).await.unwrap();
     }
