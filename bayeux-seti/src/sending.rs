@@ -4,7 +4,7 @@ use std::{cell::LazyCell, collections::BTreeSet, sync::Arc, time::Duration};
 
 use bayeux_api::{ChannelId, Frozen, Json, Message};
 use bayeux_oort::Comet;
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, StreamExt as _, future::join_all, stream::FuturesUnordered};
 
 use crate::{
     SendMessageError,
@@ -37,10 +37,35 @@ struct Mail<'a> {
     frozen: Arc<Frozen>,
 }
 
+/// Where a message was sent to so far.
+#[derive(Default)]
+struct Reached {
+    sessions: usize,
+    nodes: BTreeSet<Comet>,
+    /// The users that it did not reach, by their place among all.
+    nowhere: BTreeSet<usize>,
+}
+
+impl Reached {
+    fn note(&mut self, index: usize, (sessions, nodes): (usize, Vec<Comet>)) {
+        self.sessions += sessions;
+        if sessions == 0 && nodes.is_empty() {
+            self.nowhere.insert(index);
+        }
+        self.nodes.extend(nodes);
+    }
+}
+
+/// To so many users it is sent before others run.
+const AT_A_TIME: usize = 64;
+
+/// For so many it may have to wait before it goes on to others.
+const MOST_WAIT: usize = 10_000;
+
 impl Inner {
     pub(crate) async fn send_message(
         &self,
-        mut users: Vec<String>,
+        users: Vec<String>,
         channel: &str,
         data: &Json,
     ) -> Result<Sent, SendMessageError> {
@@ -53,21 +78,42 @@ impl Inner {
         }
         let frozen = Message::with_data(channel.as_str(), data.clone()).freeze();
         let mail = Mail { channel, data, frozen };
-        if users.len() > 1 {
-            let mut named = BTreeSet::new();
-            users.retain(|user| named.insert(user.clone()));
-        }
-        let places = join_all(users.iter().map(|user| self.send_to_user(user, &mail))).await;
-        let (mut sent, mut nodes) = (Sent::default(), BTreeSet::new());
-        for (user, (sessions, reached)) in users.into_iter().zip(places) {
-            sent.sessions += sessions;
-            if sessions == 0 && reached.is_empty() {
-                sent.nowhere.push(user);
+        let Reached { sessions, nodes, nowhere } = self.send_to_users(&users, &mail).await;
+        let users = users.into_iter().enumerate();
+        let nowhere = users.filter(|(index, _)| nowhere.contains(index)).map(|(_, user)| user);
+        Ok(Sent { sessions, nodes: nodes.len(), nowhere: nowhere.collect() })
+    }
+
+    /// Sends to each user once, however often it is named: to some at a time, so that whoever sends to many holds no
+    /// thread. Where it has to wait, others do not.
+    async fn send_to_users(&self, users: &[String], mail: &Mail<'_>) -> Reached {
+        let mut reached = Reached::default();
+        let (mut named, mut sending) = (BTreeSet::new(), FuturesUnordered::new());
+        let mut left = users.iter().enumerate();
+        while left.len() > 0 {
+            for (index, user) in left.by_ref().take(AT_A_TIME) {
+                if named.insert(user) {
+                    let sent = self.send_to_user(user, mail);
+                    sending.push(sent.map(move |places| (index, places)));
+                }
             }
-            nodes.extend(reached);
+            // Most are done at once.
+            while let Some(Some((index, places))) = sending.next().now_or_never() {
+                reached.note(index, places);
+            }
+            if left.len() > 0 {
+                tokio::task::yield_now().await;
+            }
+            while sending.len() > MOST_WAIT
+                && let Some((index, places)) = sending.next().await
+            {
+                reached.note(index, places);
+            }
         }
-        sent.nodes = nodes.len();
-        Ok(sent)
+        while let Some((index, places)) = sending.next().await {
+            reached.note(index, places);
+        }
+        reached
     }
 
     /// Sends to all places of a user, and returns how many sessions here and which other nodes it reached. Where an

@@ -1,6 +1,12 @@
 //! What is sent to users reaches all their sessions, each once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bayeux_server::{
@@ -217,7 +223,7 @@ async fn a_session_that_never_takes_a_message_holds_up_no_other_place_of_one_cal
     let cloud = Setis::start(Joint::InProcess, 2).await;
     let (stuck, far, ann) = (cloud.person(0).await, cloud.person(1).await, cloud.person(0).await);
     stuck.session.add_listener(Hangs::over_all()).keep();
-    for number in 0..10 {
+    for number in 0..100 {
         cloud.setis[0].associate(&format!("u{number}"), &stuck.session).unwrap();
     }
     cloud.setis[1].associate("u0", &far.session).unwrap();
@@ -226,7 +232,7 @@ async fn a_session_that_never_takes_a_message_holds_up_no_other_place_of_one_cal
     let begun = tokio::time::Instant::now();
     let seti = cloud.setis[0].clone();
     let sending = tokio::spawn(async move {
-        let users = (0..10).map(|number| format!("u{number}")).chain(["z".to_owned()]);
+        let users = (0..100).map(|number| format!("u{number}")).chain(["z".to_owned()]);
         seti.send_messages(users.collect::<Vec<_>>(), CHANNEL, &1).await.unwrap()
     });
     far.has(1).await;
@@ -234,7 +240,36 @@ async fn a_session_that_never_takes_a_message_holds_up_no_other_place_of_one_cal
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     let sent = sending.await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
-    assert_eq!((sent.sessions, sent.nodes, sent.nowhere.len()), (1, 1, 9));
+    assert_eq!((sent.sessions, sent.nodes, sent.nowhere.len()), (1, 1, 99));
+}
+
+/// In a runtime with one thread: whoever else is there has its turns meanwhile.
+#[tokio::test]
+async fn a_message_to_many_users_holds_no_thread() {
+    const MANY: usize = 5_000;
+    let cloud = CloudHub::default().cloud("a", "http://a:8080/cometd");
+    let oort = bayeux_oort::Oort::start(&Server::new(), cloud).await.unwrap();
+    let seti = Seti::start(&oort).await.unwrap();
+    let person = Person::on(&oort).await;
+    let users: Vec<_> = (0..MANY).map(|number| number.to_string()).collect();
+    for user in users.iter().step_by(2) {
+        seti.associate(user, &person.session).unwrap();
+    }
+    let turns = Arc::new(AtomicUsize::new(0));
+    let takes = turns.clone();
+    let other = tokio::spawn(async move {
+        loop {
+            takes.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let sent = seti.send_messages(&users, CHANNEL, &1).await.unwrap();
+    other.abort();
+    assert_eq!((sent.sessions, sent.nowhere.len()), (MANY / 2, MANY / 2));
+    let nowhere = users.iter().skip(1).step_by(2);
+    assert!(nowhere.eq(&sent.nowhere), "they are as they were named");
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns > MANY / 100, "{turns} turns");
 }
 
 /// What is nested as deep as a client may publish it comes to a user on another node.
