@@ -163,7 +163,9 @@ impl Inner {
             let unheard = presence.tellings.set_heard(is_heard);
             (act(&mut presence, now), presence.take_wakes(), is_heard, unheard)
         };
-        drop(unheard);
+        if let Some(unheard) = unheard {
+            self.discard(unheard);
+        }
         if is_earlier {
             self.to_send.notify_one();
         }
