@@ -11,6 +11,7 @@ use bayeux_server::{
     },
 };
 use bayeux_seti::{Handshake, Seti, SetiConfig};
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tests::{
     Client, TestNode, TestServer, Transport, eventually, hooks::Log, over_every_transport,
@@ -20,6 +21,21 @@ use tokio::sync::Notify;
 /// Whoever the client says to be.
 async fn said(it: Handshake) -> Option<String> {
     Some(it.message.ext_field("user")?.as_str()?.to_owned())
+}
+
+/// Notes whom the client says to be, and hangs over one.
+fn said_or_hangs(log: Log) -> impl Fn(Handshake) -> BoxFuture<'static, Option<String>> {
+    move |it| {
+        let log = log.clone();
+        Box::pin(async move {
+            let user = said(it).await;
+            log.add(user.as_deref().unwrap_or_default());
+            match user.as_deref() {
+                Some("hangs") => std::future::pending().await,
+                Some(_) | None => user,
+            }
+        })
+    }
 }
 
 async fn shake_hands(client: &mut Client, user: &str) -> Value {
@@ -146,18 +162,7 @@ async fn of_handshakes_that_come_together_the_first_alone_is_one(transport: Tran
     let node = TestNode::start().await;
     let seti = Seti::start(&node.oort).await.unwrap();
     let log = Log::default();
-    let asked = log.clone();
-    let _users = seti.associate_at_handshake(move |it| {
-        let asked = asked.clone();
-        async move {
-            let user = said(it).await;
-            asked.add(user.as_deref().unwrap_or_default());
-            match user.as_deref() {
-                Some("hangs") => std::future::pending().await,
-                Some(_) | None => user,
-            }
-        }
-    });
+    let _users = seti.associate_at_handshake(said_or_hangs(log.clone()));
     let mut client = node.server.client(transport).await;
     let shakes = ["dave", "ann", "dave", "hangs"].map(|user| {
         let fields = json!({ "version": "1.0", "ext": { "user": user } });
@@ -309,20 +314,28 @@ async fn who_is_not_asked_any_more_associates_nobody() {
     let users = seti.associate_at_handshake(move |it| {
         let (asked, waits) = (asked.clone(), waits.clone());
         async move {
-            asked.add("asked");
-            waits.notified().await;
-            said(it).await
+            let user = said(it).await;
+            asked.add(user.as_deref().unwrap_or_default());
+            match user.as_deref() {
+                Some("hangs") => std::future::pending().await,
+                Some(_) | None => waits.notified().await,
+            }
+            user
         }
     });
     let mut client = node.server.client(Transport::WebSocket).await;
+    let mut other = node.server.client(Transport::WebSocket).await;
     let ending = async {
-        log.until("asked").await;
+        log.until("dave").await;
+        log.until("hangs").await;
         drop(users);
         goes_on.notify_one();
     };
-    let (reply, ()) = tokio::join!(shake_hands(&mut client, "dave"), ending);
-    assert_eq!(reply["successful"], true);
-    assert!(!seti.is_associated("dave"));
+    let (dave, hangs) = (shake_hands(&mut client, "dave"), shake_hands(&mut other, "hangs"));
+    let (dave, hangs, ()) = tokio::join!(dave, hangs, ending);
+    // That of whom is not let go, too.
+    assert!(dave["successful"] == true && hangs["successful"] == true, "{dave} {hangs}");
+    assert!(seti.user_ids().is_empty());
 }
 
 /// They are not one word more.
@@ -342,18 +355,7 @@ async fn whoever_shakes_hands_and_is_gone_goes() {
     let seti = Seti::start(&node.oort).await.unwrap();
     let before = server.statistics().sessions;
     let log = Log::default();
-    let asked = log.clone();
-    let _users = seti.associate_at_handshake(move |it| {
-        let asked = asked.clone();
-        async move {
-            let user = said(it).await;
-            asked.add(user.as_deref().unwrap_or_default());
-            if user.as_deref() == Some("hangs") {
-                std::future::pending::<()>().await;
-            }
-            user
-        }
-    });
+    let _users = seti.associate_at_handshake(said_or_hangs(log.clone()));
     for transport in [Transport::WebSocket, Transport::LongPolling] {
         for users in [&["dave", "ann", "dave"][..], &["hangs"]] {
             let mut client = node.server.client(transport).await;
