@@ -214,6 +214,8 @@ impl Seti {
 
     /// Ends it: nobody is present any more, neither here, where listeners are not told of that, nor on the other
     /// nodes as far as they were here. The future is of when these have been told; it goes on if that is dropped, too.
+    /// Where an application's code looks at what goes to other nodes and does not come back, that takes two minutes: one
+    /// for what is on its way, and one for the end.
     pub fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.stop()
     }
