@@ -10,7 +10,7 @@ use crate::{
     proto::{
         announcements::Announcement,
         id::{ALL, channel_of},
-        node::{Room, Way},
+        listing::{Room, Way},
         presence::{MUCH, Output},
         wire::Saying,
     },

@@ -9,6 +9,7 @@ pub(crate) mod few;
 pub(crate) mod hearing;
 pub(crate) mod id;
 pub(crate) mod lanes;
+pub(crate) mod listing;
 pub(crate) mod node;
 pub(crate) mod presence;
 #[cfg(test)]

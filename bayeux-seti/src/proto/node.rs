@@ -20,7 +20,12 @@ use std::{
 
 use bayeux_oort::Comet;
 
-use crate::proto::{digest::Digest, id::seti_id, users::UserId};
+use crate::proto::{
+    digest::Digest,
+    id::seti_id,
+    listing::{Listing, Room},
+    users::UserId,
+};
 
 /// Another node, from when it joins to when it leaves.
 #[derive(Debug)]
@@ -60,39 +65,6 @@ enum Observes {
     Surely,
     /// That was told.
     Told,
-}
-
-/// A list that is under way.
-#[derive(Clone, Debug)]
-struct Listing {
-    /// The last user that was looked at.
-    after: Option<UserId>,
-    /// Whether the last part is what goes now.
-    is_last: bool,
-    /// When the next part is due.
-    part_at: Instant,
-    /// Since when that waits for room.
-    waits_since: Option<Instant>,
-}
-
-/// How much room there is for a part of a list on the way to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Room {
-    Enough,
-    /// What is on the way is more than it should be: one that has waited for a while goes all the same.
-    Little,
-    /// One more may be too much.
-    None,
-}
-
-/// What is known of the way to a node.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
-    pub(crate) room: Room,
-    /// How many bytes a part may have there, as JSON.
-    pub(crate) most: usize,
-    /// Whether the node surely hears what goes now: it may not have said yet that it hears what is for it alone.
-    pub(crate) is_heard: bool,
 }
 
 /// What is to be sent to a node.
@@ -233,7 +205,7 @@ impl Node {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let is_owed = self.observes != Observes::No && !self.is_refused;
         let of_lists = match &self.listing {
-            Some(listing) => [Some(listing.part_at), None],
+            Some(listing) => [Some(listing.deadline()), None],
             None => [self.list_at, self.look_at],
         };
         let all = of_lists.into_iter().chain([self.ask_at]);
@@ -242,8 +214,7 @@ impl Node {
 
     /// Returns after which user the next part of the list begins that is under way.
     pub(crate) fn part(&self) -> Option<Option<&str>> {
-        let listing = self.listing.as_ref().filter(|listing| !listing.is_last)?;
-        Some(listing.after.as_deref())
+        self.listing.as_ref()?.part()
     }
 
     /// Returns whether the first of several parts takes the place of what the node knows. One of CometD's forgets all
@@ -261,15 +232,13 @@ impl Node {
     /// A part goes now, which ends with this user, or is the last.
     pub(crate) fn goes(&mut self, until: Option<UserId>) {
         if let Some(listing) = &mut self.listing {
-            listing.is_last = until.is_none();
-            listing.after = until;
-            listing.waits_since = None;
+            listing.goes(until);
         }
     }
 
     /// The last part of the list has gone, if it was that.
     pub(crate) fn went(&mut self, now: Instant) {
-        if !self.listing.as_ref().is_some_and(|listing| listing.is_last) {
+        if !self.listing.as_ref().is_some_and(Listing::is_last) {
             return;
         }
         self.give_up(now);
@@ -280,17 +249,7 @@ impl Node {
 
     /// Returns whether the part that is due goes now, with so much room on its way. Else it is due again soon.
     pub(crate) fn finds(&mut self, room: Room, now: Instant) -> bool {
-        let Some(listing) = &mut self.listing else { return false };
-        let since = *listing.waits_since.get_or_insert(now);
-        let goes = match room {
-            Room::Enough => true,
-            Room::Little => now >= since + PATIENCE,
-            Room::None => false,
-        };
-        if !goes {
-            listing.part_at = now + ROOM_EVERY;
-        }
-        goes
+        self.listing.as_mut().is_some_and(|listing| listing.finds(room, now))
     }
 
     /// Gives up the list that is under way, and returns whether there was one. What was asked for meanwhile comes
@@ -314,8 +273,7 @@ impl Node {
     }
 
     fn list(&mut self, now: Instant) -> Duty {
-        self.listing =
-            Some(Listing { after: None, is_last: false, part_at: now, waits_since: None });
+        self.listing = Some(Listing::new(now));
         Duty::List
     }
 }
@@ -325,10 +283,6 @@ const FIRST_CHECK: Duration = Duration::from_secs(2);
 
 /// How often one of ours is told what it should have.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
-
-/// How often it is looked whether there is room for the next part of a list, and for how long one waits for enough.
-const ROOM_EVERY: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long after one list the next comes, however often a node asks.
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -431,25 +385,6 @@ mod tests {
         node.listed();
         node.observed(now);
         assert_eq!((node.duty(now), node.deadline()), (None, None));
-    }
-
-    #[test]
-    fn a_part_waits_for_room_and_not_for_ever_if_there_is_little() {
-        let (mut node, now) = node();
-        node.listed();
-        node.observed(now);
-        assert_eq!(node.duty(now), Some(Duty::List));
-        assert!(!node.finds(Room::Little, now) && !node.finds(Room::None, now));
-        assert_eq!(node.duty(now), None);
-        let at = node.deadline().unwrap();
-        assert!(at > now && node.duty(at) == Some(Duty::List));
-        assert!(node.finds(Room::Enough, at));
-        let later = now + PATIENCE;
-        assert!(!node.finds(Room::None, later) && node.finds(Room::Little, later));
-        node.goes(Some("u".into()));
-        assert_eq!(node.part(), Some(Some("u")));
-        // The next one waits by itself.
-        assert!(!node.finds(Room::Little, later));
     }
 
     #[test]

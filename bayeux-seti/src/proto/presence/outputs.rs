@@ -9,7 +9,8 @@ use super::Presence;
 use crate::proto::{
     announcements::{Announcement, Change},
     digest::Digest,
-    node::{Duty, Node, Way},
+    listing::Way,
+    node::{Duty, Node},
     users::{Slice, UserId},
 };
 

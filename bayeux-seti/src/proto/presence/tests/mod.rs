@@ -9,7 +9,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use super::*;
 use crate::proto::{
-    node::{Room, Way},
+    listing::{Room, Way},
     wire::Said,
 };
 

@@ -8,7 +8,7 @@ use bayeux_sim::Place;
 use super::{Member, Mistake, World, mesh::PING};
 use crate::proto::{
     announcements::Change,
-    node::{Room, Way},
+    listing::{Room, Way},
     presence::{Output, Part},
     simulation::wire::Packet,
     users::UserId,
