@@ -41,6 +41,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
     size: usize,
 
+    /// Has what the nodes send each other not acknowledged, so that a break of their link loses what is under way.
+    #[arg(long)]
+    without_acks: bool,
+
     /// Lets the generator sleep when nothing has arrived: for machines that have no core for it alone.
     #[arg(long)]
     sleep: bool,
@@ -87,9 +91,10 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Starts both with more arguments.
-    pub(super) async fn start(both: &[&str]) -> Result<Self> {
-        let node = [&["cloud", "node"], both].concat();
+    /// Starts both, with these arguments of a node's.
+    pub(super) async fn start(arguments: &Arguments, both: &[&str]) -> Result<Self> {
+        let acks: &[&str] = if arguments.without_acks { &["--without-acks"] } else { &[] };
+        let node = [&["cloud", "node"], acks, both].concat();
         let mut here = Served::start(&node).await?;
         let joins = ["--observe", FAR, "--join", here.url.as_str()];
         let there = Served::start(&[&node[..], &joins].concat()).await?;
@@ -119,7 +124,7 @@ impl Pair {
 }
 
 pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
-    let pair = Pair::start(&[]).await?;
+    let pair = Pair::start(&arguments, &[]).await?;
     let mut near = pair.near(&arguments).await?;
     let mut far = pair.far(FAR, &arguments).await?;
     let (mut locals, mut forwards, mut ratios) = (Vec::new(), Vec::new(), Vec::new());

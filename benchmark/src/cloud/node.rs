@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CHANNEL")]
     observe: Vec<String>,
 
+    /// Has what other nodes send not acknowledged.
+    #[arg(long)]
+    without_acks: bool,
+
     /// Has the map of `puts`.
     #[arg(long)]
     map: bool,
@@ -47,7 +51,7 @@ pub(crate) const MAP: &str = "benchmark";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let listener = TcpListener::bind(arguments.listen).await?;
-    let node = Node::start(listener, &arguments.observe).await?;
+    let node = Node::start(listener, &arguments.observe, !arguments.without_acks).await?;
     let _map = match arguments.map {
         true => Some(OortLongMap::<i64>::start(&node.oort, MAP).await?),
         false => None,

@@ -22,13 +22,18 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts one that knows no other, and observes `channels`.
-    pub(crate) async fn start(listener: TcpListener, channels: &[String]) -> Result<Self> {
+    /// Starts one that knows no other, and observes `channels`; what others send it is acknowledged if `acknowledges`.
+    pub(crate) async fn start(
+        listener: TcpListener,
+        channels: &[String],
+        acknowledges: bool,
+    ) -> Result<Self> {
         let url = format!("http://{}/cometd", listener.local_addr()?);
         let server = Server::builder().config(server_config()).build();
         let serves = server.clone();
         tokio::spawn(async move { serves.serve(listener).await });
-        let mesh = Mesh::builder(&url).secret("benchmark").build()?;
+        let mesh = Mesh::builder(&url).secret("benchmark");
+        let mesh = mesh.configure(|config| config.acknowledgements = acknowledges).build()?;
         let oort = Oort::start(&server, Arc::new(mesh.clone())).await?;
         for channel in channels {
             oort.observe_channel(channel)?;
@@ -37,7 +42,7 @@ impl Node {
     }
 
     pub(crate) async fn anywhere(channels: &[String]) -> Result<Self> {
-        Self::start(TcpListener::bind("127.0.0.1:0").await?, channels).await
+        Self::start(TcpListener::bind("127.0.0.1:0").await?, channels, true).await
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -25,7 +25,7 @@ const TOLD: &str = "/load/told";
 const USER: &str = "user";
 
 pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<()> {
-    let pair = Pair::start(&["--tell", TOLD]).await?;
+    let pair = Pair::start(&arguments, &["--tell", TOLD]).await?;
     let mut near = pair.near(&arguments).await?;
     let mut far = pair.far(FAR, &arguments).await?;
     let mut told = pair.far(TOLD, &arguments).await?;
