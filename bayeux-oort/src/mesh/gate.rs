@@ -59,11 +59,14 @@ pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<(), Star
 static CLAIMING: Mutex<()> = Mutex::new(());
 
 fn try_claim(mesh: &Arc<Inner>, cloud: &Channel) -> bool {
+    // Let go of after the lock: it may be the last of it.
+    let other;
     let _claiming = lock(&CLAIMING);
     let former = cloud.attribute(MESH);
-    let other = former.as_ref().and_then(|former| former.downcast_ref::<Weak<Inner>>()?.upgrade());
-    let is_free =
-        other.is_none_or(|other| Arc::ptr_eq(&other, mesh) || lock(&other.machine).is_stopped());
+    other = former.as_ref().and_then(|former| former.downcast_ref::<Weak<Inner>>()?.upgrade());
+    let is_free = other
+        .as_ref()
+        .is_none_or(|other| Arc::ptr_eq(other, mesh) || lock(&other.machine).is_stopped());
     if is_free {
         let mine: Attribute = Arc::new(Arc::downgrade(mesh));
         cloud.set_attribute(MESH, mine);
