@@ -103,8 +103,8 @@ pub enum SendError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It was started before.
-    #[error("it was started before")]
+    /// It was started before, or is being started.
+    #[error("it was started before, or is being started")]
     Started,
     /// Something is not as it should be, in words that say what to do.
     #[error("{0}")]

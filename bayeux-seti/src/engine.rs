@@ -58,6 +58,9 @@ pub(crate) struct Inner {
     pub(crate) ended: CancellationToken,
 }
 
+/// How long the listeners to sessions may take to hear of the end of its own, before it has ended for whoever waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long one that was dropped may need until the others have been told.
 const RELEASE: Duration = Duration::from_secs(1);
 
@@ -223,7 +226,10 @@ impl Inner {
     pub(crate) async fn leave(&self) {
         let places = std::mem::take(&mut *lock(&self.registrations));
         drop(places);
-        let _ = self.session.disconnect().await;
+        let session = self.session.clone();
+        // It is told to its end, also if nobody waits for that.
+        let ended = tokio::spawn(async move { session.disconnect().await });
+        let _ = tokio::time::timeout(PATIENCE, ended).await;
     }
 
     /// Forgets the users of nodes that left, whenever one does, and of sessions that ended, now and then.

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use bayeux_api::{
-    Attribute, BayeuxError, ChannelIdError, ConnectionType, Flow, Message, Reconnect,
+    Attribute, BayeuxError, ConnectionType, Flow, Message, Reconnect,
     implement::lock,
     server::{
         Access, ConnectionLimits, Reach, Removal, ServerChannel, ServerChannelListener,
@@ -41,9 +41,37 @@ const JOIN: &str = "/service/oort";
 /// How long a mesh that was dropped may need until its tasks have ended.
 const RELEASE: Duration = Duration::from_secs(1);
 
+/// A server that is a mesh's: until this is dropped, unless it is kept.
+pub(super) struct Claim {
+    mesh: Weak<Inner>,
+    cloud: Arc<Channel>,
+    is_kept: bool,
+}
+
+impl Claim {
+    /// The server is the mesh's as long as that is there.
+    pub(super) fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        let _claiming = lock(&CLAIMING);
+        let owner = self.cloud.attribute(MESH);
+        let owner = owner.as_ref().and_then(|owner| owner.downcast_ref::<Weak<Inner>>());
+        if owner.is_some_and(|owner| owner.ptr_eq(&self.mesh)) {
+            self.cloud.set_attribute(MESH, Arc::new(Weak::<Inner>::new()));
+        }
+    }
+}
+
 /// Makes `server` one of this mesh's. Waits a moment for a former one to be gone.
-pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError> {
-    let cloud = server.create_channel_if_absent(CLOUD).map_err(failed)?;
+pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<Claim, StartError> {
+    let cloud = channel(server, CLOUD);
     cloud.set_persistent(true);
     let is_free = async {
         while !try_claim(mesh, &cloud) {
@@ -52,7 +80,8 @@ pub(super) async fn claim(mesh: &Arc<Inner>, server: &Server) -> Result<(), Star
     };
     tokio::time::timeout(RELEASE, is_free).await.map_err(|_| {
         StartError::Failed("the server is a node already: a server is of one mesh".to_owned())
-    })
+    })?;
+    Ok(Claim { mesh: Arc::downgrade(mesh), cloud, is_kept: false })
 }
 
 /// Held while a mesh looks whether a server is another's and makes it its own.
@@ -64,9 +93,7 @@ fn try_claim(mesh: &Arc<Inner>, cloud: &Channel) -> bool {
     let _claiming = lock(&CLAIMING);
     let former = cloud.attribute(MESH);
     other = former.as_ref().and_then(|former| former.downcast_ref::<Weak<Inner>>()?.upgrade());
-    let is_free = other
-        .as_ref()
-        .is_none_or(|other| Arc::ptr_eq(other, mesh) || lock(&other.machine).is_stopped());
+    let is_free = other.as_ref().is_none_or(|other| lock(&other.machine).is_stopped());
     if is_free {
         let mine: Attribute = Arc::new(Arc::downgrade(mesh));
         cloud.set_attribute(MESH, mine);
@@ -74,24 +101,23 @@ fn try_claim(mesh: &Arc<Inner>, cloud: &Channel) -> bool {
     is_free
 }
 
-fn failed(error: ChannelIdError) -> StartError {
-    StartError::Failed(error.to_string())
+fn channel(server: &Server, name: &str) -> Arc<Channel> {
+    server.create_channel_if_absent(name).expect("it is a channel").channel()
 }
 
 /// Lets other nodes come to `server`, and keeps its clients from what belongs to the cluster.
-pub(super) fn open(mesh: &Arc<Inner>, server: &Server) -> Result<(), StartError> {
+pub(super) fn open(mesh: &Arc<Inner>, server: &Server) {
     let gate = Arc::new(Gate(Arc::downgrade(mesh)));
     let mut registrations = lock(&mesh.registrations);
     registrations.push(server.add_extension(gate.clone()));
     registrations.push(server.add_session_listener(gate.clone()));
     registrations.push(server.add_subscription_listener(gate.clone()));
     for name in CLUSTERS {
-        let channel = server.create_channel_if_absent(name).map_err(failed)?;
+        let channel = channel(server, name);
         channel.set_access(Access::Cluster);
         channel.set_reach(Reach::Exact);
         registrations.push(channel.add_listener(gate.clone()));
     }
-    Ok(())
 }
 
 /// Listens to a server for a mesh, which it does not keep.

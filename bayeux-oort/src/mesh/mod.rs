@@ -11,6 +11,7 @@ mod inbox;
 mod link;
 mod misses;
 mod seeking;
+mod start;
 mod subscriptions;
 
 use std::{
@@ -60,8 +61,8 @@ pub(crate) struct Inner {
     machine: Mutex<Machine>,
     /// What the machine says, in order.
     work: mpsc::UnboundedSender<Output>,
-    /// What takes it, once it is started.
-    waiting: Mutex<Option<mpsc::UnboundedReceiver<Output>>>,
+    /// What takes it, until it is started.
+    waiting: Mutex<Option<Work>>,
     /// Wakes the driver, since there may be an earlier deadline.
     wake: Arc<Notify>,
     /// What finds other nodes, and the task in which it does.
@@ -77,6 +78,9 @@ pub(crate) struct Inner {
     counters: Counters,
     misses: Misses,
 }
+
+/// What the machine says, for its driver.
+type Work = mpsc::UnboundedReceiver<Output>;
 
 /// What there is once it is started.
 struct Started {
@@ -223,18 +227,7 @@ impl Cloud for Mesh {
         server: &Server,
         listener: Arc<dyn CloudListener>,
     ) -> Result<(), StartError> {
-        if self.0.started.get().is_some() {
-            return Err(StartError::Started);
-        }
-        // Whoever gives up here, or is refused, may start later.
-        gate::claim(&self.0, server).await?;
-        let started = Started { server: server.clone(), listener };
-        self.0.started.set(started).map_err(|_| StartError::Started)?;
-        gate::open(&self.0, server)?;
-        let work = lock(&self.0.waiting).take().ok_or(StartError::Started)?;
-        seeking::start(&self.0)?;
-        tokio::spawn(driver::run(Arc::downgrade(&self.0), self.0.wake.clone(), work));
-        Ok(())
+        start::start(&self.0, server, listener).await
     }
 
     fn observe(&self, channel: &ChannelId) {

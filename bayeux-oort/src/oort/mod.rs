@@ -4,7 +4,10 @@ mod events;
 mod lane;
 mod tellings;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
 
 use bayeux_api::{
     ChannelId, ChannelIdError, Message, Registration,
@@ -192,13 +195,20 @@ impl Oort {
         self.0.cloud.send(to, message)
     }
 
-    /// Leaves the cloud: the others know at once. The server goes on.
+    /// Leaves the cloud: the others know at once. The server goes on. The listeners of its sessions are told of the end
+    /// of this node's own, for which they are waited for a few seconds at most.
     pub async fn stop(&self) {
         self.0.cloud.stop().await;
         lock(&self.0.participants).end();
-        let _ = self.0.session.disconnect().await;
+        let session = self.0.session.clone();
+        // It is told to its end, also if nobody waits for that.
+        let ended = tokio::spawn(async move { session.disconnect().await });
+        let _ = tokio::time::timeout(PATIENCE, ended).await;
     }
 }
+
+/// How long a stop waits for the listeners of sessions.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a channel cannot be observed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

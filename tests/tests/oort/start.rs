@@ -1,10 +1,22 @@
 //! What is started twice, not stopped, or added again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use bayeux_oort::{Comet, Mesh, Oort, OortStringMap, Participant, StartError};
-use bayeux_server::api::{ChannelId, Message};
+use bayeux_oort::{
+    Comet, Mesh, Oort, OortStringMap, Participant, StartError,
+    discovery::{Discovery, DiscoveryError, Running, Seeds},
+};
+use bayeux_server::api::{
+    ChannelId, Message,
+    server::{Removal, ServerSession, SessionListener},
+};
 use serde_json::json;
 use tests::{
     TestServer,
@@ -122,6 +134,78 @@ async fn a_participant_that_is_added_twice_is_removed_once() {
     let message = Message::with_data("/service/oort/y", json!(1));
     nodes[1].oort.send(&to, message).await.unwrap();
     notes.0.until("/service/oort/y").await;
+}
+
+fn mesh(server: &TestServer) -> Arc<Mesh> {
+    Arc::new(Mesh::builder(&server.url()).secret(SECRET).build().unwrap())
+}
+
+#[tokio::test]
+async fn a_start_in_vain_leaves_the_server_to_others_and_the_mesh_to_another() {
+    let (busy, free) = (TestServer::start(|_| {}).await, TestServer::start(|_| {}).await);
+    let former = start(&busy).await.unwrap();
+    let twice = mesh(&free);
+    let (first, second) = tokio::join!(
+        Oort::start(&busy.server, twice.clone()),
+        Oort::start(&free.server, twice.clone()),
+    );
+    assert!(first.unwrap_err().to_string().contains("a node already"));
+    assert!(matches!(second.unwrap_err(), StartError::Started));
+    Oort::start(&free.server, twice).await.unwrap();
+    drop(former);
+    start_again(&busy).await;
+}
+
+/// Cannot start at first: there is no network yet, say.
+#[derive(Debug, Default)]
+struct Unready(AtomicBool);
+
+impl Discovery for Unready {
+    fn start(&self, _seeds: Seeds) -> Result<Running, DiscoveryError> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Ok(Box::pin(std::future::pending())),
+            false => Err(DiscoveryError::Config("there is no network".to_owned())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mesh_whose_discovery_fails_lets_no_node_in_and_may_start_later_if_the_server_is_free() {
+    let server = TestServer::start(|_| {}).await;
+    let unready = Arc::new(Unready::default());
+    let builder = Mesh::builder(&server.url()).secret(SECRET).discovery(unready.clone());
+    let mesh = Arc::new(builder.build().unwrap());
+    let failed = Oort::start(&server.server, mesh.clone()).await.unwrap_err();
+    assert!(failed.to_string().contains("there is no network"), "{failed}");
+    let node = TestNode::start().await;
+    node.mesh.observe_comet(&server.url()).unwrap();
+    let seen = || server.server.statistics();
+    let is_sent_away = || seen().handshakes > 0 && seen().sessions == 0;
+    eventually("the node to find that there is none", is_sent_away).await;
+    let other = start(&server).await.unwrap();
+    assert!(Oort::start(&server.server, mesh.clone()).await.is_err());
+    other.stop().await;
+    unready.0.store(true, Ordering::SeqCst);
+    let _oort = Oort::start(&server.server, mesh).await.unwrap();
+    node.has_joined(1).await;
+}
+
+/// Never comes back from the end of a session.
+#[derive(Debug)]
+struct HangsAtEnds;
+
+#[async_trait]
+impl SessionListener for HangsAtEnds {
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_over_though_a_listener_of_sessions_never_comes_back() {
+    let node = TestNode::start().await;
+    node.server.server.add_session_listener(Arc::new(HangsAtEnds)).keep();
+    within("the stop", node.oort.stop()).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use async_trait::async_trait;
 use bayeux_oort::{Cloud, CloudListener, Comet, Oort, SendError, Sending, StartError};
 use bayeux_server::{
     Server,
-    api::{ChannelId, Message},
+    api::{
+        ChannelId, Message,
+        server::{Removal, ServerSession, SessionListener},
+    },
 };
 use bayeux_seti::{Presence, PresenceListener, Seti};
 use serde_json::json;
@@ -195,4 +198,22 @@ async fn one_that_starts_after_it_is_not_undone_by_its_end() {
     heard.was_told("+bob", 1).await;
     assert_eq!((heard.count("-ann"), heard.count("-dave")), (0, 1), "{:?}", heard.all());
     assert!(other.is_present("ann") && !other.is_present("dave"));
+}
+
+/// Never comes back from the end of a session.
+#[derive(Debug)]
+struct HangsAtEnds;
+
+#[async_trait]
+impl SessionListener for HangsAtEnds {
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_over_though_a_listener_of_sessions_never_comes_back() {
+    let cloud = Setis::start(Joint::InProcess, 1).await;
+    cloud.scene.oort(0).server().add_session_listener(Arc::new(HangsAtEnds)).keep();
+    within("the stop", cloud.setis[0].stop()).await;
 }
