@@ -2,14 +2,17 @@
 
 use std::{
     future::Future,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_util::FutureExt as _;
 
 use crate::{
     Registration,
-    implement::{Hook, Told},
+    implement::{Audience, Hearers, Hook, Told},
 };
 
 /// Copied when it changes, so that whoever calls its members has one that does not. Nothing is
@@ -23,26 +26,19 @@ struct List<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
 impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
     /// Adds a member at the end.
     pub fn add(&self, listener: Arc<T>) -> Registration {
-        self.add_then(listener, || {})
+        let (list, listener) = self.push(|| listener);
+        removes(list, &listener, || {})
     }
 
-    /// Adds a member at the end, at whose removal something is done.
-    fn add_then(
-        &self,
-        listener: Arc<T>,
-        removed: impl FnOnce() + Send + Sync + 'static,
-    ) -> Registration {
+    /// Adds a member that is made while no other is added.
+    fn push(&self, make: impl FnOnce() -> Arc<T>) -> (&Arc<List<T>>, Arc<T>) {
         let list = self.0.get_or_init(|| Arc::new(List(RwLock::new(Arc::new([])))));
-        // Neither is kept alive by the registration: a list that was cleared has let its members go.
-        let (weak_list, weak) = (Arc::downgrade(list), Arc::downgrade(&listener));
-        let added = [listener];
-        list.change(|members| members.iter().chain(&added).cloned().collect());
-        Registration::new(move || {
-            if let (Some(list), Some(listener)) = (weak_list.upgrade(), weak.upgrade()) {
-                list.remove(&listener);
-            }
-            removed();
-        })
+        let mut made = None;
+        list.change(|members| {
+            let made = made.insert(make());
+            members.iter().chain([&*made]).cloned().collect()
+        });
+        (list, made.expect("a change is made at once"))
     }
 
     /// Returns the members of now, in the order in which they were added.
@@ -77,10 +73,44 @@ impl<T: ?Sized + Send + Sync + 'static> Listeners<T> {
 impl<T: ?Sized + Send + Sync + 'static> Listeners<Told<T>> {
     /// Adds a listener at the end, which is let go of when it is removed though it still waits.
     pub fn add_told(&self, listener: Arc<T>) -> Registration {
-        let told = Told::new(listener);
+        let (list, told) = self.push(|| {
+            // The numbers are in the order of the members.
+            let number = ADDED.fetch_add(1, Ordering::Relaxed) + 1;
+            Arc::new(Told::new(number, listener))
+        });
         let removed = told.removed();
-        self.add_then(Arc::new(told), move || removed.cancel())
+        removes(list, &told, move || removed.cancel())
     }
+
+    /// Returns who listens now. Where what happens is noted for them under a lock, under that lock: whoever is added
+    /// then and looks finds it happened.
+    pub fn audience(&self) -> Audience {
+        self.members()
+            .0
+            .iter()
+            .flat_map(|members| members.iter())
+            .map(|told| told.number())
+            .collect()
+    }
+}
+
+/// How many listeners that are told were ever added to any list.
+static ADDED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns what removes a member, and does something then. Neither the list nor the member is kept alive by it: a list
+/// that was cleared has let its members go.
+fn removes<T: ?Sized + Send + Sync + 'static>(
+    list: &Arc<List<T>>,
+    member: &Arc<T>,
+    then: impl FnOnce() + Send + Sync + 'static,
+) -> Registration {
+    let (list, member) = (Arc::downgrade(list), Arc::downgrade(member));
+    Registration::new(move || {
+        if let (Some(list), Some(member)) = (list.upgrade(), member.upgrade()) {
+            list.remove(&member);
+        }
+        then();
+    })
 }
 
 /// The members that a list had when it was asked.
@@ -101,6 +131,13 @@ impl<T: ?Sized> Members<T> {
     /// Goes through the members in the order in which they were added.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Member<'_, T>> {
         self.0.iter().flat_map(|members| members.iter()).map(|member| Member(&**member))
+    }
+}
+
+impl<T: ?Sized> Members<Told<T>> {
+    /// Goes through those who hear of something.
+    pub fn who_hear(&self, hearers: Hearers) -> impl Iterator<Item = Member<'_, Told<T>>> {
+        self.iter().filter(move |member| hearers.has(member.0.number()))
     }
 }
 
@@ -194,6 +231,20 @@ mod tests {
         listeners.clear();
         assert_eq!(Arc::strong_count(&listener), 1);
         drop(registration);
+    }
+
+    #[test]
+    fn what_happened_before_a_listener_was_added_is_not_for_it() {
+        let listeners = Listeners::<Told<str>>::default();
+        let first = listeners.add_told("first".into());
+        let hearers = listeners.audience().hearers();
+        listeners.add_told("second".into()).keep();
+        assert_eq!(listeners.members().who_hear(hearers).count(), 1);
+        let of_both = listeners.audience().hearers();
+        assert_eq!(listeners.members().who_hear(of_both).count(), 2);
+        drop(first);
+        assert_eq!(listeners.members().who_hear(hearers).count(), 0);
+        assert_eq!(listeners.members().who_hear(of_both).count(), 1);
     }
 
     #[test]

@@ -13,4 +13,4 @@ pub use listeners::{Listeners, Member, Members};
 pub use lock::lock;
 pub use panics::Hook;
 pub use sealed::Sealed;
-pub use told::Told;
+pub use told::{Audience, Hearers, Told};
