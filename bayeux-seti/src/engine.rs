@@ -162,8 +162,9 @@ impl Inner {
         let (result, is_earlier, is_heard, unheard) = {
             let mut presence = lock(&self.presence);
             // Under the lock: what others note for a listener that comes while this waits is not thrown away.
-            let is_heard = !self.listeners.is_empty();
-            let unheard = presence.tellings.set_heard(is_heard);
+            let audience = self.listeners.audience();
+            let is_heard = !audience.is_empty();
+            let unheard = presence.tellings.set_audience(audience);
             (act(&mut presence, now), presence.take_wakes(), is_heard, unheard)
         };
         if let Some(unheard) = unheard {
@@ -347,7 +348,7 @@ mod tests {
             // It has time to look, and waits for the presence then.
             thread::sleep(Duration::from_millis(100));
             inner.listeners.add_told(Arc::new(Deaf)).keep();
-            presence.tellings.set_heard(true);
+            presence.tellings.set_audience(inner.listeners.audience());
             presence.tellings.note(&"dave".into(), inner.own(), Change::Added);
             other
         });

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bayeux_oort::Comet;
 
-/// Hears of users, on this node and on all others. Of each user and node added and removed are told in turn,
-/// beginning with added, and one thing after the other.
+/// Hears of users, on this node and on all others, from when it was added. Of each user and node added and removed are
+/// told in turn, beginning with added, or with removed of who was there already, and one thing after the other.
 ///
 /// A listener may wait. It holds up nothing but what is still to be told to it and to the other listeners; when that
 /// becomes too much, somebody who came and went again, or went and came again, may be left out. One that is removed

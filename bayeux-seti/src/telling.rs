@@ -21,11 +21,11 @@ impl Inner {
         }
     }
 
-    async fn tell_event(&self, Event { user, comet, change }: Event) {
+    async fn tell_event(&self, Event { user, comet, change, hearers }: Event) {
         let is_local = comet == *self.own();
         let presence = Presence { user, comet, is_local };
         let hook = Hook("PresenceListener", presence.user_id());
-        for listener in self.listeners.members().iter() {
+        for listener in self.listeners.members().who_hear(hearers) {
             let heard = listener.hear(hook, |it| match change {
                 Change::Added => it.added(&presence),
                 Change::Removed => it.removed(&presence),

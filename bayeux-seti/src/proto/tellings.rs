@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, mem};
 
+use bayeux_api::implement::{Audience, Hearers};
 use bayeux_oort::Comet;
 
 use crate::proto::{announcements::Change, users::UserId};
@@ -12,14 +13,16 @@ pub(crate) struct Event {
     pub(crate) user: UserId,
     pub(crate) comet: Comet,
     pub(crate) change: Change,
+    pub(crate) hearers: Hearers,
 }
 
 /// What waits. When it is too much, what happens to a user on a node undoes what happened before, as long as that
-/// waits, too: what is told of each stays in turn, and there is no more of it than there are users.
+/// waits, too, and nobody has begun to listen between the two, who knows of the first and has to hear of the second:
+/// what is told of each stays in turn, and there is no more of it than there are users, and of each user listeners.
 #[derive(Debug)]
 pub(crate) struct Tellings {
-    /// Whether anybody listens.
-    pub(crate) is_heard: bool,
+    /// Who listens.
+    audience: Audience,
     waiting: BTreeMap<u64, Waiting>,
     /// The number of the last that waits of each user and node.
     last: BTreeMap<(UserId, Comet), u64>,
@@ -36,31 +39,31 @@ struct Waiting {
 
 impl Tellings {
     pub(crate) fn new() -> Self {
-        let (waiting, last) = <_>::default();
-        Self { is_heard: false, waiting, last, next: 0, most: MOST }
+        let (audience, waiting, last) = <_>::default();
+        Self { audience, waiting, last, next: 0, most: MOST }
     }
 
-    /// Notes whether anybody listens. Returns what waits while nobody does, which is for nobody who comes later: of
-    /// what follows on it nothing may have been noted.
-    pub(crate) fn set_heard(&mut self, is_heard: bool) -> Option<Self> {
-        self.is_heard = is_heard;
-        let is_left = !is_heard && !self.waiting.is_empty();
+    /// Notes who listens. Returns what waits while nobody does: of what follows on it nothing may have been noted.
+    pub(crate) fn set_audience(&mut self, audience: Audience) -> Option<Self> {
+        let is_left = audience.is_empty() && !self.waiting.is_empty();
+        self.audience = audience;
         is_left.then(|| mem::replace(self, Self { most: self.most, ..Self::new() }))
     }
 
     pub(crate) fn note(&mut self, user: &UserId, comet: &Comet, change: Change) {
-        if !self.is_heard {
+        if self.audience.is_empty() {
             return;
         }
+        let is_too_much = self.waiting.len() >= self.most;
         let key = (user.clone(), comet.clone());
-        let last = self.last.get(&key).copied();
-        if let Some(last) = last.filter(|_| self.waiting.len() >= self.most) {
-            return self.undo(key, last);
-        }
-        let event = Event { user: user.clone(), comet: comet.clone(), change };
-        self.waiting.insert(self.next, Waiting { event, before: last });
-        self.last.insert(key, self.next);
+        let hearers = self.audience.hearers();
+        let event = Event { user: user.clone(), comet: comet.clone(), change, hearers };
+        let before = self.last.insert(key.clone(), self.next);
+        self.waiting.insert(self.next, Waiting { event, before });
         self.next += 1;
+        if is_too_much {
+            self.undo(&key);
+        }
     }
 
     pub(crate) fn take(&mut self) -> Option<Event> {
@@ -72,12 +75,38 @@ impl Tellings {
         Some(event)
     }
 
-    fn undo(&mut self, key: (UserId, Comet), last: u64) {
-        let before = self.waiting.remove(&last).and_then(|removed| removed.before);
-        match before.filter(|before| self.waiting.contains_key(before)) {
-            Some(before) => self.last.insert(key, before),
-            None => self.last.remove(&key),
-        };
+    /// Removes the last two changes of a user on a node that wait and are for the same listeners. Of more than there
+    /// are listeners, two are.
+    fn undo(&mut self, key: &(UserId, Comet)) {
+        let mut after = None;
+        let Some(mut number) = self.last.get(key).copied() else { return };
+        while let Some((before, earlier)) = self.before(number) {
+            let Some(later) = self.waiting.get(&number) else { return };
+            if self.audience.hears_alike(earlier.event.hearers, later.event.hearers) {
+                let rest = earlier.before.filter(|rest| self.waiting.contains_key(rest));
+                self.waiting.remove(&number);
+                self.waiting.remove(&before);
+                self.link(key, after, rest);
+                return;
+            }
+            after = Some(number);
+            number = before;
+        }
+    }
+
+    /// Returns the change of the same user and node before one, if that waits.
+    fn before(&self, number: u64) -> Option<(u64, &Waiting)> {
+        let before = self.waiting.get(&number)?.before?;
+        Some((before, self.waiting.get(&before)?))
+    }
+
+    /// Has one change of a user on a node follow on another, or be the first or the last.
+    fn link(&mut self, key: &(UserId, Comet), after: Option<u64>, before: Option<u64>) {
+        match (after.and_then(|after| self.waiting.get_mut(&after)), before) {
+            (Some(after), before) => after.before = before,
+            (None, Some(before)) => drop(self.last.insert(key.clone(), before)),
+            (None, None) => drop(self.last.remove(key)),
+        }
     }
 }
 
@@ -91,6 +120,10 @@ mod tests {
 
     use super::*;
 
+    fn audience(numbers: &[u64]) -> Audience {
+        numbers.iter().copied().collect()
+    }
+
     #[test]
     fn nothing_waits_when_nobody_listens() {
         let mut tellings = Tellings::new();
@@ -100,7 +133,7 @@ mod tests {
 
     #[test]
     fn what_is_told_of_each_is_in_turn_though_too_much_waits() {
-        let mut tellings = Tellings { is_heard: true, most: 4, ..Tellings::new() };
+        let mut tellings = Tellings { audience: audience(&[1]), most: 4, ..Tellings::new() };
         let [a, b] = ["a", "b"].map(|id| Comet::new(id, format!("http://{id}")));
         for number in 0..101 {
             let change = if number % 2 == 0 { Change::Added } else { Change::Removed };
@@ -119,10 +152,49 @@ mod tests {
         assert!(tellings.last.is_empty());
     }
 
+    /// Each listener hears of each in turn what happened since it was added.
+    #[test]
+    fn a_listener_hears_that_somebody_went_whom_it_found_though_too_much_waits() {
+        let mut tellings = Tellings { audience: audience(&[1]), most: 0, ..Tellings::new() };
+        let comet = Comet::new("a", "http://a");
+        tellings.note(&"u".into(), &comet, Change::Added);
+        tellings.set_audience(audience(&[1, 2]));
+        let second = tellings.audience.hearers();
+        for _ in 0..100 {
+            tellings.note(&"u".into(), &comet, Change::Removed);
+            tellings.note(&"u".into(), &comet, Change::Added);
+        }
+        tellings.note(&"u".into(), &comet, Change::Removed);
+        assert_eq!(tellings.waiting.len(), 2);
+        assert_eq!(tellings.take().unwrap().change, Change::Added);
+        let last = tellings.take().unwrap();
+        assert_eq!((last.change, last.hearers), (Change::Removed, second));
+        assert!(tellings.last.is_empty());
+    }
+
+    #[test]
+    fn however_many_listeners_come_and_go_no_more_waits_than_there_are() {
+        let mut tellings = Tellings { audience: audience(&[0]), most: 0, ..Tellings::new() };
+        let comet = Comet::new("a", "http://a");
+        for number in 0..1000 {
+            // Each of them for some of the others' time; the first stays.
+            let there: Vec<_> = [0].into_iter().chain(number..number + 4).collect();
+            tellings.set_audience(audience(&there));
+            let change = if number % 2 == 0 { Change::Added } else { Change::Removed };
+            tellings.note(&"u".into(), &comet, change);
+            assert!(tellings.waiting.len() <= there.len() + 1, "{}", tellings.waiting.len());
+        }
+        let changes: Vec<_> =
+            std::iter::from_fn(|| tellings.take()).map(|event| event.change).collect();
+        assert!(changes.is_sorted_by(|one, next| one != next));
+        assert_eq!(changes.len() % 2, 0);
+        assert!(tellings.last.is_empty());
+    }
+
     /// It takes a blink, or minutes if each change looks at all that waits.
     #[test]
     fn however_much_waits_a_change_is_noted_at_once() {
-        let mut tellings = Tellings { is_heard: true, ..Tellings::new() };
+        let mut tellings = Tellings { audience: audience(&[1]), ..Tellings::new() };
         let comet = Comet::new("a", "http://a");
         tellings.note(&"u".into(), &comet, Change::Added);
         tellings.note(&"u".into(), &comet, Change::Removed);

@@ -6,6 +6,7 @@ mod bad_input;
 mod gate;
 mod handshake;
 mod hanging;
+mod late_listeners;
 mod lists;
 mod messages;
 mod nodes;

@@ -121,7 +121,7 @@ impl Member {
         // CometD's nodes send their lists whole.
         let much = if settings.is_cometds { usize::MAX } else { MUCH };
         let mut presence = Presence::new(own, seti_id, 1000, much);
-        presence.tellings.is_heard = true;
+        presence.tellings.set_audience([1].into_iter().collect());
         let others = settings.others.iter().map(|place| (*place, Other::default())).collect();
         Self {
             settings,

@@ -30,7 +30,7 @@ fn presence(id: &str) -> Presence<u32> {
     let own = comet(id);
     let seti_id = crate::proto::id::seti_id(own.url());
     let mut presence = Presence::new(own, seti_id, 1000, MUCH);
-    presence.tellings.is_heard = true;
+    presence.tellings.set_audience([1].into_iter().collect());
     presence
 }
 
