@@ -24,11 +24,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Comet, Oort,
     object::{
-        Info, ObjectError, ObjectStatistics, OortObjectListener, ShareError, Shared,
+        Info, ObjectError, ObjectStatistics, ShareError, Shared,
         broadcasts::{Body, Broadcast, MOST_WAITING},
         encoding::{Written, discard, message, prepared, write},
         shape::Shape,
         shared::Waits,
+        telling::Ear,
         tellings::Tellings,
     },
     proto::{
@@ -60,8 +61,7 @@ pub(crate) struct Inner<S: Shape> {
     pub(crate) to_tell: Notify,
     /// How much more may wait to be broadcast.
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) listeners: Listeners<Told<dyn OortObjectListener<S::Object>>>,
-    pub(crate) item_listeners: Listeners<Told<S::Listener>>,
+    pub(crate) listeners: Listeners<Told<Ear<S>>>,
     progress: watch::Sender<()>,
     pub(crate) written: tokio::sync::Mutex<Option<Written>>,
     pub(crate) failed_broadcasts: AtomicU64,
@@ -113,7 +113,6 @@ impl<S: Shape> Engine<S> {
             to_tell: Notify::new(),
             permits: Arc::new(Semaphore::new(MOST_WAITING)),
             listeners: Listeners::default(),
-            item_listeners: Listeners::default(),
             progress: watch::Sender::new(()),
             written: tokio::sync::Mutex::default(),
             failed_broadcasts: AtomicU64::new(0),
@@ -237,13 +236,13 @@ impl<S: Shape> Inner<S> {
     /// Puts what is told and broadcast in its queue, which has to be in the order of the changes; the rest is
     /// done without the lock.
     fn settle(&self, state: &mut State<S>, unused: &mut Vec<Arc<S::Object>>) -> Vec<Output<S>> {
-        let listens = !self.listeners.is_empty() || !self.item_listeners.is_empty();
+        let audience = self.listeners.audience();
         let mut infos = Vec::new();
         let mut others = Vec::new();
         for output in state.object.outputs() {
             match output {
-                Output::Tell(event) if listens => {
-                    let is_summed_up = state.tellings.note(event, &mut infos);
+                Output::Tell(event) if !audience.is_empty() => {
+                    let is_summed_up = state.tellings.note(event, &audience, &mut infos);
                     state.object.statistics.summed_up += u64::from(is_summed_up);
                     self.to_tell.notify_one();
                 }

@@ -17,6 +17,7 @@ use crate::{
         engine::Engine,
         plain::common,
         shape::{Shape, Unfit},
+        telling::Ear,
     },
     proto::{
         list::{Change, Effect, List, What},
@@ -113,7 +114,7 @@ impl<E: Shareable + PartialEq> OortList<E> {
     /// Adds a listener to elements that are added and removed.
     #[doc(alias = "addElementListener")]
     pub fn add_element_listener(&self, listener: Arc<dyn ElementListener<E>>) -> Registration {
-        self.0.inner.item_listeners.add_told(listener)
+        self.0.inner.listeners.add_told(Arc::new(Ear::Items(listener)))
     }
 
     async fn change(

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::{Comet, object::Info};
 
-/// Hears of parts that are replaced or go. One thing is told after the other, in order for each part.
+/// Hears of parts that are replaced or go, from when it was added. One thing is told after the other, in order for each
+/// part.
 ///
 /// A listener may wait. It holds up neither other nodes nor who shares, but only what is still to be told of
 /// this object; when that becomes too much, the changes of each node are summed up, as if they had been made

@@ -18,6 +18,7 @@ use crate::{
         plain::common,
         reading::each_field,
         shape::{Shape, Unfit},
+        telling::Ear,
     },
     proto::{
         map::{Change, Effect, Map},
@@ -131,7 +132,7 @@ impl<K: MapKey, V: Shareable> OortMap<K, V> {
     /// Adds a listener to changes of single entries.
     #[doc(alias = "addEntryListener")]
     pub fn add_entry_listener(&self, listener: Arc<dyn EntryListener<K, V>>) -> Registration {
-        self.0.inner.item_listeners.add_told(listener)
+        self.0.inner.listeners.add_told(Arc::new(Ear::Items(listener)))
     }
 
     async fn change(

@@ -82,7 +82,9 @@ impl<S: Shape> Inner<S> {
             tracing::warn!(object = &*self.name, ?from, ?malformed, "values cannot be read");
         }
         if !self.listeners.is_empty() {
-            self.tellings(|tellings| tellings.malformed(from, malformed));
+            self.tellings(|tellings| {
+                tellings.malformed(from, malformed, self.listeners.audience().hearers());
+            });
             self.to_tell.notify_one();
         }
     }

@@ -13,6 +13,7 @@ use crate::{
         Shareable, Shared,
         engine::Engine,
         shape::{Shape, Unfit},
+        telling::Ear,
     },
     proto::{
         kind::Plain,
@@ -138,7 +139,7 @@ macro_rules! common {
 
             /// Adds a listener. It is not told of what is there already.
             pub fn add_listener(&self, listener: Arc<dyn OortObjectListener<$object>>) -> Registration {
-                self.0.inner.listeners.add_told(listener)
+                self.0.inner.listeners.add_told(Arc::new(Ear::Parts(listener)))
             }
 
             /// Returns what came and went so far.

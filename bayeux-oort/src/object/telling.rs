@@ -5,9 +5,8 @@ use std::sync::Arc;
 use bayeux_api::implement::Hook;
 
 use crate::{
-    Comet,
     object::{
-        Info, Malformed,
+        Info, OortObjectListener,
         engine::Inner,
         shape::Shape,
         tellings::{Sum, Telling},
@@ -15,69 +14,69 @@ use crate::{
     proto::object::Event,
 };
 
+/// A listener of an object. All are in one list, since all are told in one order.
+pub(crate) enum Ear<S: Shape> {
+    /// It hears of whole parts.
+    Parts(Arc<dyn OortObjectListener<S::Object>>),
+    /// It hears of changes of less than a whole.
+    Items(Arc<S::Listener>),
+}
+
 impl<S: Shape> Inner<S> {
     pub(crate) async fn tell(self: Arc<Self>) {
         loop {
-            let Some(telling) = self.tellings(|tellings| tellings.next()) else {
+            let Some((telling, hearers)) = self.tellings(|tellings| tellings.next()) else {
                 self.to_tell.notified().await;
                 continue;
             };
-            match &telling {
-                Telling::Event(event) => self.tell_event(event).await,
-                Telling::Sum(sum) => self.tell_sum(sum).await,
-                Telling::Malformed(comet, malformed) => self.tell_malformed(comet, malformed).await,
+            let hook = Hook(hook_of(&telling), &self.name);
+            for listener in self.listeners.members().who_hear(hearers) {
+                listener.hear(hook, |it| it.hear(&telling)).await;
             }
             let parts = telling.into_unused();
             self.discard(parts.into_iter().map(Info::into_shared).collect());
         }
     }
+}
 
-    async fn tell_event(&self, event: &Event<S>) {
-        let hook = Hook("OortObjectListener", &self.name);
-        match event {
-            Event::Updated { old, new } => {
-                for listener in self.listeners.members().iter() {
-                    listener.hear(hook, |it| it.updated(old.as_ref(), new)).await;
-                }
-            }
-            Event::Removed(info) => {
-                for listener in self.listeners.members().iter() {
-                    listener.hear(hook, |it| it.removed(info)).await;
-                }
-            }
-            Event::Changed { info, effect } => {
-                for listener in self.item_listeners.members().iter() {
-                    listener.hear(hook, |it| S::tell(it, info, effect)).await;
-                }
-            }
+fn hook_of<S: Shape>(telling: &Telling<S>) -> &'static str {
+    match telling {
+        Telling::Event(_) | Telling::Sum(_) => "OortObjectListener",
+        Telling::Malformed(..) => "OortObjectListener::malformed",
+    }
+}
+
+impl<S: Shape> Ear<S> {
+    async fn hear(&self, telling: &Telling<S>) {
+        match self {
+            Self::Parts(listener) => hear_part(&**listener, telling).await,
+            Self::Items(listener) => hear_item(&**listener, telling).await,
         }
     }
+}
 
-    async fn tell_sum(&self, Sum { old, new, has_whole }: &Sum<S>) {
-        let hook = Hook("OortObjectListener", &self.name);
-        match new {
-            Some(new) if *has_whole => {
-                for listener in self.listeners.members().iter() {
-                    listener.hear(hook, |it| it.updated(Some(old), new)).await;
-                }
-            }
-            Some(new) => {
-                for listener in self.item_listeners.members().iter() {
-                    listener.hear(hook, |it| S::tell_difference(it, old, new)).await;
-                }
-            }
-            None => {
-                for listener in self.listeners.members().iter() {
-                    listener.hear(hook, |it| it.removed(old)).await;
-                }
-            }
+async fn hear_part<S: Shape>(listener: &dyn OortObjectListener<S::Object>, telling: &Telling<S>) {
+    match telling {
+        Telling::Event(Event::Updated { old, new }) => listener.updated(old.as_ref(), new).await,
+        Telling::Event(Event::Removed(info)) => listener.removed(info).await,
+        Telling::Event(Event::Changed { .. }) => {}
+        Telling::Sum(Sum { old, new: None, .. }) => listener.removed(old).await,
+        Telling::Sum(Sum { old, new: Some(new), has_whole: true }) => {
+            listener.updated(Some(old), new).await;
         }
+        Telling::Sum(Sum { new: Some(_), has_whole: false, .. }) => {}
+        Telling::Malformed(comet, malformed) => listener.malformed(comet, malformed).await,
     }
+}
 
-    async fn tell_malformed(&self, comet: &Comet, malformed: &Malformed) {
-        let hook = Hook("OortObjectListener::malformed", &self.name);
-        for listener in self.listeners.members().iter() {
-            listener.hear(hook, |it| it.malformed(comet, malformed)).await;
+async fn hear_item<S: Shape>(listener: &S::Listener, telling: &Telling<S>) {
+    match telling {
+        Telling::Event(Event::Changed { info, effect }) => S::tell(listener, info, effect).await,
+        Telling::Sum(Sum { old, new: Some(new), has_whole: false }) => {
+            S::tell_difference(listener, old, new).await;
         }
+        Telling::Event(Event::Updated { .. } | Event::Removed(_))
+        | Telling::Sum(Sum { new: None, .. } | Sum { has_whole: true, .. })
+        | Telling::Malformed(..) => {}
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bayeux_api::implement::{Audience, Hearers};
+
 use crate::{
     Comet,
     object::{Info, Malformed},
@@ -9,9 +11,10 @@ use crate::{
 };
 
 /// What waits. When it is too much, what follows of a node is summed up: when there is much of all nodes, or when
-/// there are some parts of the one that have little in common, of which each may be large.
+/// there are some parts of the one that have little in common, of which each may be large. What is summed up is for the
+/// same listeners: one that was added in the midst of it would be told of what was there.
 pub(crate) struct Tellings<K: Kind> {
-    waiting: VecDeque<Telling<K>>,
+    waiting: VecDeque<(Telling<K>, Hearers)>,
     /// Each node's part after the last that was noted of it, by its id.
     last: BTreeMap<String, Info<K::Object>>,
     /// How many parts of each node wait that have little in common, by its id.
@@ -36,35 +39,46 @@ pub(crate) struct Sum<K: Kind> {
 }
 
 impl<K: Kind> Tellings<K> {
-    /// Notes an event, and returns whether it was summed up with others. Parts that are of no more use are left in
-    /// `unused`: to drop one may take long.
-    pub(crate) fn note(&mut self, event: Event<K>, unused: &mut Vec<Info<K::Object>>) -> bool {
+    /// Notes an event for those who listen, and returns whether it was summed up with others. Parts that are of no more
+    /// use are left in `unused`: to drop one may take long.
+    pub(crate) fn note(
+        &mut self,
+        event: Event<K>,
+        audience: &Audience,
+        unused: &mut Vec<Info<K::Object>>,
+    ) -> bool {
         let (comet, after) = (event.comet().clone(), event.after());
         let before = match &after {
             Some(after) => self.last.insert(comet.id().to_owned(), after.clone()),
             None => self.last.remove(comet.id()),
         };
-        let is_of = |telling: &&mut Telling<K>| telling.comet() == Some(&comet);
         let anew = self.anew.get(comet.id()).copied().unwrap_or_default();
         let is_too_much = self.waiting.len() >= self.most || anew >= MOST_ANEW;
-        let last = self.waiting.iter_mut().rev().take_while(|_| is_too_much).find(is_of);
-        match (last, before.filter(|_| is_too_much)) {
-            (Some(Telling::Sum(sum)), _) => {
-                sum.has_whole |= event.is_whole();
-                let between = std::mem::replace(&mut sum.new, after);
-                unused.extend(between.filter(|_| event.is_anew()));
+        if !is_too_much {
+            self.push(Telling::Event(event), audience.hearers());
+            return false;
+        }
+        let is_of = |(telling, _): &&mut (Telling<K>, Hearers)| telling.comet() == Some(&comet);
+        let is_sum = match (self.waiting.iter_mut().rev().find(is_of), before) {
+            (Some((Telling::Sum(sum), hearers)), _)
+                if audience.hears_alike(*hearers, audience.hearers()) =>
+            {
+                *hearers = audience.hearers();
+                sum.add(Telling::Event(event), unused);
+                return true;
             }
             (_, Some(old)) => {
                 let has_whole = event.is_whole();
-                self.push(Telling::Sum(Sum { old, new: after, has_whole }));
+                unused.extend(event.into_unused());
+                self.push(Telling::Sum(Sum { old, new: after, has_whole }), audience.hearers());
+                true
             }
             (_, None) => {
-                self.push(Telling::Event(event));
-                return false;
+                self.push(Telling::Event(event), audience.hearers());
+                false
             }
-        }
-        unused.extend(event.into_unused());
-        true
+        };
+        self.join(&comet, audience, unused) || is_sum
     }
 
     /// Forgets what is needed for sums only, when nobody listens.
@@ -73,15 +87,28 @@ impl<K: Kind> Tellings<K> {
     }
 
     /// Notes what cannot be read, unless too much waits.
-    pub(crate) fn malformed(&mut self, comet: &Comet, malformed: Malformed) {
+    pub(crate) fn malformed(&mut self, comet: &Comet, malformed: Malformed, hearers: Hearers) {
         if self.waiting.len() < self.most {
-            self.waiting.push_back(Telling::Malformed(comet.clone(), malformed));
+            self.push(Telling::Malformed(comet.clone(), malformed), hearers);
         }
     }
 
-    pub(crate) fn next(&mut self) -> Option<Telling<K>> {
+    /// Takes what is told next, and who is told.
+    pub(crate) fn next(&mut self) -> Option<(Telling<K>, Hearers)> {
         let next = self.waiting.pop_front()?;
-        if let Some(comet) = next.comet().filter(|_| next.is_anew())
+        self.discount(&next.0);
+        Some(next)
+    }
+
+    fn push(&mut self, telling: Telling<K>, hearers: Hearers) {
+        if let Some(comet) = telling.comet().filter(|_| telling.is_anew()) {
+            *self.anew.entry(comet.id().to_owned()).or_default() += 1;
+        }
+        self.waiting.push_back((telling, hearers));
+    }
+
+    fn discount(&mut self, telling: &Telling<K>) {
+        if let Some(comet) = telling.comet().filter(|_| telling.is_anew())
             && let Some(anew) = self.anew.get_mut(comet.id())
         {
             *anew -= 1;
@@ -89,14 +116,55 @@ impl<K: Kind> Tellings<K> {
                 self.anew.remove(comet.id());
             }
         }
-        Some(next)
     }
 
-    fn push(&mut self, telling: Telling<K>) {
-        if let Some(comet) = telling.comet().filter(|_| telling.is_anew()) {
-            *self.anew.entry(comet.id().to_owned()).or_default() += 1;
+    /// Adds something that waits of a node to the sum before it, of the last for which both are for the same listeners.
+    /// Of more than there are listeners, some are. Returns whether that was done.
+    fn join(
+        &mut self,
+        comet: &Comet,
+        audience: &Audience,
+        unused: &mut Vec<Info<K::Object>>,
+    ) -> bool {
+        let mut next: Option<(usize, Hearers)> = None;
+        for (index, (telling, hearers)) in self.waiting.iter().enumerate().rev() {
+            if telling.comet() != Some(comet) {
+                continue;
+            }
+            let next = next.replace((index, *hearers));
+            if let (Telling::Sum(_), Some((next, of_next))) = (telling, next)
+                && audience.hears_alike(*hearers, of_next)
+            {
+                self.join_at(index, next, unused);
+                return true;
+            }
         }
-        self.waiting.push_back(telling);
+        false
+    }
+
+    fn join_at(&mut self, index: usize, next: usize, unused: &mut Vec<Info<K::Object>>) {
+        let Some((next, of_next)) = self.waiting.remove(next) else { return };
+        self.discount(&next);
+        if let Some((Telling::Sum(sum), hearers)) = self.waiting.get_mut(index) {
+            *hearers = of_next;
+            sum.add(next, unused);
+        }
+    }
+}
+
+impl<K: Kind> Sum<K> {
+    /// Adds what follows of the same part.
+    fn add(&mut self, next: Telling<K>, unused: &mut Vec<Info<K::Object>>) {
+        let is_anew = next.is_anew();
+        let (new, has_whole) = match &next {
+            Telling::Event(event) => (event.after(), event.is_whole()),
+            Telling::Sum(sum) => (sum.new.clone(), sum.has_whole),
+            Telling::Malformed(..) => return,
+        };
+        self.has_whole |= has_whole;
+        let between = std::mem::replace(&mut self.new, new);
+        unused.extend(between.filter(|_| is_anew));
+        unused.extend(next.into_unused());
     }
 }
 
@@ -190,6 +258,11 @@ mod tests {
 
     type Kept = Map<u64, u64>;
 
+    /// One who listens.
+    fn one() -> Audience {
+        [1].into_iter().collect()
+    }
+
     fn info(comet: &Comet, version: u64) -> Info<Entries<u64, u64>> {
         let object = Arc::new((0..version).map(|number| (number, number)).collect());
         Info::new(comet, &"m".into(), &object, version, false)
@@ -207,23 +280,24 @@ mod tests {
             (Tellings::<Kept> { most: 3, ..Tellings::default() }, vec![]);
         let [a, b] = ["a", "b"].map(|id| Comet::new(id, "http://same"));
         for version in 1..=3 {
-            assert!(!tellings.note(put(&a, version), &mut unused));
+            assert!(!tellings.note(put(&a, version), &one(), &mut unused));
         }
-        assert!(!tellings.note(put(&b, 1), &mut unused));
+        assert!(!tellings.note(put(&b, 1), &one(), &mut unused));
         for version in 4..=100 {
-            assert!(tellings.note(put(&a, version), &mut unused));
-            assert!(tellings.note(put(&b, version), &mut unused));
+            assert!(tellings.note(put(&a, version), &one(), &mut unused));
+            assert!(tellings.note(put(&b, version), &one(), &mut unused));
         }
         assert_eq!(tellings.waiting.len(), 6);
         for _ in 0..4 {
-            assert!(matches!(tellings.next(), Some(Telling::Event(Event::Changed { .. }))));
+            let next = tellings.next();
+            assert!(matches!(next, Some((Telling::Event(Event::Changed { .. }), _))));
         }
         for first in [3, 1] {
-            let Some(Telling::Sum(sum)) = tellings.next() else { panic!("it is no sum") };
+            let Some((Telling::Sum(sum), _)) = tellings.next() else { panic!("it is no sum") };
             assert_eq!((sum.old.version(), sum.has_whole), (first, false));
             assert_eq!(sum.new.map(|new| new.version()), Some(100));
         }
-        assert!(!tellings.note(put(&a, 101), &mut unused));
+        assert!(!tellings.note(put(&a, 101), &one(), &mut unused));
     }
 
     #[test]
@@ -235,22 +309,22 @@ mod tests {
             new: info(comet, version),
         };
         for version in 0..1000 {
-            let is_summed_up = tellings.note(updated(&a, version), &mut unused);
+            let is_summed_up = tellings.note(updated(&a, version), &one(), &mut unused);
             assert_eq!(is_summed_up, version >= MOST_ANEW as u64);
         }
-        assert!(tellings.note(put(&a, 1000), &mut unused));
-        assert!(!tellings.note(updated(&b, 0), &mut unused));
+        assert!(tellings.note(put(&a, 1000), &one(), &mut unused));
+        assert!(!tellings.note(updated(&b, 0), &one(), &mut unused));
         assert_eq!(tellings.waiting.len(), MOST_ANEW + 1 + 1);
         for _ in 0..MOST_ANEW {
-            assert!(matches!(tellings.next(), Some(Telling::Event(_))));
+            assert!(matches!(tellings.next(), Some((Telling::Event(_), _))));
         }
-        let Some(Telling::Sum(sum)) = tellings.next() else { panic!("it is no sum") };
+        let Some((Telling::Sum(sum), _)) = tellings.next() else { panic!("it is no sum") };
         let new = sum.new.map(|new| new.version());
         assert_eq!(
             (sum.old.version(), new, sum.has_whole),
             (MOST_ANEW as u64 - 1, Some(1000), true)
         );
-        assert!(!tellings.note(updated(&a, 1001), &mut unused));
+        assert!(!tellings.note(updated(&a, 1001), &one(), &mut unused));
     }
 
     #[test]
@@ -259,10 +333,10 @@ mod tests {
             (Tellings::<Kept> { most: 1, ..Tellings::default() }, vec![]);
         let a = Comet::new("a", "http://a");
         for version in 1..=100 {
-            tellings.note(put(&a, version), &mut unused);
+            tellings.note(put(&a, version), &one(), &mut unused);
         }
         assert!(unused.is_empty());
-        tellings.note(Event::Removed(info(&a, 100)), &mut unused);
+        tellings.note(Event::Removed(info(&a, 100)), &one(), &mut unused);
         assert!(!unused.is_empty());
     }
 
@@ -271,11 +345,68 @@ mod tests {
         let (mut tellings, mut unused) =
             (Tellings::<Kept> { most: 1, ..Tellings::default() }, vec![]);
         let a = Comet::new("a", "http://a");
-        tellings.note(put(&a, 1), &mut unused);
-        tellings.note(put(&a, 2), &mut unused);
-        tellings.note(Event::Removed(info(&a, 2)), &mut unused);
+        tellings.note(put(&a, 1), &one(), &mut unused);
+        tellings.note(put(&a, 2), &one(), &mut unused);
+        tellings.note(Event::Removed(info(&a, 2)), &one(), &mut unused);
         tellings.next();
-        let Some(Telling::Sum(sum)) = tellings.next() else { panic!("it is no sum") };
+        let Some((Telling::Sum(sum), _)) = tellings.next() else { panic!("it is no sum") };
         assert!(sum.new.is_none() && sum.has_whole);
+    }
+
+    #[test]
+    fn what_is_summed_up_begins_anew_for_a_listener_that_is_added() {
+        let (mut tellings, mut unused) =
+            (Tellings::<Kept> { most: 1, ..Tellings::default() }, vec![]);
+        let a = Comet::new("a", "http://a");
+        let both: Audience = [1, 2].into_iter().collect();
+        for version in 1..=10 {
+            let audience = if version > 5 { &both } else { &one() };
+            tellings.note(put(&a, version), audience, &mut unused);
+        }
+        tellings.next();
+        for (old, new, hearers) in [(1, 5, one().hearers()), (5, 10, both.hearers())] {
+            let Some((Telling::Sum(sum), who)) = tellings.next() else { panic!("it is no sum") };
+            let versions = (sum.old.version(), sum.new.map(|new| new.version()));
+            assert_eq!((versions, who), ((old, Some(new)), hearers));
+        }
+        assert!(tellings.next().is_none() && tellings.anew.is_empty());
+    }
+
+    #[test]
+    fn however_many_listeners_come_and_go_no_more_waits_than_there_are() {
+        let (mut tellings, mut unused) =
+            (Tellings::<Kept> { most: 1, ..Tellings::default() }, vec![]);
+        let a = Comet::new("a", "http://a");
+        let mut version = 0;
+        for number in 0..1000 {
+            // Each of them for some of the others' time; the first stays. The node leaves now and then.
+            let audience = [0].into_iter().chain(number..number + 4).collect();
+            let event = match number % 7 {
+                6 => Event::Removed(info(&a, std::mem::take(&mut version))),
+                0 => Event::Updated { old: None, new: info(&a, 0) },
+                _ => {
+                    version += 1;
+                    put(&a, version)
+                }
+            };
+            tellings.note(event, &audience, &mut unused);
+            assert!(tellings.waiting.len() <= 12, "{}", tellings.waiting.len());
+        }
+        // From what it was to what it is, without a gap.
+        let mut last = None;
+        while let Some((telling, _)) = tellings.next() {
+            let (old, new) = match telling {
+                Telling::Event(event) => match &event {
+                    Event::Updated { old, .. } => (old.clone(), event.after()),
+                    Event::Changed { .. } | Event::Removed(_) => (last.clone(), event.after()),
+                },
+                Telling::Sum(sum) => (Some(sum.old), sum.new),
+                Telling::Malformed(..) => panic!("nothing is malformed"),
+            };
+            assert_eq!(old.map(|old| old.version()), last.map(|last: Info<_>| last.version()));
+            last = new;
+        }
+        assert_eq!(last.map(|last| last.version()), (version > 0).then_some(version));
+        assert!(tellings.anew.is_empty());
     }
 }

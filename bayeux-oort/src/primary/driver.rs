@@ -17,7 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Comet, Info,
     object::OortObjectListener,
-    primary::{PrimaryListener, parts::Parts},
+    primary::{
+        PrimaryListener,
+        outcomes::{Outcome, Outcomes, Step},
+        parts::Parts,
+    },
     proto::primary::{Election, Now, Said},
 };
 
@@ -26,17 +30,11 @@ use crate::{
 pub(super) struct State {
     name: String,
     election: Mutex<Election>,
+    outcomes: Mutex<Outcomes>,
     pub(super) listeners: Listeners<Told<dyn PrimaryListener>>,
     /// There is something to look at.
     changed: Notify,
     pub(super) stopped: CancellationToken,
-}
-
-/// The primary, and whether this node is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Outcome {
-    primary: Option<Comet>,
-    is_own: bool,
 }
 
 impl State {
@@ -44,6 +42,7 @@ impl State {
         Self {
             name: name.to_owned(),
             election: Mutex::new(election),
+            outcomes: Mutex::default(),
             listeners: Listeners::default(),
             changed: Notify::new(),
             stopped: CancellationToken::new(),
@@ -65,20 +64,18 @@ impl State {
     }
 
     /// Changes the election, and notes what comes out.
-    fn change(&self, outcome: &watch::Sender<Outcome>, change: impl FnOnce(&mut Election)) {
-        let new = {
-            let mut election = lock(&self.election);
-            change(&mut election);
-            Outcome { primary: election.primary().cloned(), is_own: election.is_primary() }
-        };
-        outcome.send_if_modified(|last| {
-            let is_changed = *last != new;
-            if is_changed {
-                tracing::info!(service = self.name, primary = ?new.primary, "the primary");
-                *last = new;
-            }
-            is_changed
-        });
+    fn change(&self, to_tell: &watch::Sender<()>, change: impl FnOnce(&mut Election)) {
+        let mut election = lock(&self.election);
+        change(&mut election);
+        let new = Outcome { primary: election.primary().cloned(), is_own: election.is_primary() };
+        let primary = new.primary.clone();
+        // Under the lock: whoever begins to listen after that finds it so.
+        let is_changed = lock(&self.outcomes).note(new, &self.listeners.audience());
+        drop(election);
+        if is_changed {
+            tracing::info!(service = self.name, ?primary, "the primary");
+            to_tell.send_replace(());
+        }
     }
 
     async fn due(&self) {
@@ -89,9 +86,9 @@ impl State {
         }
     }
 
-    async fn tell(&self, last: &Outcome, new: &Outcome) {
+    async fn tell(&self, Step { last, new, hearers }: Step) {
         let hook = Hook("PrimaryListener", &self.name);
-        for listener in self.listeners.members().iter() {
+        for listener in self.listeners.members().who_hear(hearers) {
             let hears = async |it: &dyn PrimaryListener| {
                 match (last.is_own, new.is_own) {
                     (false, true) => it.became_primary().await,
@@ -109,18 +106,18 @@ impl State {
 
 /// Starts the tasks; the one that is returned is done when the others have been told of the end.
 pub(super) fn spawn(state: &Arc<State>, parts: Parts) -> tokio::task::JoinHandle<()> {
-    let (outcome, outcomes) = watch::channel(Outcome::default());
-    tokio::spawn(tell(state.clone(), outcomes));
-    tokio::spawn(run(state.clone(), parts, outcome))
+    let (to_tell, there_is) = watch::channel(());
+    tokio::spawn(tell(state.clone(), there_is));
+    tokio::spawn(run(state.clone(), parts, to_tell))
 }
 
 /// Looks whenever there may be something to see, and says what this node is.
-async fn run(state: Arc<State>, parts: Parts, outcome: watch::Sender<Outcome>) {
+async fn run(state: Arc<State>, parts: Parts, to_tell: watch::Sender<()>) {
     let ear = Arc::new(Ear(state.clone()));
     parts.flags.add_listener(ear.clone()).keep();
     parts.candidacies.iter().for_each(|it| it.add_listener(ear.clone()).keep());
     loop {
-        state.change(&outcome, |election| {
+        state.change(&to_tell, |election| {
             election.look(parts.view(), now());
         });
         parts.say(state.said()).await;
@@ -130,7 +127,7 @@ async fn run(state: Arc<State>, parts: Parts, outcome: watch::Sender<Outcome>) {
             () = state.due() => {}
         }
     }
-    state.change(&outcome, |election| election.withdraw(now()));
+    state.change(&to_tell, |election| election.withdraw(now()));
     let said = timeout(PARTING, parts.say_to_the_end(state.said())).await;
     if said.is_err() {
         tracing::debug!(service = state.name, "some nodes may not know yet that it ended");
@@ -138,12 +135,12 @@ async fn run(state: Arc<State>, parts: Parts, outcome: watch::Sender<Outcome>) {
 }
 
 /// Tells the listeners, until the election is over.
-async fn tell(state: Arc<State>, mut outcomes: watch::Receiver<Outcome>) {
-    let mut last = Outcome::default();
-    while outcomes.changed().await.is_ok() {
-        let new = outcomes.borrow_and_update().clone();
-        state.tell(&last, &new).await;
-        last = new;
+async fn tell(state: Arc<State>, mut there_is: watch::Receiver<()>) {
+    let next = || lock(&state.outcomes).next();
+    while there_is.changed().await.is_ok() {
+        while let Some(step) = next() {
+            state.tell(step).await;
+        }
     }
 }
 

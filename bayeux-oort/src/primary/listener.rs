@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use crate::Comet;
 
-/// Hears of the primary of an [`OortPrimaryService`](crate::OortPrimaryService). One thing is told after the
-/// other, when it is so already: a listener may wait, and holds up nothing else. While it does, what changes
-/// and changes back may go untold.
+/// Hears of the primary of an [`OortPrimaryService`](crate::OortPrimaryService), from when it was added. One thing is
+/// told after the other, when it is so already: a listener may wait, and holds up nothing else. While it does, what
+/// changes and changes back may go untold.
 ///
 /// One that is removed while it waits is let go of: what it is at ends at its next `await`, which also holds for one
 /// that removes itself.

@@ -4,6 +4,7 @@ mod driver;
 mod error;
 mod listener;
 mod long;
+mod outcomes;
 mod parts;
 mod role;
 

@@ -8,6 +8,7 @@ mod election;
 mod failures;
 mod forward;
 mod gate;
+mod late_listeners;
 mod list;
 mod listeners;
 mod map;
