@@ -11,8 +11,7 @@
 pub struct SetiConfig {
     /// How long a user's id may be, in bytes; 1,024 by default. All nodes of a cloud want the same: of what another
     /// one says longer ids are left out, so that such a user is not there as far as this node knows, and a message
-    /// for it is refused. Such an id is not kept: when the other node says one twice, what it has in all seems not to
-    /// fit, and its list is asked for.
+    /// for it is refused.
     pub max_user_id: usize,
     /// How many users of one other node are known; 5,000,000 by default. Each takes about 100 bytes beside its id.
     /// More are refused.

@@ -12,7 +12,12 @@ pub(crate) struct Digest {
 
 impl Digest {
     pub(crate) fn add(&mut self, user: &str) {
-        *self = self.plus(Self { count: 1, sum: hash(user) });
+        *self = self.plus(Self::of_hash(hash(user)));
+    }
+
+    /// Returns what one user comes to.
+    pub(crate) fn of_hash(hash: u64) -> Self {
+        Self { count: 1, sum: hash }
     }
 
     /// Returns how many users there are.
@@ -21,7 +26,7 @@ impl Digest {
     }
 
     pub(crate) fn remove(&mut self, user: &str) {
-        *self = self.minus(Self { count: 1, sum: hash(user) });
+        *self = self.minus(Self::of_hash(hash(user)));
     }
 
     /// Returns what this set comes to with other users.
@@ -54,7 +59,7 @@ impl FromStr for Digest {
 }
 
 /// FNV-1a, whose bits are mixed so that sums of similar ids differ; the same on all nodes of all versions.
-fn hash(user: &str) -> u64 {
+pub(crate) fn hash(user: &str) -> u64 {
     let mut hasher = fnv::FnvHasher::default();
     hasher.write(user.as_bytes());
     let mut hash = hasher.finish();

@@ -10,6 +10,7 @@ pub(crate) mod hearing;
 pub(crate) mod id;
 pub(crate) mod lanes;
 pub(crate) mod listing;
+pub(crate) mod misfits;
 pub(crate) mod node;
 pub(crate) mod presence;
 #[cfg(test)]

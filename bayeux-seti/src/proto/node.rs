@@ -24,6 +24,7 @@ use crate::proto::{
     digest::Digest,
     id::seti_id,
     listing::{Listing, Room},
+    misfits::Misfits,
     users::UserId,
 };
 
@@ -37,8 +38,8 @@ pub(crate) struct Node {
     /// Who is there, as far as it said, and what that comes to.
     pub(crate) users: BTreeSet<UserId>,
     pub(crate) digest: Digest,
-    /// What those come to who are there, too, but whose ids this node does not take.
-    pub(crate) misfits: Digest,
+    /// Those who are there, too, but whose ids this node does not take.
+    pub(crate) misfits: Misfits,
     observes: Observes,
     /// Whether it has sent its list.
     has_listed: bool,
@@ -84,7 +85,7 @@ impl Node {
             is_refused: false,
             users: BTreeSet::new(),
             digest: Digest::default(),
-            misfits: Digest::default(),
+            misfits: Misfits::default(),
             observes: Observes::No,
             has_listed: false,
             is_ours: false,

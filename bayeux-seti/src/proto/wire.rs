@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::proto::{
     announcements::Change,
     digest::Digest,
+    misfits::Misfits,
     presence::{Part, Range},
     users::UserId,
 };
@@ -28,8 +29,8 @@ pub(crate) enum Received {
 pub(crate) struct Said {
     /// In order, each once.
     pub(crate) users: Vec<UserId>,
-    /// What more there were come to, whose ids are too long, or no texts here.
-    pub(crate) misfits: Digest,
+    /// Who more there were, whose ids are too long, or no texts here.
+    pub(crate) misfits: Misfits,
     pub(crate) change: Change,
     /// Whether these are all.
     pub(crate) replaces: bool,
@@ -179,8 +180,8 @@ fn value<T: DeserializeOwned>(raw: Option<&RawValue>, name: &'static str) -> Res
 
 /// Reads ids, and counts what are none here: one with half a surrogate pair, which is a text in Java, keeps no other
 /// away.
-fn ids(raw: Option<&RawValue>) -> Result<(Vec<String>, Digest), Refused> {
-    let mut misfits = Digest::default();
+fn ids(raw: Option<&RawValue>) -> Result<(Vec<String>, Misfits), Refused> {
+    let mut misfits = Misfits::default();
     if let Ok(ids) = value::<Vec<String>>(raw, "userIds") {
         return Ok((ids, misfits));
     }

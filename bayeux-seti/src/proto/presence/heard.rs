@@ -24,6 +24,7 @@ impl<S: Ord + Clone> Presence<S> {
         let is_check = said.is_check();
         let Said { users, misfits, change, replaces, asks, digest, range } = said;
         self.statistics.refused += misfits.count();
+        let most = self.most;
         self.attend(from, |node| {
             node.appeared(now);
             if asks {
@@ -36,11 +37,13 @@ impl<S: Ord + Clone> Presence<S> {
                 node.listed();
             }
             let begins = range.as_ref().map_or(replaces, |range| range.after.is_none());
-            let before = if begins { Digest::default() } else { node.misfits };
-            node.misfits = match change {
-                Change::Added => before.plus(misfits),
-                Change::Removed => before.minus(misfits),
-            };
+            if begins {
+                node.misfits.clear();
+            }
+            match change {
+                Change::Added => node.misfits.came(&misfits, most),
+                Change::Removed => node.misfits.went(&misfits),
+            }
         });
         if let Some(digest) = digest.filter(|_| is_check) {
             self.checked(from, digest, now);
@@ -76,7 +79,7 @@ impl<S: Ord + Clone> Presence<S> {
         // Of a node that has too many users some are missing in any case.
         let is_taken = usize::try_from(digest.count()).is_ok_and(|count| count <= self.most);
         self.attend(comet, |node| {
-            is_wrong = node.digest.plus(node.misfits) != digest && is_taken;
+            is_wrong = node.digest.plus(node.misfits.digest()) != digest && is_taken;
             if is_wrong {
                 node.ask(now);
             }

@@ -157,7 +157,7 @@ fn presence_of_another_form_is_refused() {
     let long = with(&whole, "userIds", Some(json!(["12345678901", "v", "u"])));
     let said = said(&long).unwrap();
     assert_eq!(said.users, ["u".into(), "v".into()]);
-    assert_eq!(said.misfits, Digest::of(&["12345678901"]));
+    assert_eq!(said.misfits, Misfits::of(&["12345678901"]));
 }
 
 /// Half of a surrogate pair is a text in Java.

@@ -1,6 +1,7 @@
 //! What others say.
 
 use super::*;
+use crate::proto::misfits::Misfits;
 
 #[test]
 fn what_others_say_is_told_once() {
@@ -92,7 +93,7 @@ fn what_is_missed_is_found_though_not_all_users_are_taken() {
     let range = |after: Option<&str>, until: Option<&str>| {
         Some(Range { after: after.map(UserId::from), until: until.map(UserId::from) })
     };
-    let misfit = |user, change| Said { misfits: Digest::of(&[user]), ..said(&[], change) };
+    let misfit = |user, change| Said { misfits: Misfits::of(&[user]), ..said(&[], change) };
     let mut is_asked = |a: &mut Presence<u32>, users: &[&str]| {
         now += 10 * SECOND;
         check(a, "b", Digest::of(users), now);
@@ -113,6 +114,31 @@ fn what_is_missed_is_found_though_not_all_users_are_taken() {
     take(&mut a, "b", Said { replaces: true, range: range(None, None), ..list });
     assert!(!is_asked(&mut a, &["v", "long"]));
     assert_eq!((a.statistics.repairs, a.present()), (1, vec!["v".into()]));
+}
+
+/// Else it asks for the list, in the midst of which the next of them comes, and so on for ever.
+#[test]
+fn users_whose_ids_are_not_taken_and_who_come_and_go_in_the_midst_of_lists_count_once() {
+    let (mut a, mut now) = (presence("a"), Instant::now());
+    a.joined(&comet("b")).unwrap();
+    let misfit = |change| Said { misfits: Misfits::of(&["z too long"]), ..said(&[], change) };
+    let part = |after: Option<&str>, until: Option<&str>, said| {
+        let range = Some(Range { after: after.map(UserId::from), until: until.map(UserId::from) });
+        Said { replaces: after.is_none(), range, ..said }
+    };
+    for _ in 0..10 {
+        for (change, last) in
+            [(Change::Added, misfit(Change::Added)), (Change::Removed, said(&[], Change::Added))]
+        {
+            take(&mut a, "b", part(None, Some("m"), said(&["ann"], Change::Added)));
+            take(&mut a, "b", misfit(change));
+            take(&mut a, "b", part(Some("m"), None, last));
+            now += 10 * SECOND;
+            let all: &[_] = if change == Change::Added { &["ann", "z too long"] } else { &["ann"] };
+            check(&mut a, "b", Digest::of(all), now);
+            assert!(!sent(&mut a, now).contains(&"ask b".to_owned()), "{change:?}");
+        }
+    }
 }
 
 #[test]
