@@ -29,6 +29,11 @@ pub struct Config {
     /// Whether the acknowledgement extension is offered to the server (`AckExtension`). False by
     /// default, as in CometD: with it messages come with the replies to connects alone.
     pub acknowledgements: bool,
+    /// Whether, with [acknowledgements](Self::acknowledgements), the server may send messages over a WebSocket at once,
+    /// and have them acknowledged later: after 256 of them or 64 KiB, or when the connect's time is over, in place of
+    /// each time that it has some. A message costs as little then as without acknowledgements, and the server keeps as
+    /// many for longer. `bayeux-server` can do so; others go on as they do. False by default.
+    pub acknowledgements_ahead: bool,
     /// How long a remote call waits for its answer; 10 s by default.
     pub remote_call_timeout: Duration,
     /// How long a reply may take (`maxNetworkDelay`), beyond the time that the server holds a connect.
@@ -59,6 +64,7 @@ impl Default for Config {
             max_reconnect_time: None,
             keep_subscriptions: true,
             acknowledgements: false,
+            acknowledgements_ahead: false,
             remote_call_timeout: Duration::from_secs(10),
             max_network_delay: None,
             max_send_message_size: 1024 * 1024,

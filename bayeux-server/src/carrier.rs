@@ -21,9 +21,9 @@ pub(crate) trait Direct: fmt::Debug + Send + Sync {
     /// Whether this is one indeed.
     fn is_there(&self) -> bool;
 
-    /// Writes `messages`, as far as the peer takes them at once. They are taken out unless nothing was
-    /// written.
-    fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written;
+    /// Writes `messages`, and the number of their `batch` if they are acknowledged, as far as the peer takes them at
+    /// once. They are taken out unless nothing was written.
+    fn write(&self, messages: &mut Vec<Arc<Frozen>>, batch: Option<u64>) -> Written;
 }
 
 /// What those have who can only be woken.
@@ -35,7 +35,7 @@ impl Direct for NoSocket {
         false
     }
 
-    fn write(&self, _messages: &mut Vec<Arc<Frozen>>) -> Written {
+    fn write(&self, _messages: &mut Vec<Arc<Frozen>>, _batch: Option<u64>) -> Written {
         Written::Nothing
     }
 }

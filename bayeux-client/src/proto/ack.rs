@@ -6,8 +6,13 @@
 //! before that reply. If the connection breaks in between they will come again, so they are held
 //! until the reply is there. What is held is bounded: a server that sends more ahead of a reply than a
 //! queue may have does not number it, and if it does, an outage may bring it twice.
+//!
+//! Our own server, if asked to, numbers what it sends over a WebSocket at once, by messages of their
+//! own ([`ahead`]), so that no reply is needed for each. It has to know then whether what it sent after
+//! the number in a connect is on its way, or may be lost with another connection: the first connect
+//! over each says so.
 
-use bayeux_api::Message;
+use bayeux_api::{ConnectionType, Message, ahead};
 use serde_json::Value;
 
 use crate::weight::weight;
@@ -16,8 +21,13 @@ use crate::weight::weight;
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledgement {
     wanted: bool,
+    ahead_wanted: bool,
     agreed: bool,
     batch: i64,
+    /// Whether the server numbers what it sends ahead of replies.
+    goes_ahead: bool,
+    /// Whether what was sent after the batch is on its way, over a connection that goes on.
+    is_on_its_way: bool,
     held: Held,
 }
 
@@ -31,15 +41,18 @@ enum Held {
 }
 
 impl Acknowledgement {
-    pub(crate) fn new(wanted: bool) -> Self {
-        Self { wanted, ..Self::default() }
+    pub(crate) fn new(wanted: bool, ahead_wanted: bool) -> Self {
+        Self { wanted, ahead_wanted, ..Self::default() }
     }
 
     /// Starts anew, and offers the extension in a handshake.
     pub(crate) fn offer(&mut self, handshake: &mut Message) {
-        *self = Self::new(self.wanted);
+        *self = Self::new(self.wanted, self.ahead_wanted);
         if self.wanted {
             handshake.ext_mut().insert("ack".to_owned(), Value::Bool(true));
+        }
+        if self.wanted && self.ahead_wanted {
+            handshake.ext_mut().insert(ahead::EXT.to_owned(), Value::Bool(true));
         }
     }
 
@@ -48,6 +61,8 @@ impl Acknowledgement {
     pub(crate) fn agree(&mut self, reply: &Message) -> Option<i64> {
         let ack = reply.ext_field("ack").filter(|_| self.wanted)?;
         self.agreed = ack == true || ack["enabled"] == true;
+        let is_granted = reply.ext_field(ahead::EXT) == Some(Value::Bool(true));
+        self.goes_ahead = self.agreed && self.ahead_wanted && is_granted;
         whole(&ack["batch"]).filter(|_| self.agreed)
     }
 
@@ -56,10 +71,16 @@ impl Acknowledgement {
     }
 
     /// Tells the server in a connect what has been got.
-    pub(crate) fn acknowledge(&self, connect: &mut Message) {
-        if self.agreed {
-            connect.ext_mut().insert("ack".to_owned(), self.batch.into());
+    pub(crate) fn acknowledge(&mut self, connect: &mut Message, transport: ConnectionType) {
+        if !self.agreed {
+            return;
         }
+        connect.ext_mut().insert("ack".to_owned(), self.batch.into());
+        let is_connection = transport == ConnectionType::WebSocket;
+        if self.goes_ahead && !(self.is_on_its_way && is_connection) {
+            connect.ext_mut().insert(ahead::EXT.to_owned(), Value::Bool(true));
+        }
+        self.is_on_its_way = is_connection;
     }
 
     /// Keeps a message until it is known to be got. Returns what is not kept any longer, in order.
@@ -86,6 +107,7 @@ impl Acknowledgement {
     /// Drops what is held: the connection is gone, and it will come again.
     pub(crate) fn lost(&mut self) {
         self.held = Held::default();
+        self.is_on_its_way = false;
     }
 }
 

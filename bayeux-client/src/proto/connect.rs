@@ -25,7 +25,7 @@ impl<T> Machine<T> {
             message.advice_mut().timeout = Some(0);
             Duration::ZERO
         };
-        self.ack.acknowledge(&mut message);
+        self.ack.acknowledge(&mut message, self.negotiation.current());
         self.pace.sent(now);
         let request = Request::new(self.next_id(), message, What::Connect);
         self.send(vec![request], Kind::Connect, held, now);

@@ -201,7 +201,7 @@ impl<T> Machine<T> {
     ) -> Self {
         Self {
             negotiation: Negotiation::new(transports, config.probe_interval.min(LONGEST)),
-            ack: Acknowledgement::new(config.acknowledgements),
+            ack: Acknowledgement::new(config.acknowledgements, config.acknowledgements_ahead),
             config,
             phase: Phase::Disconnected,
             servers: Servers::new(urls),

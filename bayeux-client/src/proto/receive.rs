@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bayeux_api::{ConnectionType, Message, Reconnect, client::RequestError, meta};
+use bayeux_api::{ConnectionType, Message, Reconnect, ahead, client::RequestError, meta};
 
 use super::{Machine, Outcome, Output, Phase, Progress, What};
 
@@ -18,7 +18,10 @@ impl<T> Machine<T> {
             if matches!(self.phase, Phase::Disconnected) {
                 return;
             }
-            if is_reply(&message) {
+            if message.channel() == ahead::CHANNEL {
+                let got = self.ack.got(&message);
+                self.outputs.extend(got.into_iter().map(Output::Notify));
+            } else if is_reply(&message) {
                 self.replied(message, now);
             } else if message.channel() == meta::DISCONNECT {
                 self.disconnected_by_server(message, now);

@@ -201,6 +201,7 @@ fn client_config(mesh: &Inner) -> Config {
     config.backoff = Backoff::Exponential { first, maximum };
     config.keep_subscriptions = false;
     config.acknowledgements = mesh.config.acknowledgements;
+    config.acknowledgements_ahead = true;
     config.max_network_delay = Some(mesh.config.max_network_delay);
     config.max_send_message_size = mesh.config.max_message_size;
     // While something large is on its way, others find place.

@@ -29,7 +29,7 @@ use bayeux_api::Message;
 pub(crate) use hold::HeldConnect;
 pub(crate) use place::Tab;
 pub(crate) use receipt::Receipt;
-pub(crate) use reply::{Answer, Parcel, push};
+pub(crate) use reply::{Answer, Parcel, numbering, push};
 pub(crate) use request::Request;
 pub(crate) use respond::{Outcome, Visit};
 pub(crate) use work::{Begun, go_on};

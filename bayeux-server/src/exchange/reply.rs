@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, task::Context, time::Instant};
 
-use bayeux_api::{ConnectionType, Flow, Frozen, Message, implement::Hook};
+use bayeux_api::{ConnectionType, Flow, Frozen, Message, ahead, implement::Hook};
 use serde_json::json;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         waiting::Waiting,
         work::{self, Begun},
     },
-    proto::session::Accepted,
+    proto::session::{Accepted, Due},
     server::Server,
     session::Session,
 };
@@ -41,11 +41,13 @@ pub(super) struct Connect {
     pub(super) reply: Waiting,
 }
 
-/// What a transport writes: the reply to a handshake, then what was queued, then the other replies.
+/// What a transport writes: the reply to a handshake, then what was queued, with the number of its batch if that goes
+/// ahead of a reply which has it, then the other replies.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     pub(crate) greeting: Option<Box<Message>>,
     pub(crate) queue: Vec<Arc<Frozen>>,
+    pub(crate) batch: Option<u64>,
     pub(crate) replies: Vec<Message>,
     pub(crate) receipt: Receipt,
 }
@@ -209,25 +211,21 @@ impl Answer {
 
     /// Puts all together: here messages leave the queue, and from here on the parcel stands for them.
     /// `take` takes what goes with replies that are no connect's.
-    pub(crate) fn pack(mut self, take: impl FnOnce(&Session) -> Vec<Arc<Frozen>>) -> Parcel {
-        let mut queue = Vec::new();
+    pub(crate) fn pack(mut self, take: impl FnOnce(&Session) -> Due) -> Parcel {
+        let mut due = Due::default();
         if let Some(session) = self.receipt.session.take() {
-            queue = self.take_queue(&session, take);
-            self.show(&session, &mut queue);
+            due = self.take_queue(&session, take);
+            self.show(&session, &mut due.messages);
             self.receipt.session = Some(session);
         }
         drop(self.batch);
         let Self { greeting, replies, receipt, .. } = self;
-        Parcel { greeting, queue, replies, receipt }
+        Parcel { greeting, queue: due.messages, batch: due.batch, replies, receipt }
     }
 
-    fn take_queue(
-        &mut self,
-        session: &Session,
-        take: impl FnOnce(&Session) -> Vec<Arc<Frozen>>,
-    ) -> Vec<Arc<Frozen>> {
+    fn take_queue(&mut self, session: &Session, take: impl FnOnce(&Session) -> Due) -> Due {
         if self.begins_session() {
-            return self.take_with_greeting(session);
+            return Due { messages: self.take_with_greeting(session), batch: None };
         }
         let Some(cycle) = self.receipt.cycle else { return take(session) };
         let (batch, queue) = session.drain_with_connect(cycle);
@@ -235,7 +233,7 @@ impl Answer {
         if let (Some(batch), Some(reply)) = (batch, reply) {
             reply.ext_mut().insert("ack".to_owned(), json!(batch));
         }
-        queue
+        Due { messages: queue, batch: None }
     }
 
     /// Takes what may be delivered together with the reply to a handshake.
@@ -277,18 +275,24 @@ pub(crate) fn push(
     now: Instant,
 ) -> (Option<Pushed>, Option<Instant>) {
     let (due, again) = session.push(carrier, now);
-    let due = due.map(|mut queue| {
+    let due = due.map(|Due { messages: mut queue, batch }| {
         let mut replies = Vec::new();
         show_queue(session, &mut queue, &mut replies);
-        Pushed { queue, replies }
+        Pushed { queue, batch, replies }
     });
     (due, again)
+}
+
+/// Makes the JSON of the message that numbers what was sent before it, ahead of the reply to a connect.
+pub(crate) fn numbering(batch: u64) -> String {
+    format!(r#"{{"channel":"{}","ext":{{"ack":{batch}}}}}"#, ahead::CHANNEL)
 }
 
 /// What is sent though nothing is answered, with what a listener has put to it.
 #[derive(Debug)]
 pub(crate) struct Pushed {
     pub(crate) queue: Vec<Arc<Frozen>>,
+    pub(crate) batch: Option<u64>,
     pub(crate) replies: Vec<Message>,
 }
 

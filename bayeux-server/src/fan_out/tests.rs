@@ -27,7 +27,7 @@ async fn subscribed(server: &Server, channel: &Arc<Channel>) -> (Arc<Session>, u
 /// Takes what was queued for a session.
 fn taken(session: &Session) -> Vec<String> {
     let messages = session.drain_with_response();
-    messages.iter().map(|one| String::from_utf8_lossy(one.json()).into_owned()).collect()
+    messages.messages.iter().map(|one| String::from_utf8_lossy(one.json()).into_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -249,7 +249,7 @@ mod tests {
             true
         }
 
-        fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written {
+        fn write(&self, messages: &mut Vec<Arc<Frozen>>, _batch: Option<u64>) -> Written {
             self.0.fetch_add(messages.len(), Relaxed);
             messages.clear();
             Written::All

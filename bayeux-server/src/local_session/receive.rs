@@ -115,7 +115,7 @@ impl Local {
         }
         let (due, again) = session.push(carrier, clock::now());
         self.count_missed();
-        for message in due.into_iter().flatten() {
+        for message in due.into_iter().flat_map(|due| due.messages) {
             if let Some(arrived) = self.arrived(message).await {
                 inbox.push(arrived);
             }

@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, ConnectionType, Message, Reconnect,
+    BayeuxError, ConnectionType, Message, Reconnect, ahead,
     server::{Removal, ServerMessage},
 };
 
-use crate::{pipeline::Refusal, proto::session::Accepted, server::Server, session::Session};
+use serde_json::json;
+
+use crate::{
+    pipeline::Refusal,
+    proto::session::Accepted,
+    server::Server,
+    session::{Ack, Session},
+};
 
 impl Server {
     pub(super) fn connect(
@@ -18,7 +25,8 @@ impl Server {
         // Some encoders know no whole numbers, and write 2.0 for 2.
         let ack = message.ext_field("ack").and_then(|ack| ack.as_f64());
         // It saturates: -1 is what a client sends that has got no batch yet.
-        let ack = ack.map(|batch| batch as u64);
+        let is_new = message.ext_field(ahead::EXT) == Some(json!(true));
+        let ack = ack.map(|batch| Ack { batch: batch as u64, is_new });
         let accepted = session.connect(message.advice.as_ref(), ack);
         let Some(accepted) = accepted else {
             self.0.counters.unknown_expired.increment();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, Reconnect,
+    BayeuxError, Reconnect, ahead,
     implement::{Hook, lock},
     server::ServerMessage,
 };
@@ -42,7 +42,7 @@ impl Server {
         // Between nodes each end says for itself whether it wants them.
         let may_acknowledge = self.0.config.acknowledgements || session.is_node();
         if may_acknowledge && message.ext_field("ack") == Some(json!(true)) {
-            session.enable_acknowledgements();
+            session.enable_acknowledgements(message.ext_field(ahead::EXT) == Some(json!(true)));
         }
         // Before anybody can find the session, and end it.
         let noted = match self.0.session_listeners.is_empty() {
@@ -72,6 +72,9 @@ impl Server {
         }
         if session.is_acknowledged() {
             reply.ext_mut().insert("ack".to_owned(), json!(true));
+            if session.sends_ahead() {
+                reply.ext_mut().insert(ahead::EXT.to_owned(), json!(true));
+            }
         }
     }
 

@@ -93,8 +93,8 @@ pub(crate) enum Lent<'a, C> {
     No,
     /// The carrier has to be woken.
     Wake(&'a C),
-    /// The socket.
-    Socket(&'a C),
+    /// The socket, and the number of what is written to it if that is acknowledged.
+    Socket(&'a C, Option<u64>),
 }
 
 impl<C: Clone + PartialEq> Carriage<C> {

@@ -11,6 +11,9 @@
 //! messages closes the open batch, takes its number along as `ext.ack`, and exports all that is not
 //! acknowledged up to it: CometD's acknowledgement extension (reference manual, section
 //! "Acknowledge Extension").
+//!
+//! A batch may also go [ahead](Queue::send_ahead) of such a reply, over a connection: what is sent then comes first in
+//! the queue, and is not sent again unless the client says that it may not have it.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -32,15 +35,21 @@ const KEPT: usize = 8;
 /// So many messages or bytes are long: in one write, what each of them costs beside its bytes is nothing.
 const LONG: Bounds = Bounds { messages: 64, bytes: 64 * 1024 };
 
+/// So much goes ahead of a reply after which the client acknowledges it; but never more than half of what the queue
+/// holds, in which it stays until then.
+const AHEAD: Bounds = Bounds { messages: 256, bytes: LONG.bytes };
+
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
     /// How many entries wait, and how many of those are not lazy.
-    waiting: usize,
-    urgent: usize,
+    waiting: u32,
+    urgent: u32,
     /// The open batch, when deliveries are acknowledged.
     batch: Option<u64>,
+    /// With acknowledgements: how many messages, and bytes, have come since a reply last took all along.
+    since_reply: (u32, u32),
 }
 
 #[derive(Debug)]
@@ -125,11 +134,26 @@ impl Queue {
     pub(crate) fn room_for(&self, weight: usize, bounds: Bounds) -> Room {
         if self.is_full_for(weight, bounds) {
             Room::Full
-        } else if self.entries.len() >= LONG.messages || self.bytes >= LONG.bytes {
+        } else if self.is_long() {
             Room::Long
         } else {
             Room::Enough
         }
+    }
+
+    fn is_long(&self) -> bool {
+        let waiting = self.waiting();
+        // Of what is acknowledged, no more bytes go ahead than that anyway.
+        waiting >= LONG.messages || !self.is_acknowledged() && self.bytes >= LONG.bytes
+    }
+
+    fn waiting(&self) -> usize {
+        usize::try_from(self.waiting).unwrap_or(usize::MAX)
+    }
+
+    /// How many at the beginning were sent.
+    fn sent(&self) -> usize {
+        self.entries.len() - self.waiting()
     }
 
     /// Keeps what is delivered from now on until it is acknowledged, what waits now included.
@@ -174,7 +198,38 @@ impl Queue {
         let place = if message.is_lazy() { Place::Lazy } else { Place::Urgent };
         let entry = Entry::new(message, weight, self.batch.unwrap_or_default(), place);
         self.add(&entry);
+        if self.is_acknowledged() {
+            let (messages, bytes) = &mut self.since_reply;
+            *messages = messages.saturating_add(1);
+            *bytes = bytes.saturating_add(entry.weight);
+        }
         self.entries.push_back(entry);
+    }
+
+    /// Whether what waits may be sent before the next reply, so that little enough is to be acknowledged after it.
+    pub(crate) fn may_go_ahead(&self, bounds: Bounds) -> bool {
+        let is_within =
+            |count: u32, most: usize| usize::try_from(count).is_ok_and(|count| count < most);
+        let (messages, bytes) = self.since_reply;
+        is_within(messages, AHEAD.messages.min(bounds.messages / 2))
+            && is_within(bytes, AHEAD.bytes.min(bounds.bytes / 2))
+    }
+
+    /// Copies what waits to the end of `messages`, where it goes ahead of a reply, and returns the number of its batch.
+    /// Nothing without acknowledgements.
+    pub(crate) fn send_ahead(&mut self, messages: &mut Vec<Arc<Frozen>>) -> Option<u64> {
+        let batch = self.batch?;
+        messages.extend(self.entries.range(self.sent()..).map(|entry| entry.message.clone()));
+        self.are_sent(batch);
+        Some(batch)
+    }
+
+    /// Closes the batch, in which all is sent now.
+    fn are_sent(&mut self, batch: u64) {
+        self.batch = Some(batch + 1);
+        let sent = self.sent();
+        self.entries.range_mut(sent..).for_each(|entry| entry.place = Place::Sent);
+        (self.waiting, self.urgent) = (0, 0);
     }
 
     /// Takes what waits, for a delivery that nobody acknowledges.
@@ -196,22 +251,21 @@ impl Queue {
         }
     }
 
-    /// Takes what goes out with a connect or handshake reply; with acknowledgements also the
-    /// number of the batch that the client is to acknowledge.
-    pub(crate) fn drain_with_reply(&mut self) -> (Option<u64>, Vec<Arc<Frozen>>) {
+    /// Takes what goes out with a connect or handshake reply; with acknowledgements also the number of the batch that
+    /// the client is to acknowledge. What was sent before goes again, but for what `went_ahead`.
+    pub(crate) fn drain_with_reply(&mut self, went_ahead: bool) -> (Option<u64>, Vec<Arc<Frozen>>) {
         let Some(batch) = self.batch else { return (None, self.drain()) };
-        self.batch = Some(batch + 1);
-        for entry in &mut self.entries {
-            entry.place = Place::Sent;
-        }
-        (self.waiting, self.urgent) = (0, 0);
-        (Some(batch), self.entries.iter().map(|entry| entry.message.clone()).collect())
+        self.since_reply = (0, 0);
+        let before = if went_ahead { self.sent() } else { 0 };
+        self.are_sent(batch);
+        (Some(batch), self.entries.range(before..).map(|entry| entry.message.clone()).collect())
     }
 
-    /// Puts messages back, first in line, whose delivery without acknowledgement failed. They were
-    /// in the queue before, so that they may pass its bounds only by what came in between.
+    /// Puts messages back, first in line, whose delivery failed. They were in the queue before, so that they may pass
+    /// its bounds only by what came in between. What is acknowledged has stayed there, and was the last that was sent.
     pub(crate) fn put_back(&mut self, messages: Vec<Arc<Frozen>>) {
         if self.is_acknowledged() {
+            self.wait_again(self.sent().saturating_sub(messages.len()));
             return;
         }
         for message in messages.into_iter().rev() {
@@ -233,25 +287,33 @@ impl Queue {
         dropped
     }
 
-    /// Forgets what the client has got, and lets what it has not got wait again.
-    pub(crate) fn acknowledge(&mut self, batch: u64) {
+    /// Forgets what the client has got, and lets wait again what it may not have got, unless that is `on_its_way`.
+    pub(crate) fn acknowledge(&mut self, batch: u64, on_its_way: bool) {
         while self.entries.front().is_some_and(|entry| entry.batch <= batch) {
             self.drop_oldest();
         }
-        for entry in &mut self.entries {
-            if entry.place == Place::Sent {
-                entry.place = Place::Urgent;
-                self.waiting += 1;
-                self.urgent += 1;
-            }
+        if !on_its_way {
+            self.wait_again(0);
+            self.since_reply = (self.waiting, u32::try_from(self.bytes).unwrap_or(u32::MAX));
         }
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
         }
     }
 
+    /// Lets what was sent wait again, but for so many entries at the beginning.
+    fn wait_again(&mut self, kept: usize) {
+        for entry in self.entries.range_mut(kept..) {
+            if entry.place == Place::Sent {
+                entry.place = Place::Urgent;
+                self.waiting += 1;
+                self.urgent += 1;
+            }
+        }
+    }
+
     pub(crate) fn clear(&mut self) -> usize {
-        let dropped = self.waiting;
+        let dropped = self.waiting();
         *self = Self { batch: self.batch, ..Self::default() };
         dropped
     }
@@ -275,13 +337,13 @@ impl Queue {
     fn add(&mut self, entry: &Entry) {
         self.bytes += entry.weight();
         self.waiting += 1;
-        self.urgent += usize::from(entry.place == Place::Urgent);
+        self.urgent += u32::from(entry.place == Place::Urgent);
     }
 
     fn forget(&mut self, entry: &Entry) {
         self.bytes -= entry.weight();
-        self.waiting -= usize::from(entry.place != Place::Sent);
-        self.urgent -= usize::from(entry.place == Place::Urgent);
+        self.waiting -= u32::from(entry.place != Place::Sent);
+        self.urgent -= u32::from(entry.place == Place::Urgent);
     }
 }
 

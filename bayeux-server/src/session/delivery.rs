@@ -11,7 +11,7 @@ use crate::{
     carrier::{Carrier, Written},
     proto::{
         carriage::Lent,
-        session::{Cycle, Delivered, Offered},
+        session::{Cycle, Delivered, Due, Offered},
     },
     session::{Core, Session, Tell},
 };
@@ -63,17 +63,17 @@ impl Session {
 
     fn flush_lent(&self, core: &mut Core, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> usize {
         let machine = &mut core.machine;
-        let socket = match machine.lend(!self.is_shown(), messages, now) {
+        let (socket, batch) = match machine.lend(!self.is_shown(), messages, now) {
             Lent::No => return 0,
             Lent::Wake(carrier) => {
                 carrier.wake();
                 return 0;
             }
-            Lent::Socket(carrier) => carrier,
+            Lent::Socket(carrier, batch) => (carrier, batch),
         };
         let count = messages.len();
         let mut whole = 0;
-        match socket.direct().map_or(Written::Nothing, |direct| direct.write(messages)) {
+        match socket.direct().map_or(Written::Nothing, |direct| direct.write(messages, batch)) {
             Written::All => {
                 machine.written(now);
                 return count;
@@ -99,13 +99,14 @@ impl Session {
         &self,
         carrier: &Arc<Carrier>,
         now: Instant,
-    ) -> (Option<Vec<Arc<Frozen>>>, Option<Instant>) {
+    ) -> (Option<Due>, Option<Instant>) {
         lock(&self.core)
             .look(|core| (core.machine.push(carrier, now), core.machine.push_deadline(carrier)))
     }
 
-    pub(crate) fn drain_with_response(&self) -> Vec<Arc<Frozen>> {
-        lock(&self.core).look(|core| core.machine.drain_with_response())
+    pub(crate) fn drain_with_response(&self) -> Due {
+        let messages = lock(&self.core).look(|core| core.machine.drain_with_response());
+        Due { messages, batch: None }
     }
 
     pub(crate) fn drain_with_connect(&self, cycle: Cycle) -> (Option<u64>, Vec<Arc<Frozen>>) {
@@ -146,12 +147,17 @@ impl Session {
         tell.wake();
     }
 
-    pub(crate) fn enable_acknowledgements(&self) {
-        lock(&self.core).machine.enable_acknowledgements();
+    pub(crate) fn enable_acknowledgements(&self, ahead: bool) {
+        lock(&self.core).machine.enable_acknowledgements(ahead);
     }
 
     pub(crate) fn max_processing(&self) -> Duration {
         lock(&self.core).machine.max_processing()
+    }
+
+    /// Whether messages may go ahead of the replies after which they are acknowledged.
+    pub(crate) fn sends_ahead(&self) -> bool {
+        lock(&self.core).machine.sends_ahead()
     }
 
     pub(crate) fn is_acknowledged(&self) -> bool {

@@ -22,6 +22,14 @@ pub(crate) struct Ended {
     pub(crate) dropped: usize,
 }
 
+/// What a connect says the client has got: all batches up to this one. If it `is_new`, the first over a connection, what
+/// was sent after that may be lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ack {
+    pub(crate) batch: u64,
+    pub(crate) is_new: bool,
+}
+
 /// Stands for a request that is worked on, for longer than a moment: its session lives meanwhile.
 #[derive(Debug)]
 pub(crate) struct AtWork(Arc<Session>);
@@ -59,12 +67,12 @@ impl Session {
     }
 
     /// Accepts a connect; one that is held is overtaken and woken to see it.
-    pub(crate) fn connect(&self, advice: Option<&Advice>, ack: Option<u64>) -> Option<Accepted> {
+    pub(crate) fn connect(&self, advice: Option<&Advice>, ack: Option<Ack>) -> Option<Accepted> {
         let now = clock::now();
         let (accepted, tell) = self.with_timer(|core| {
             let accepted = core.machine.connect(advice, now);
-            if let Some(batch) = ack.filter(|_| core.machine.is_acknowledged()) {
-                core.machine.acknowledge(batch);
+            if let Some(ack) = ack.filter(|_| core.machine.is_acknowledged()) {
+                core.machine.acknowledge(ack.batch, ack.is_new);
             }
             accepted
         })?;

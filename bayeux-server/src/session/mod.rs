@@ -16,7 +16,7 @@ mod tellings;
 
 pub(crate) use carriage::Tell;
 pub(crate) use hooks::Hooks;
-pub(crate) use life::{AtWork, Ended};
+pub(crate) use life::{Ack, AtWork, Ended};
 pub(crate) use register::Sessions;
 pub(crate) use tellings::{Event, Noted};
 

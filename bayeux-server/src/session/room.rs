@@ -129,7 +129,7 @@ mod tests {
             session.push(&carrier, clock::now()).0
         };
         let (time, taken) = tokio::join!(waiting(&session, &message), look);
-        assert_eq!((time, taken.map(|taken| taken.len())), (Duration::ZERO, Some(1)));
+        assert_eq!((time, taken.map(|taken| taken.messages.len())), (Duration::ZERO, Some(1)));
         assert!(fits(&session, &message));
     }
 

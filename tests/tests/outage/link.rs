@@ -33,6 +33,7 @@ over_both!(
     a_server_that_is_started_again_gets_a_new_session_with_its_subscriptions,
     a_publish_that_is_under_way_when_the_server_goes_fails_and_is_not_repeated,
     nothing_is_lost_or_doubled_wherever_the_connection_is_cut,
+    what_goes_ahead_is_neither_lost_nor_doubled_wherever_the_connection_is_cut,
     a_publish_comes_at_most_once_wherever_its_answer_is_cut,
 );
 
@@ -125,10 +126,20 @@ async fn a_publish_that_is_under_way_when_the_server_goes_fails_and_is_not_repea
 }
 
 async fn nothing_is_lost_or_doubled_wherever_the_connection_is_cut(transport: ConnectionType) {
+    lose_nothing(transport, false).await;
+}
+
+async fn what_goes_ahead_is_neither_lost_nor_doubled_wherever_the_connection_is_cut(
+    transport: ConnectionType,
+) {
+    lose_nothing(transport, true).await;
+}
+
+async fn lose_nothing(transport: ConnectionType, ahead: bool) {
     let server = TestServer::start(|config| config.acknowledgements = true).await;
     let link = Link::to(server.address).await;
     let mut config = brisk_client();
-    config.acknowledgements = true;
+    (config.acknowledgements, config.acknowledgements_ahead) = (true, ahead);
     let client = over(&link, transport, config).await;
     let channel = client.channel("/a").unwrap();
     let mut messages = within("subscribe", channel.subscribe()).await.unwrap();

@@ -5,6 +5,7 @@
 mod aborted;
 mod acknowledgement;
 mod advice;
+mod ahead;
 mod alive;
 mod authorizer;
 mod backplane;

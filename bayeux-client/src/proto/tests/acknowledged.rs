@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bayeux_api::{
     Advice,
     ConnectionType::{self, LongPolling, WebSocket},
-    Message,
+    Message, ahead,
     client::FailureKind,
 };
 use proptest::prelude::*;
@@ -271,4 +271,75 @@ fn what_the_last_reply_of_a_server_brings_is_heard() {
         reply.advice = Some(Advice::handshake());
     });
     assert_eq!(numbers(&scene), [1]);
+}
+
+/// A client whose server numbers what it sends ahead of replies.
+fn ahead_over(transports: &[ConnectionType]) -> Scene {
+    let mut scene = Scene::new(transports, |config| {
+        (config.acknowledgements, config.acknowledgements_ahead) = (true, true);
+    });
+    scene.input(|machine, now| machine.handshake(Message::default(), 0, now));
+    assert_eq!(scene.sent[0].messages[0].ext_field(ahead::EXT), Some(json!(true)));
+    scene.answer(|reply| {
+        handshaken(reply);
+        reply.ext_mut().insert("ack".to_owned(), json!(true));
+        reply.ext_mut().insert(ahead::EXT.to_owned(), json!(true));
+    });
+    scene
+}
+
+fn number(batch: u64) -> Message {
+    let mut message = Message::new(ahead::CHANNEL);
+    message.ext_mut().insert("ack".to_owned(), json!(batch));
+    message
+}
+
+/// What the connect on its way acknowledges, and whether it says that what came after may be lost.
+fn acknowledged(scene: &Scene) -> (u64, bool) {
+    let connect = &scene.sent[0].messages[0];
+    assert!(connect.is_connect());
+    let batch = connect.ext_field("ack").and_then(|ack| ack.as_u64()).unwrap();
+    (batch, connect.ext_field(ahead::EXT) == Some(json!(true)))
+}
+
+#[test]
+fn what_is_numbered_ahead_is_heard_at_once_and_its_number_acknowledged() {
+    let mut scene = ahead_over(&[WebSocket]);
+    assert_eq!(acknowledged(&scene), (0, true));
+    scene.answer(good);
+    assert_eq!(acknowledged(&scene), (0, false));
+    for n in 1..=2 {
+        scene.arrive(Message::with_data("/n", json!(n)));
+    }
+    assert!(numbers(&scene).is_empty());
+    scene.arrive(number(4));
+    assert_eq!(numbers(&scene), [1, 2]);
+    scene.answer(good);
+    assert_eq!(acknowledged(&scene), (4, false));
+}
+
+#[test]
+fn what_is_not_numbered_when_the_connection_breaks_comes_again() {
+    let mut scene = ahead_over(&[WebSocket]);
+    scene.answer(good);
+    scene.arrive(Message::with_data("/n", json!(1)));
+    scene.arrive(number(4));
+    scene.arrive(Message::with_data("/n", json!(2)));
+    scene.fail(FailureKind::Closed, None);
+    scene.pass(SECOND);
+    assert_eq!(acknowledged(&scene), (4, true));
+    scene.arrive(Message::with_data("/n", json!(2)));
+    scene.arrive(number(5));
+    assert_eq!(numbers(&scene), [1, 2]);
+    scene.answer(good);
+    assert_eq!(acknowledged(&scene), (5, false));
+}
+
+#[test]
+fn each_request_says_that_what_came_after_the_number_may_be_lost() {
+    let mut scene = ahead_over(&[LongPolling]);
+    for _ in 0..3 {
+        assert_eq!(acknowledged(&scene), (0, true));
+        scene.answer(good);
+    }
 }

@@ -113,16 +113,16 @@ fn unacknowledged_messages_go_out_again() {
     let mut queue = Queue::default();
     queue.enable_acknowledgements();
     push(&mut queue, message("/a", 1));
-    let (batch, sent) = queue.drain_with_reply();
+    let (batch, sent) = queue.drain_with_reply(false);
     assert_eq!((batch, numbers(&sent)), (Some(1), vec![1]));
     push(&mut queue, message("/a", 2));
 
-    queue.acknowledge(0);
+    queue.acknowledge(0, false);
     assert!(queue.is_urgent());
-    let (batch, sent) = queue.drain_with_reply();
+    let (batch, sent) = queue.drain_with_reply(false);
     assert_eq!((batch, numbers(&sent)), (Some(2), vec![1, 2]));
 
-    queue.acknowledge(2);
+    queue.acknowledge(2, false);
     assert_eq!(queue.depth(), Depth::default());
     assert!(!queue.is_urgent());
 }
@@ -131,9 +131,9 @@ fn unacknowledged_messages_go_out_again() {
 fn a_lazy_message_that_was_never_sent_does_not_hurry() {
     let mut queue = Queue::default();
     queue.enable_acknowledgements();
-    queue.drain_with_reply();
+    queue.drain_with_reply(false);
     push(&mut queue, lazy(1));
-    queue.acknowledge(1);
+    queue.acknowledge(1, false);
     assert!(!queue.is_urgent());
 }
 
@@ -142,7 +142,7 @@ fn enabling_acknowledgements_takes_over_what_waits() {
     let mut queue = Queue::default();
     push(&mut queue, message("/a", 1));
     queue.enable_acknowledgements();
-    assert_eq!(numbers(&queue.drain_with_reply().1), [1]);
+    assert_eq!(numbers(&queue.drain_with_reply(false).1), [1]);
     assert_eq!(queue.depth().messages, 1);
     assert!(queue.drain().is_empty());
 }

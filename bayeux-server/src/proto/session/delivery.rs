@@ -14,7 +14,7 @@ use crate::proto::{
     after,
     carriage::{Lent, Means, Tell, Turn},
     queue::{Bounds, Pushed, Room},
-    session::{Cycle, Delivered, Delivery, Offered, Phase, Session},
+    session::{Ahead, Cycle, Delivered, Delivery, Due, Offered, Phase, Session},
 };
 
 impl<C: Clone + PartialEq> Session<C> {
@@ -98,7 +98,7 @@ impl<C: Clone + PartialEq> Session<C> {
 
     /// Whether what waits may be written to the socket of the carrier now.
     fn is_lent(&self, now: Instant) -> bool {
-        self.carriage.lends() && self.goes_alone() && self.is_due(now)
+        self.carriage.lends() && self.is_pushed() && self.is_due(now)
     }
 
     /// Whether place in the queue is to be expected from a carrier that was told of what is in it.
@@ -129,28 +129,45 @@ impl<C: Clone + PartialEq> Session<C> {
         self.delivery == Delivery::Any && !self.queue.is_acknowledged()
     }
 
-    /// Takes what `carrier` has to send now without a connect, if anything; it has looked at all there
-    /// is then.
-    pub(crate) fn push(&mut self, carrier: &C, now: Instant) -> Option<Vec<Arc<Frozen>>> {
-        self.carriage.has_looked(carrier);
-        let mut messages = Vec::new();
-        (self.carriage.is_by(carrier) && self.push_into(&mut messages, now)).then_some(messages)
+    /// Whether the connection that carries sends messages at once: those that nobody acknowledges, or those that go
+    /// ahead of the reply after which they are acknowledged.
+    pub(super) fn is_pushed(&self) -> bool {
+        self.goes_alone() || self.goes_ahead()
     }
 
-    /// Moves what goes out now without a connect to the end of `messages`; true when there is anything.
-    fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> bool {
-        let is_due = self.goes_alone() && self.is_due(now);
-        if is_due {
-            self.lazy_until = None;
+    fn goes_ahead(&self) -> bool {
+        self.ahead == Ahead::Goes
+            && self.delivery == Delivery::Any
+            && self.queue.may_go_ahead(self.bounds())
+    }
+
+    /// Takes what `carrier` has to send now without a connect, if anything; it has looked at all there
+    /// is then.
+    pub(crate) fn push(&mut self, carrier: &C, now: Instant) -> Option<Due> {
+        self.carriage.has_looked(carrier);
+        let mut messages = Vec::new();
+        let batch = self.carriage.is_by(carrier).then(|| self.push_into(&mut messages, now))??;
+        Some(Due { messages, batch })
+    }
+
+    /// Moves what goes out now without a connect to the end of `messages`, if anything, and returns the number of its
+    /// batch if that is acknowledged.
+    fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> Option<Option<u64>> {
+        if !self.is_pushed() || !self.is_due(now) {
+            return None;
+        }
+        self.lazy_until = None;
+        let batch = self.queue.send_ahead(messages);
+        if batch.is_none() {
             self.queue.drain_into(messages);
         }
-        is_due
+        Some(batch)
     }
 
     /// When `carrier`, which delivers without connects, has to look again.
     pub(crate) fn push_deadline(&self, carrier: &C) -> Option<Instant> {
         self.lazy_until.filter(|_| {
-            self.goes_alone()
+            self.is_pushed()
                 && self.batch == 0
                 && self.queue.is_waiting()
                 && self.carriage.is_by(carrier)
@@ -170,14 +187,12 @@ impl<C: Clone + PartialEq> Session<C> {
             return Lent::No;
         }
         let Some(means) = self.carriage.come() else { return Lent::No };
-        let is_lent = means == Means::Lend
-            && is_plain
-            && !matches!(self.phase, Phase::Gone(_))
-            && self.push_into(messages, now);
-        match self.carriage.carrier() {
-            None => Lent::No,
-            Some(carrier) if is_lent => Lent::Socket(carrier),
-            Some(carrier) => Lent::Wake(carrier),
+        let may_lend = means == Means::Lend && is_plain && !matches!(self.phase, Phase::Gone(_));
+        let pushed = may_lend.then(|| self.push_into(messages, now)).flatten();
+        match (self.carriage.carrier(), pushed) {
+            (None, _) => Lent::No,
+            (Some(carrier), Some(batch)) => Lent::Socket(carrier, batch),
+            (Some(carrier), None) => Lent::Wake(carrier),
         }
     }
 
@@ -205,7 +220,7 @@ impl<C: Clone + PartialEq> Session<C> {
     /// Takes what goes with the reply to a handshake, and the number to acknowledge.
     pub(crate) fn drain_with_reply(&mut self) -> (Option<u64>, Vec<Arc<Frozen>>) {
         self.lazy_until = None;
-        self.queue.drain_with_reply()
+        self.queue.drain_with_reply(self.ahead != Ahead::Never)
     }
 
     pub(super) fn drain(&mut self) -> Vec<Arc<Frozen>> {
@@ -226,17 +241,34 @@ impl<C: Clone + PartialEq> Session<C> {
         (self.queue.trim(self.bounds()), self.carriage.call())
     }
 
-    pub(crate) fn enable_acknowledgements(&mut self) {
-        self.delivery = Delivery::ConnectOnly;
+    /// Has the client acknowledge what it gets. If that knows of it, messages go `ahead` of the replies to connects,
+    /// over the connection that brings them.
+    pub(crate) fn enable_acknowledgements(&mut self, ahead: bool) {
+        if ahead {
+            self.ahead = Ahead::Stops;
+        } else {
+            self.delivery = Delivery::ConnectOnly;
+        }
         self.queue.enable_acknowledgements();
+    }
+
+    /// Whether the client knows of messages that go ahead.
+    pub(crate) fn sends_ahead(&self) -> bool {
+        self.ahead != Ahead::Never
     }
 
     pub(crate) fn is_acknowledged(&self) -> bool {
         self.queue.is_acknowledged()
     }
 
-    pub(crate) fn acknowledge(&mut self, batch: u64) {
-        self.queue.acknowledge(batch);
+    /// The client has all batches up to this one. What was sent after it is on its way, unless the connect that says so
+    /// `is_new`: the first over a connection, or a request.
+    pub(crate) fn acknowledge(&mut self, batch: u64, is_new: bool) {
+        let on_its_way = self.ahead != Ahead::Never && !is_new;
+        if is_new && self.ahead != Ahead::Never {
+            self.ahead = Ahead::May;
+        }
+        self.queue.acknowledge(batch, on_its_way);
         if !self.queue.is_waiting() {
             self.lazy_until = None;
         }
@@ -291,7 +323,12 @@ impl<C: Clone + PartialEq> Session<C> {
 
     /// Notes that `carrier` is gone, or done; true when it carried the session, which lives.
     pub(crate) fn leave(&mut self, carrier: &C) -> bool {
-        self.carriage.leave(carrier) && self.is_handshook()
+        let carried = self.carriage.leave(carrier);
+        if carried && self.ahead != Ahead::Never {
+            // Another connection may carry before the client has said what it has.
+            self.ahead = Ahead::Stops;
+        }
+        carried && self.is_handshook()
     }
 
     pub(crate) fn is_carried_by(&self, carrier: &C) -> bool {

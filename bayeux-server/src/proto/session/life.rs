@@ -13,7 +13,7 @@ use bayeux_api::{
 use crate::proto::{
     after,
     carriage::{Means, Tell, Turn},
-    session::{Accepted, Cycle, Delivered, Held, Hold, Phase, Presence, Session, Stage},
+    session::{Accepted, Ahead, Cycle, Delivered, Held, Hold, Phase, Presence, Session, Stage},
 };
 
 impl<C: Clone + PartialEq> Session<C> {
@@ -90,6 +90,10 @@ impl<C: Clone + PartialEq> Session<C> {
             return (Hold::Not, Tell::Nobody);
         };
         let timeout = self.time_to_hold();
+        // The connection that brought it carries the session from here on.
+        if self.ahead == Ahead::May && means != Means::Reply {
+            self.ahead = Ahead::Goes;
+        }
         let has_reason = !self.pushes(means) && self.is_due(now);
         let is_held = accepted.may_wait && !timeout.is_zero() && !has_reason;
         if is_held {
@@ -230,10 +234,9 @@ impl<C: Clone + PartialEq> Session<C> {
         }
     }
 
-    /// Whether messages go out over a carrier without the reply to its held connect. What is
-    /// acknowledged cannot.
+    /// Whether messages go out over a carrier without the reply to its held connect.
     fn pushes(&self, means: Means) -> bool {
-        means != Means::Reply && self.goes_alone()
+        means != Means::Reply && self.is_pushed()
     }
 
     /// Returns how long anything may take that is done for the session.

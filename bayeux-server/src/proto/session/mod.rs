@@ -33,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bayeux_api::{ConnectionType, server::Removal};
+use bayeux_api::{ConnectionType, Frozen, server::Removal};
 
 use crate::{
     config::TransportConfig,
@@ -62,6 +62,7 @@ pub(crate) struct Session<C> {
     /// The transport that the client was last advised for.
     advised: Option<ConnectionType>,
     delivery: Delivery,
+    ahead: Ahead,
     broadcast_to_publisher: bool,
     carriage: Carriage<C>,
 }
@@ -110,6 +111,27 @@ pub(crate) enum Delivery {
     Any,
     /// With replies to connects only.
     ConnectOnly,
+}
+
+/// Whether messages that are acknowledged go ahead of the replies that take a number along, over the connection that
+/// carries the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    /// The client does not know of it.
+    Never,
+    /// Not until the client has said, by a connect over it, what it has: what was sent over another connection before
+    /// may be lost, and comes first.
+    Stops,
+    /// It has, and its connection does not carry yet.
+    May,
+    Goes,
+}
+
+/// What a connection has to send now, and the number of its batch if that is acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    pub(crate) messages: Vec<Arc<Frozen>>,
+    pub(crate) batch: Option<u64>,
 }
 
 /// A connect that was accepted.
@@ -189,6 +211,7 @@ impl<C: Clone + PartialEq> Session<C> {
             timing: None,
             advised: None,
             delivery,
+            ahead: Ahead::Never,
             broadcast_to_publisher,
             carriage: Carriage::default(),
         }

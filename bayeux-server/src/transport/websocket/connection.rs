@@ -293,7 +293,7 @@ impl Connection {
         if !self.is_quiet && !self.has_much_to_write() {
             let (due, again) = push(&session, &self.carrier, now);
             if let Some(pushed) = due {
-                self.put(pushed.queue, &pushed.replies);
+                self.put(&pushed.queue, pushed.batch, &pushed.replies);
             }
             until = again;
         }

@@ -93,13 +93,13 @@ impl Direct for Link {
         true
     }
 
-    fn write(&self, messages: &mut Vec<Arc<Frozen>>) -> Written {
+    fn write(&self, messages: &mut Vec<Arc<Frozen>>, batch: Option<u64>) -> Written {
         if messages.iter().map(|message| message.array().len()).sum::<usize>() > MOST {
             return Written::Nothing;
         }
         let (count, whole) = FRAMES.with_borrow_mut(|frames| {
             frames.clear();
-            append_frames(frames, messages, self.per_frame);
+            append_frames(frames, messages, self.per_frame, batch);
             // The connection, which reads, gets to know of errors too.
             (self.stream.try_write(frames).unwrap_or_default(), frames.len())
         });
@@ -108,7 +108,8 @@ impl Direct for Link {
         }
         if count < whole {
             let mut outbox = Outbox::default();
-            outbox.put_messages(messages.drain(..), self.per_frame);
+            outbox.put_messages(messages, self.per_frame, batch);
+            messages.clear();
             let whole = outbox.skip(count);
             *lock(&self.rest) = Some(Box::new(outbox));
             return Written::Part(whole);

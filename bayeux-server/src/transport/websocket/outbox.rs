@@ -6,7 +6,10 @@ use std::{collections::VecDeque, slice::Chunks, sync::Arc};
 use bayeux_api::{Frozen, Message, encode_into};
 use bytes::{Buf as _, Bytes};
 
-use crate::transport::{parcel::SHARED, websocket::frame};
+use crate::{
+    exchange::numbering,
+    transport::{parcel::SHARED, websocket::frame},
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -51,21 +54,27 @@ impl Outbox {
         self.put - self.written
     }
 
-    /// Puts in messages, `per_frame` in a frame.
+    /// Puts in messages, `per_frame` in a frame, and with the last of them the number of their batch, if it has one: the
+    /// bytes are those of [`append_frames`].
     pub(crate) fn put_messages(
         &mut self,
-        messages: impl IntoIterator<Item = Arc<Frozen>>,
+        messages: &[Arc<Frozen>],
         per_frame: Option<usize>,
+        batch: Option<u64>,
     ) {
-        if per_frame == Some(1) {
-            messages.into_iter().for_each(|message| self.put_message(message));
-            return;
+        let mut frames = in_frames(messages, per_frame).peekable();
+        while let Some(together) = frames.next() {
+            let batch = batch.filter(|_| frames.peek().is_none());
+            match (together, batch) {
+                ([message], None) => self.put_message(message.clone()),
+                _ => self.put_together(together, batch),
+            }
         }
-        let messages: Vec<_> = messages.into_iter().collect();
-        for together in in_frames(&messages, per_frame) {
-            self.append(|open| append_frames(open, together, None));
-            self.messages.extend(together.iter().map(|message| (self.put, message.clone())));
-        }
+    }
+
+    fn put_together(&mut self, together: &[Arc<Frozen>], batch: Option<u64>) {
+        self.append(|open| append_frames(open, together, None, batch));
+        self.messages.extend(together.iter().map(|message| (self.put, message.clone())));
     }
 
     fn put_message(&mut self, message: Arc<Frozen>) {
@@ -162,12 +171,19 @@ impl Outbox {
     }
 }
 
-/// Appends messages, `per_frame` in a frame.
-pub(crate) fn append_frames(out: &mut Vec<u8>, messages: &[Arc<Frozen>], per_frame: Option<usize>) {
-    for together in in_frames(messages, per_frame) {
-        match together {
-            [message] => frame::append_text(out, message.array()),
-            _ => frame::append_written(out, |out| join(together, out)),
+/// Appends messages, `per_frame` in a frame, and to the last of them the number of their batch, if it has one.
+pub(crate) fn append_frames(
+    out: &mut Vec<u8>,
+    messages: &[Arc<Frozen>],
+    per_frame: Option<usize>,
+    batch: Option<u64>,
+) {
+    let mut frames = in_frames(messages, per_frame).peekable();
+    while let Some(together) = frames.next() {
+        let batch = batch.filter(|_| frames.peek().is_none());
+        match (together, batch) {
+            ([message], None) => frame::append_text(out, message.array()),
+            _ => frame::append_written(out, |out| join(together, batch, out)),
         }
     }
 }
@@ -177,11 +193,13 @@ fn in_frames(messages: &[Arc<Frozen>], per_frame: Option<usize>) -> Chunks<'_, A
     messages.chunks(per_frame.unwrap_or(messages.len()).max(1))
 }
 
-/// Writes messages as one array.
-fn join(messages: &[Arc<Frozen>], out: &mut Vec<u8>) {
-    for (index, message) in messages.iter().enumerate() {
+/// Writes messages, and the number of their batch if it has one, as one array.
+fn join(messages: &[Arc<Frozen>], batch: Option<u64>, out: &mut Vec<u8>) {
+    let number = batch.map(numbering);
+    let number = number.as_ref().map(String::as_bytes);
+    for (index, json) in messages.iter().map(|message| message.json()).chain(number).enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
-        out.extend_from_slice(message.json());
+        out.extend_from_slice(json);
     }
     out.push(b']');
 }
@@ -217,7 +235,7 @@ mod tests {
         frame::append_text(&mut expected, b"[{\"channel\":\"/b\"}]");
         for step in [1, 7, 1000, 100_000] {
             let mut outbox = Outbox::default();
-            outbox.put_messages([10, SHARED, 20, 2 * SHARED, 30].map(message), Some(1));
+            outbox.put_messages(&[10, SHARED, 20, 2 * SHARED, 30].map(message), Some(1), None);
             outbox.put_replies(&[Message::new("/b")]);
             assert_eq!(outbox.len(), expected.len());
             let (bytes, messages) = written(&mut outbox, step);
@@ -230,7 +248,7 @@ mod tests {
     #[test]
     fn messages_share_frames_as_configured() {
         let mut outbox = Outbox::default();
-        outbox.put_messages([message(1), message(2), message(3)], Some(2));
+        outbox.put_messages(&[message(1), message(2), message(3)], Some(2), None);
         let (bytes, messages) = written(&mut outbox, 1000);
         let mut expected = Vec::new();
         let both = [&b"["[..], message(1).json(), b",", message(2).json(), b"]"].concat();
@@ -240,9 +258,24 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_has_its_number_in_its_last_frame_however_it_is_written() {
+        for per_frame in [None, Some(1), Some(2)] {
+            let messages = [message(1), message(2), message(3)];
+            let mut expected = Vec::new();
+            append_frames(&mut expected, &messages, per_frame, Some(7));
+            let text = String::from_utf8_lossy(&expected).into_owned();
+            let end = r#"},{"channel":"/meta/ack","ext":{"ack":7}}]"#;
+            assert!(text.ends_with(end) && text.matches("/meta/ack").count() == 1, "{text}");
+            let mut outbox = Outbox::default();
+            outbox.put_messages(&messages, per_frame, Some(7));
+            assert_eq!(written(&mut outbox, 1000), (expected, 3));
+        }
+    }
+
+    #[test]
     fn messages_that_are_not_whole_come_back() {
         let mut outbox = Outbox::default();
-        outbox.put_messages([message(1), message(2), message(3)], Some(1));
+        outbox.put_messages(&[message(1), message(2), message(3)], Some(1), None);
         let first = message(1).array().len() + 2;
         assert_eq!(outbox.skip(first + 1), 1);
         let left: Vec<_> = outbox.take_messages().iter().map(|message| message.weight()).collect();
@@ -253,7 +286,7 @@ mod tests {
     #[test]
     fn a_large_message_is_not_copied() {
         let (mut outbox, large) = (Outbox::default(), message(SHARED));
-        outbox.put_messages([large.clone()], Some(1));
+        outbox.put_messages(std::slice::from_ref(&large), Some(1), None);
         assert_eq!(outbox.advance(outbox.front().len()), 0);
         assert_eq!(outbox.front().as_ptr(), large.array().as_ptr());
     }

@@ -165,10 +165,11 @@ impl Connection {
             && self.session.as_ref().is_some_and(|session| !session.is_carried_by(&self.carrier))
     }
 
-    /// Puts messages into the outbox, then a frame with replies.
-    pub(super) fn put(&mut self, queue: Vec<Arc<Frozen>>, replies: &[Message]) {
+    /// Puts messages into the outbox, then the number of their batch if that goes ahead, then a frame with replies.
+    pub(super) fn put(&mut self, queue: &[Arc<Frozen>], batch: Option<u64>, replies: &[Message]) {
         self.begin_taking();
-        self.busy.outbox.put_messages(queue, self.server.0.config.ws.messages_per_frame);
+        let per_frame = self.server.0.config.ws.messages_per_frame;
+        self.busy.outbox.put_messages(queue, per_frame, batch);
         if !replies.is_empty() {
             self.busy.outbox.put_replies(replies);
         }
@@ -176,12 +177,12 @@ impl Connection {
 
     /// Puts in what a request is answered with: the reply to a handshake has a frame of its own.
     pub(super) fn put_parcel(&mut self, parcel: Parcel) {
-        let Parcel { greeting, queue, replies, receipt } = parcel;
+        let Parcel { greeting, queue, batch, replies, receipt } = parcel;
         self.begin_taking();
         if let Some(reply) = greeting {
             self.busy.outbox.put_replies(std::slice::from_ref(&reply));
         }
-        self.put(queue, &replies);
+        self.put(&queue, batch, &replies);
         if receipt.is_awaited() {
             self.busy.receipts.push(receipt);
         }

@@ -43,8 +43,10 @@ enum Input {
     Respond {
         fails: bool,
     },
-    EnableAcknowledgements,
-    Acknowledge(u64),
+    /// Whether messages may go ahead.
+    EnableAcknowledgements(bool),
+    /// Whether the connect is the first over its connection.
+    Acknowledge(u64, bool),
     SetDelivery(bool),
     SetMaxInterval(Option<u64>),
     StartBatch,
@@ -164,8 +166,8 @@ impl World {
                     self.tell(&tell);
                 }
             }
-            Input::EnableAcknowledgements => self.session.enable_acknowledgements(),
-            Input::Acknowledge(batch) => self.session.acknowledge(batch),
+            Input::EnableAcknowledgements(ahead) => self.session.enable_acknowledgements(ahead),
+            Input::Acknowledge(batch, is_new) => self.session.acknowledge(batch, is_new),
             Input::SetDelivery(any) => {
                 let delivery = if any { Delivery::Any } else { Delivery::ConnectOnly };
                 let tell = self.session.set_delivery(delivery);
@@ -307,7 +309,7 @@ impl World {
                 self.of(carrier).is_woken = true;
                 return;
             }
-            Lent::Socket(_) => assert!(!messages.is_empty()),
+            Lent::Socket(..) => assert!(!messages.is_empty()),
         }
         match wrote {
             Wrote::All => return self.session.written(self.now),
@@ -351,7 +353,7 @@ impl World {
         let is_due = session.is_due(*now);
         let lazy = session.lazy_until.filter(|_| session.batch == 0 && session.queue.is_waiting());
         for (by, own) in (0..CARRIERS).zip(carriers) {
-            let pushes = own.is_bound && session.goes_alone() && session.is_carried_by(&by);
+            let pushes = own.is_bound && session.is_pushed() && session.is_carried_by(&by);
             prop_assert!(own.held.is_none_or(|held| held == session.cycle), "{by} is overtaken");
             prop_assert!(session.is_handshook() || own.held.is_none() && !own.is_bound, "{by}");
             prop_assert!(!session.is_leaving() || own.held.is_none(), "{by} is to be answered");
@@ -392,8 +394,8 @@ fn input() -> impl Strategy<Value = Input> {
         1 => any::<bool>().prop_map(Input::Work),
         9 => any::<bool>().prop_map(|lazy| Input::Deliver { lazy }),
         2 => any::<bool>().prop_map(|fails| Input::Respond { fails }),
-        2 => Just(Input::EnableAcknowledgements),
-        2 => (0..9_u64).prop_map(Input::Acknowledge),
+        2 => any::<bool>().prop_map(Input::EnableAcknowledgements),
+        3 => (0..9_u64, any::<bool>()).prop_map(|(batch, is_new)| Input::Acknowledge(batch, is_new)),
         4 => any::<bool>().prop_map(Input::SetDelivery),
         1 => proptest::option::of(10..90_u64).prop_map(Input::SetMaxInterval),
         1 => Just(Input::StartBatch),

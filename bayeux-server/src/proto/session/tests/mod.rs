@@ -1,9 +1,13 @@
 //! One behaviour of the machine each.
 
+mod ahead;
 mod any_order;
 
-use bayeux_api::{Advice, Frozen, Message, server::Overflow};
-use serde_json::json;
+use bayeux_api::{
+    Advice, Frozen, Message,
+    server::{Overflow, QueueBounds},
+};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::proto::carriage::{Lent, Means, Tell, Turn};
@@ -125,7 +129,7 @@ fn a_connection_that_pushes_keeps_its_connect_held() {
     assert_eq!(session.deliver(message(1), None, None, now).1, Tell::Nobody);
     assert!(!session.wait(&LINK), "it has to look");
     assert_eq!(session.held(cycle, Means::Lend, now), Held::Wait(now + 20 * SECOND));
-    assert_eq!(session.push(&LINK, now).unwrap().len(), 1);
+    assert_eq!(session.push(&LINK, now).unwrap().messages.len(), 1);
     assert!(session.push(&LINK, now).is_none() && session.wait(&LINK));
     assert_eq!(session.deliver(message(2), None, None, now).1, Tell::Write);
 }
@@ -133,7 +137,7 @@ fn a_connection_that_pushes_keeps_its_connect_held() {
 #[test]
 fn what_is_acknowledged_answers_the_held_connect_of_a_connection_too() {
     let (mut session, now, cycle) = linked();
-    session.enable_acknowledgements();
+    session.enable_acknowledgements(false);
     session.set_delivery(Delivery::Any);
     deliver(&mut session, message(1), now);
     assert!(session.push(&LINK, now).is_none());
@@ -297,10 +301,10 @@ fn a_batch_holds_deliveries_back() {
 #[test]
 fn a_lazy_time_goes_with_its_message() {
     let (mut session, now, cycle) = held();
-    session.enable_acknowledgements();
+    session.enable_acknowledgements(false);
     deliver(&mut session, lazy(), now);
     // It was never sent.
-    session.acknowledge(1_000_000);
+    session.acknowledge(1_000_000, true);
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
 }
 
@@ -330,17 +334,17 @@ fn a_lazy_message_whose_time_came_while_away_is_due_at_the_next_connect() {
 #[test]
 fn an_unacknowledged_message_answers_the_next_connect() {
     let (mut session, now, cycle) = held();
-    session.enable_acknowledgements();
+    session.enable_acknowledgements(false);
     deliver(&mut session, message(1), now);
     assert!(session.push(&POLL, now).is_none());
     assert_eq!(session.held(cycle, Means::Lend, now), Held::Resume);
     assert_eq!(session.drain_with_reply().0, Some(1));
 
     let again = connect(&mut session, now);
-    session.acknowledge(0);
+    session.acknowledge(0, true);
     assert_eq!(hold(&mut session, again, now), Hold::Not);
     let last = connect(&mut session, now);
-    session.acknowledge(1);
+    session.acknowledge(1, true);
     assert_eq!(hold(&mut session, last, now), Hold::For(20 * SECOND));
 }
 
