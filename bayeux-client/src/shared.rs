@@ -113,6 +113,14 @@ impl Shared {
         result
     }
 
+    /// Gives the driver's own input to the machine. It looks at what comes of that before it waits, and is not woken.
+    pub(crate) fn drive<R>(
+        &self,
+        input: impl FnOnce(&mut Machine<Waiter>, std::time::Instant) -> R,
+    ) -> R {
+        input(&mut lock(&self.core).machine, Instant::now().into_std())
+    }
+
     /// Looks at the machine.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Machine<Waiter>) -> R) -> R {
         look(&lock(&self.core).machine)

@@ -22,7 +22,7 @@ impl Driver {
                 transport.map(|it| TransportFailure::new(it, FailureKind::Timeout, reason));
             failure.iter().for_each(|failure| self.tell_failure(failure, exchange));
         }
-        self.shared.input(|machine, now| machine.overdue(exchange, more, now));
+        self.shared.drive(|machine, now| machine.overdue(exchange, more, now));
     }
 
     pub(super) fn tell_failure(&self, failure: &TransportFailure, exchange: u64) {
@@ -39,6 +39,6 @@ impl Driver {
             listener.tell(hook, |it| it.transport_failure(&mut info));
         }
         tracing::debug!(failure = %info.failure, action = %info.action, delay = ?info.delay, "failed");
-        self.shared.input(|machine, now| machine.decided(info, now));
+        self.shared.drive(|machine, now| machine.decided(info, now));
     }
 }

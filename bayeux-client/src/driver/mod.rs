@@ -19,6 +19,7 @@ use bayeux_api::{ConnectionType, Message, client::TransportFailure, implement::H
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Sleep};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub(crate) use self::extend::incoming;
 use self::{
@@ -81,7 +82,7 @@ enum Happened {
     Time,
     Answer(Answer),
     Opened(Result<Socket, TransportFailure>),
-    Frame(Result<Bytes, TransportFailure>),
+    Frames(Result<Vec<Utf8Bytes>, TransportFailure>),
     /// The extensions have seen what arrived.
     Seen(Extended),
     /// The extensions have seen what is to be sent.
@@ -180,8 +181,9 @@ impl Driver {
             Link::Closed => Poll::Pending,
             Link::Opening(opening, _) => opening.as_mut().poll(context).map(Happened::Opened),
             Link::Open(socket) if self.reads => {
-                let frame = socket.poll_receive(context);
-                frame.map(|frame| Happened::Frame(frame.map(Bytes::from)))
+                // What the extensions have to see is read one after the other.
+                let most = if self.shared.extensions.is_empty() { MOST_FRAMES } else { 1 };
+                socket.poll_receive(most, context).map(Happened::Frames)
             }
             Link::Open(socket) => {
                 socket.poll_send(context);
@@ -221,7 +223,7 @@ impl Driver {
             return;
         }
         self.reads = reads;
-        self.shared.input(|machine, now| match reads {
+        self.shared.drive(|machine, now| match reads {
             true => machine.go_on_reading(now),
             false => machine.stop_reading(now),
         });
@@ -230,17 +232,17 @@ impl Driver {
     fn handle(&mut self, happened: Happened) {
         match happened {
             Happened::Woken => {}
-            Happened::Time => self.shared.input(|machine, now| machine.tick(now)),
+            Happened::Time => self.shared.drive(|machine, now| machine.tick(now)),
             Happened::Answer((exchange, transport, answers)) => {
                 self.answered(exchange, transport, answers);
             }
             Happened::Opened(result) => self.opened(result),
-            Happened::Frame(result) => self.framed(result),
+            Happened::Frames(result) => self.framed(result),
             Happened::Seen(extended) => self.seen(extended),
             Happened::Extended(extended) => self.extended(extended),
             Happened::Credentials(fields) => {
                 self.credentials = None;
-                self.shared.input(|machine, now| machine.credentials(fields, now));
+                self.shared.drive(|machine, now| machine.credentials(fields, now));
             }
             Happened::Probed(result) => self.probed(result),
         }
@@ -300,3 +302,6 @@ impl Driver {
         }));
     }
 }
+
+/// How many frames that have arrived are read before what they lead to is done.
+const MOST_FRAMES: usize = 16;

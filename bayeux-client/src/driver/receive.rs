@@ -6,7 +6,7 @@ use bayeux_api::{
     decode,
     implement::Hook,
 };
-use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     Answers, Boxed, Driver, Link,
@@ -58,7 +58,7 @@ impl Driver {
     fn end(&mut self, Ended { exchange, failure }: Ended) {
         failure.iter().for_each(|failure| self.tell_failure(failure, exchange));
         let result = failure.map_or(Ok(()), Err);
-        self.shared.input(|machine, now| machine.exchange_ended(exchange, result, now));
+        self.shared.drive(|machine, now| machine.exchange_ended(exchange, result, now));
     }
 
     pub(super) fn opened(&mut self, result: Result<Socket, TransportFailure>) {
@@ -74,19 +74,33 @@ impl Driver {
         }
     }
 
-    pub(super) fn framed(&mut self, result: Result<Bytes, TransportFailure>) {
-        let transport = ConnectionType::WebSocket;
-        match result.and_then(|bytes| read_frame(&bytes)) {
-            Ok(messages) if messages.is_empty() => {}
-            Ok(messages) => self.receive(messages, transport, None),
-            Err(failure) => {
-                match failure.websocket_code {
-                    // The server closed it, or it is gone.
-                    Some(_) if failure.kind == FailureKind::Closed => self.socket = Link::Closed,
-                    code => self.close_socket(code.unwrap_or(PROTOCOL), "Invalid"),
+    pub(super) fn framed(&mut self, result: Result<Vec<Utf8Bytes>, TransportFailure>) {
+        let (mut messages, mut failure) = (Vec::new(), None);
+        match result {
+            Ok(frames) => {
+                let mut frames = frames.iter().map(|frame| read_frame(frame.as_bytes()));
+                while failure.is_none()
+                    && let Some(read) = frames.next()
+                {
+                    match read {
+                        Ok(read) if messages.is_empty() => messages = read,
+                        Ok(read) => messages.extend(read),
+                        Err(unreadable) => failure = Some(unreadable),
+                    }
                 }
-                self.socket_failed(&failure);
             }
+            Err(broken) => failure = Some(broken),
+        }
+        if !messages.is_empty() {
+            self.receive(messages, ConnectionType::WebSocket, None);
+        }
+        if let Some(failure) = failure {
+            match failure.websocket_code {
+                // The server closed it, or it is gone.
+                Some(_) if failure.kind == FailureKind::Closed => self.socket = Link::Closed,
+                code => self.close_socket(code.unwrap_or(PROTOCOL), "Invalid"),
+            }
+            self.socket_failed(&failure);
         }
     }
 
@@ -97,7 +111,7 @@ impl Driver {
             listener.tell(hook, |it| it.failure(failure, &requests));
         }
         let transport = failure.connection_type;
-        self.shared.input(|machine, now| machine.connection_failed(transport, failure, now));
+        self.shared.drive(|machine, now| machine.connection_failed(transport, failure, now));
     }
 
     pub(super) fn probed(&mut self, result: Result<Socket, TransportFailure>) {
@@ -107,7 +121,7 @@ impl Driver {
             self.socket = Link::Open(Box::new(socket));
         }
         let transport = ConnectionType::WebSocket;
-        self.shared.input(|machine, now| machine.probed(transport, works, now));
+        self.shared.drive(|machine, now| machine.probed(transport, works, now));
     }
 
     fn receive(&mut self, messages: Vec<Message>, transport: ConnectionType, ended: Option<Ended>) {
@@ -133,7 +147,7 @@ impl Driver {
     fn take_in(&mut self, extended: Extended, transport: ConnectionType, ended: Option<Ended>) {
         extended.deleted.iter().for_each(|id| self.deleted(id));
         let messages = extended.kept;
-        self.shared.input(|machine, now| machine.received(messages, transport, now));
+        self.shared.drive(|machine, now| machine.received(messages, transport, now));
         if let Some(ended) = ended {
             self.end(ended);
         }

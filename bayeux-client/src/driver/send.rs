@@ -91,7 +91,7 @@ impl Driver {
     }
 
     pub(super) fn deleted(&self, id: &str) {
-        self.shared.input(|machine, now| machine.deleted(id, now));
+        self.shared.drive(|machine, now| machine.deleted(id, now));
     }
 
     /// Encodes those of the messages that are not larger than allowed, in as few bodies as may be; the
@@ -105,7 +105,7 @@ impl Driver {
                 kept.push(message);
             } else {
                 let id = message.id.as_deref().unwrap_or_default();
-                self.shared.input(|machine, now| machine.too_large(id, most, now));
+                self.shared.drive(|machine, now| machine.too_large(id, most, now));
             }
         }
         (bodies.finish(), kept)

@@ -43,6 +43,8 @@ pub(crate) struct Socket {
     is_dirty: bool,
     /// Why nothing can be written any more. What the server said before that is still read.
     broken: Option<tungstenite::Error>,
+    /// Why nothing can be read any more, behind what was.
+    failed: Option<TransportFailure>,
     ping: Option<Ping>,
     is_ping_due: bool,
 }
@@ -62,6 +64,7 @@ impl Socket {
             queue: VecDeque::new(),
             is_dirty: false,
             broken: None,
+            failed: None,
             ping: config.ping_interval.map(|interval| Ping::new(interval, config.ping_timeout)),
             is_ping_due: false,
         }
@@ -79,14 +82,40 @@ impl Socket {
         self.queue.is_empty() && !self.is_dirty
     }
 
-    /// Writes what is queued as far as it goes, and returns the next text message. Pings are answered.
+    /// Writes what is queued as far as it goes, and returns the text messages that have arrived, at least one and about
+    /// `most`. Pings are answered.
     ///
     /// A failure means that the connection is over; it comes once.
     pub(crate) fn poll_receive(
         &mut self,
+        most: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Utf8Bytes, TransportFailure>> {
+    ) -> Poll<Result<Vec<Utf8Bytes>, TransportFailure>> {
+        if let Some(failure) = self.failed.take() {
+            return Poll::Ready(Err(failure));
+        }
         self.poll_send(cx);
+        let (mut texts, mut bytes) = (Vec::new(), 0);
+        while texts.len() < most && bytes < MOST_READ {
+            match self.poll_text(cx) {
+                Poll::Ready(Ok(text)) => {
+                    bytes += text.len();
+                    texts.push(text);
+                }
+                Poll::Ready(Err(failure)) if texts.is_empty() => return Poll::Ready(Err(failure)),
+                Poll::Ready(Err(failure)) => {
+                    self.failed = Some(failure);
+                    break;
+                }
+                Poll::Pending if texts.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(texts))
+    }
+
+    /// Returns the next text message.
+    fn poll_text(&mut self, cx: &mut Context<'_>) -> Poll<Result<Utf8Bytes, TransportFailure>> {
         loop {
             let read = self.stream.poll_next_unpin(cx);
             if read.is_ready() {
@@ -307,6 +336,9 @@ const MOST_FRAME: usize = 32 * 1024;
 
 /// Has place for what is gathered and one more frame, beside answers to many pings.
 const MOST_WRITE_BUFFER: usize = 128 * 1024;
+
+/// Once so many bytes were read, others have their turn.
+const MOST_READ: usize = 64 * 1024;
 
 /// A queue that was once long gives its memory back.
 const MOST_KEPT: usize = 64;

@@ -29,7 +29,8 @@ async fn pair(config: NetworkConfig) -> (Socket, Peer) {
 }
 
 async fn receive(socket: &mut Socket) -> Result<Utf8Bytes, TransportFailure> {
-    within(std::future::poll_fn(|cx| socket.poll_receive(cx))).await
+    let received = within(std::future::poll_fn(|cx| socket.poll_receive(1, cx))).await;
+    received.map(|mut texts| texts.remove(0))
 }
 
 #[tokio::test]
@@ -74,11 +75,34 @@ async fn both_ends_write_much_at_once() {
         assert_eq!(receive(&mut socket).await.unwrap(), text);
     }
     let flushed = std::future::poll_fn(|cx| {
-        assert!(socket.poll_receive(cx).is_pending() || socket.is_idle());
+        assert!(socket.poll_receive(1, cx).is_pending() || socket.is_idle());
         if socket.is_idle() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     });
     within(flushed).await;
     within(server).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_has_arrived_is_read_together_and_the_end_comes_behind_it() {
+    let (mut socket, mut peer) = pair(NetworkConfig::default()).await;
+    for number in 0..20 {
+        peer.feed(Message::text(format!("[{number}]"))).await.unwrap();
+    }
+    peer.feed(Message::Close(None)).await.unwrap();
+    within(peer.flush()).await.unwrap();
+    let (mut texts, mut counts) = (Vec::new(), Vec::new());
+    let failure = loop {
+        match within(std::future::poll_fn(|cx| socket.poll_receive(16, cx))).await {
+            Ok(some) => {
+                counts.push(some.len());
+                texts.extend(some);
+            }
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!(texts, (0..20).map(|number| format!("[{number}]")).collect::<Vec<_>>());
+    assert_eq!(counts, [16, 4]);
+    assert_eq!(failure.kind, FailureKind::Closed);
 }
 
 #[tokio::test]
