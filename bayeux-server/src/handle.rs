@@ -91,7 +91,7 @@ impl Server {
         })
     }
 
-    /// Does `work`, which may be a task of its own. What it publishes by
+    /// Does `work`, which may be a task of its own. What it publishes at this server by
     /// [`Channel::publish_together`](Channel::publish_together) meanwhile, or delivers by
     /// [`Session::deliver_frozen_together`](Session::deliver_frozen_together), is written when it waits or is done,
     /// in one write for each connection: for work that takes many messages from somewhere, and has nobody wait

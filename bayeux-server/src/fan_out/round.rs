@@ -108,7 +108,7 @@ impl<'a> Round<'a> {
     pub(super) async fn let_others_run(&mut self) {
         let mut sessions = std::mem::take(&mut self.waiting);
         if self.writing == Writing::Gathered {
-            sessions.append(&mut write::take_gathered());
+            sessions.append(&mut write::take_gathered(self.server));
         }
         self.tasks.extend(self.server.flush_soon(sessions));
         tokio::task::yield_now().await;
@@ -131,7 +131,7 @@ impl<'a> Round<'a> {
     async fn settle(&mut self) -> usize {
         let queued = self.count();
         match self.writing {
-            Writing::Gathered if write::gather(&mut self.waiting) => {}
+            Writing::Gathered if write::gather(self.server, &mut self.waiting) => {}
             Writing::Gathered | Writing::AtOnce => {
                 let waiting = std::mem::take(&mut self.waiting);
                 self.server.flush_all(waiting, self.now).await;
@@ -195,7 +195,7 @@ impl<'a> Round<'a> {
 
     /// Has what is queued so far written, while this round waits for an application.
     fn flush_waiting(&mut self) {
-        if self.writing == Writing::AtOnce || !write::gather(&mut self.waiting) {
+        if self.writing == Writing::AtOnce || !write::gather(self.server, &mut self.waiting) {
             let waiting = std::mem::take(&mut self.waiting);
             self.tasks.extend(self.server.flush_soon(waiting));
         }

@@ -19,7 +19,11 @@ use std::{
 use bayeux_api::implement::lock;
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use crate::{clock, server::Server, session::Session};
+use crate::{
+    clock,
+    server::{Inner, Server},
+    session::Session,
+};
 
 /// How long work goes on without letting others run; what it has gathered by then is written before.
 pub(super) const PORTION: Duration = Duration::from_millis(10);
@@ -41,12 +45,23 @@ thread_local! {
     static GATHERED: RefCell<Option<Gathered>> = const { RefCell::new(None) };
 }
 
-/// The sessions to write to, and since when this work has gone on without letting others run, if it
-/// has published anything.
-#[derive(Debug, Default)]
+/// The sessions of one server to write to, and since when this work has gone on without letting others
+/// run, if it has published anything.
+#[derive(Debug)]
 struct Gathered {
+    server: *const Inner,
     sessions: Vec<Arc<Session>>,
     since: Option<Instant>,
+}
+
+impl Gathered {
+    fn new(server: &Server) -> Self {
+        Self { server: Arc::as_ptr(&server.0), sessions: Vec::new(), since: None }
+    }
+
+    fn is_of(&self, server: &Server) -> bool {
+        std::ptr::eq(self.server, Arc::as_ptr(&server.0))
+    }
 }
 
 /// Work whose deliveries are written when it is done, or waits.
@@ -90,7 +105,7 @@ struct Gathering<'a> {
 
 impl<'a> Gathering<'a> {
     fn begin(server: &'a Server) -> Self {
-        let outer = GATHERED.replace(Some(Gathered::default()));
+        let outer = GATHERED.replace(Some(Gathered::new(server)));
         Self { server, outer, is_over: false }
     }
 
@@ -101,7 +116,7 @@ impl<'a> Gathering<'a> {
     }
 
     fn restore(&mut self) -> Vec<Arc<Session>> {
-        GATHERED.replace(self.outer.take()).unwrap_or_default().sessions
+        GATHERED.replace(self.outer.take()).map(|own| own.sessions).unwrap_or_default()
     }
 }
 
@@ -124,22 +139,22 @@ pub(super) fn working_since(now: Instant) -> Option<Instant> {
 }
 
 /// Leaves the sessions to the work of this thread, to be written to when it is done; false, and they
-/// stay, when nothing is gathered.
-pub(super) fn gather(sessions: &mut Vec<Arc<Session>>) -> bool {
+/// stay, when nothing is gathered of their server.
+pub(super) fn gather(server: &Server, sessions: &mut Vec<Arc<Session>>) -> bool {
     GATHERED.with_borrow_mut(|gathered| match gathered {
-        Some(gathered) => {
+        Some(gathered) if gathered.is_of(server) => {
             gathered.sessions.append(sessions);
             true
         }
-        None => false,
+        _ => false,
     })
 }
 
-/// Takes what was gathered so far.
-pub(super) fn take_gathered() -> Vec<Arc<Session>> {
+/// Takes what was gathered of this server so far.
+pub(super) fn take_gathered(server: &Server) -> Vec<Arc<Session>> {
     GATHERED.with_borrow_mut(|gathered| match gathered {
-        Some(gathered) => std::mem::take(&mut gathered.sessions),
-        None => Vec::new(),
+        Some(gathered) if gathered.is_of(server) => std::mem::take(&mut gathered.sessions),
+        _ => Vec::new(),
     })
 }
 
@@ -225,19 +240,31 @@ mod tests {
         let server = Server::builder().build();
         let session = server.new_session(None, Origin::default());
         let work = Box::pin(async {
-            assert!(gather(&mut vec![session.clone()]));
-            assert!(gather(&mut vec![session.clone()]));
+            assert!(gather(&server, &mut vec![session.clone()]));
+            assert!(gather(&server, &mut vec![session.clone()]));
             assert_eq!(gathered(), Some(2));
             tokio::task::yield_now().await;
             assert_eq!(gathered(), Some(0));
-            let inner = Box::pin(async { assert!(gather(&mut vec![session.clone()])) });
+            let inner = Box::pin(async { assert!(gather(&server, &mut vec![session.clone()])) });
             Together::new(&server, inner).await;
             assert_eq!(gathered(), Some(0));
         });
         Together::new(&server, work).await;
         assert_eq!(gathered(), None);
-        assert!(!gather(&mut vec![session.clone()]));
+        assert!(!gather(&server, &mut vec![session.clone()]));
         assert_eq!(gathered(), None);
+    }
+
+    #[tokio::test]
+    async fn each_server_writes_to_its_own_sessions() {
+        let (one, other) = (Server::builder().build(), Server::builder().build());
+        let session = one.new_session(None, Origin::default());
+        together(&one, || {
+            assert!(gather(&one, &mut vec![session.clone()]));
+            assert!(!gather(&other, &mut vec![session.clone()]));
+            assert!(take_gathered(&other).is_empty());
+            assert_eq!(take_gathered(&one).len(), 1);
+        });
     }
 
     /// A socket that takes all, and counts.

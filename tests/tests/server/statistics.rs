@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bayeux_server::{HandshakeLimit, api::server::Statistics};
+use bayeux_server::{
+    HandshakeLimit,
+    api::{Message, server::Statistics},
+};
 use serde_json::json;
 use tests::{TestServer, Transport, brisk, eventually, over_every_transport, over_transports};
 
@@ -128,4 +131,26 @@ async fn handshakes_over_the_limit_of_an_address_are_refused(transport: Transpor
     let statistics = server.server.statistics();
     assert_eq!((statistics.handshakes, statistics.handshakes_refused), (2, 1));
     assert_eq!(statistics.handshakes_limited, 1);
+}
+
+#[tokio::test]
+async fn what_is_sent_within_the_work_of_another_server_is_counted_where_it_is_sent() {
+    let (one, other) = (TestServer::start(|_| {}).await, TestServer::start(|_| {}).await);
+    let mut client = other.connected(Transport::WebSocket).await;
+    client.hold().await;
+    let session = other.session(&client);
+    let sent = || [&one, &other].map(|server| server.server.statistics().messages_sent);
+    let before = sent();
+    let work = async {
+        for n in 0..10 {
+            let message = Message::with_data("/a", json!(n)).freeze();
+            assert!(session.deliver_frozen_together(&*session, &message).await);
+        }
+    };
+    one.server.together(work).await;
+    for n in 0..10 {
+        assert_eq!(client.message_on("/a").await["data"], n);
+    }
+    eventually("them to be counted", || sent() != before).await;
+    assert_eq!(sent(), [before[0], before[1] + 10]);
 }
