@@ -11,7 +11,7 @@ use bayeux_server::{
     Config,
     api::{
         Flow,
-        server::{Overflow, QueueBounds, Removal, ServerSession, SessionListener},
+        server::{Overflow, QueueBounds, Removal, ServerSession, SessionKind, SessionListener},
     },
 };
 use serde_json::json;
@@ -38,7 +38,7 @@ struct Three {
 impl Three {
     async fn join(
         change_server: impl FnOnce(&mut Config),
-        change: impl FnOnce(&mut MeshConfig),
+        change: impl Fn(&mut MeshConfig),
     ) -> Self {
         let server = TestServer::start(change_server).await;
         let link = Link::to(server.address).await;
@@ -48,7 +48,8 @@ impl Three {
             change(config);
         });
         let publishing = publishing.await;
-        let (slow, other) = (TestNode::start().await, TestNode::start().await);
+        let slow = TestNode::with(|_| {}, &change).await;
+        let other = TestNode::start().await;
         slow.mesh.observe_comet(&link.url()).unwrap();
         slow.has_joined(1).await;
         other.observe(&publishing);
@@ -75,19 +76,26 @@ impl Three {
         Self { link, publishing, slow, other, seen, reader }
     }
 
-    /// Publishes so many messages, of which the other node gets each few before the next ones.
-    async fn publish(&mut self) {
+    /// Publishes so many messages, of which the other node gets each few before the next ones. Returns how many
+    /// waited for a node at most.
+    async fn publish(&mut self) -> usize {
         let server = &self.publishing.server.server;
         let channel = server.create_channel_if_absent("/chat").unwrap();
         let text = "x".repeat(SIZE);
+        let mut deepest = 0;
         for first in (0..MANY).step_by(FEW) {
             for number in first..first + FEW {
                 channel.publish(json!([number, text])).await.unwrap();
             }
+            let nodes =
+                channel.subscribers().into_iter().filter(|it| it.kind() == SessionKind::Node);
+            let depths = nodes.map(|node| node.queue_depth().messages);
+            deepest = depths.fold(deepest, usize::max);
             for number in first..first + FEW {
                 assert_eq!(self.reader.message_on("/chat").await["data"][0], number);
             }
         }
+        deepest
     }
 }
 
@@ -101,7 +109,7 @@ async fn while_one_nodes_link_is_slow_another_gets_everything() {
     // More waits than may for a client.
     let mut three = Three::join(|_| {}, |_| {}).await;
     three.link.silence(true);
-    three.publish().await;
+    assert_eq!(three.publish().await, MANY);
     assert_eq!(three.seen.load(Ordering::Relaxed), 0);
     three.link.silence(false);
     // What has waited for it is not lost.
@@ -113,6 +121,16 @@ async fn while_one_nodes_link_is_slow_another_gets_everything() {
 
 #[tokio::test]
 async fn a_node_for_which_too_much_waits_starts_anew() {
+    starts_anew(true).await;
+}
+
+/// What the connection has taken does not wait in the queue any more.
+#[tokio::test]
+async fn a_node_that_acknowledges_nothing_and_for_which_too_much_waits_starts_anew() {
+    starts_anew(false).await;
+}
+
+async fn starts_anew(acknowledgements: bool) {
     // Those of clients end nothing here.
     let large = |config: &mut Config| {
         every_transport(config, |transport| {
@@ -120,6 +138,7 @@ async fn a_node_for_which_too_much_waits_starts_anew() {
         });
     };
     let small = |config: &mut MeshConfig| {
+        config.acknowledgements = acknowledgements;
         config.queue = QueueBounds::new(100, 64 * 1024 * 1024, Overflow::Disconnect);
     };
     let mut three = Three::join(large, small).await;
@@ -133,7 +152,8 @@ async fn a_node_for_which_too_much_waits_starts_anew() {
     three.publishing.server.server.add_session_listener(listener).keep();
     three.link.silence(true);
     maps[0].put_and_share("a".to_owned(), 1).await.unwrap();
-    three.publish().await;
+    let deepest = three.publish().await;
+    assert!(deepest <= 100, "{deepest}");
     three.publishing.was_told("left", 1).await;
     assert_eq!(removals.entries(), ["Overflowed"]);
     maps[0].put_and_share("b".to_owned(), 2).await.unwrap();
@@ -147,6 +167,9 @@ async fn a_node_for_which_too_much_waits_starts_anew() {
     let are_equal = || parts(&maps[0]) == parts(&maps[1]) && maps[0].find("c") == Some(3);
     eventually("the maps to be equal", are_equal).await;
     assert_eq!(maps[1].find("b"), Some(2));
+    let events = three.publishing.events.all();
+    assert_eq!(events.len(), 4, "lost once, and joined once more: {events:?}");
+    assert_eq!(removals.entries().len(), 1, "{:?}", removals.entries());
     assert_eq!(three.other.events.all().len(), 2, "{:?}", three.other.events.all());
 }
 
