@@ -40,7 +40,9 @@ pub struct MeshConfig {
     /// holds a connect; 10 s by default.
     pub max_network_delay: Duration,
     /// How much may wait for another node: 100,000 messages or 64 MiB by default, after which it has to
-    /// start anew, and gets the state of all objects again.
+    /// start anew, and gets the state of all objects again. At least 8 messages and 64 KiB, since nodes say as
+    /// much at once by themselves: with less, one would start anew again and again. A broadcast that is larger than
+    /// the queue never gets through.
     pub queue: QueueBounds,
     /// `ws.maxMessageSize` between nodes: the largest message, in bytes; 64 MiB by default. What clients may send
     /// is not changed by it. A Java node has to be told to take as much, and over long-polling the server's own

@@ -81,8 +81,10 @@ impl Inner {
         let subscribers = channel.map(|channel| channel.subscribers()).unwrap_or_default();
         let mut way = Way { room: Room::Enough, most: MUCH, is_heard: !subscribers.is_empty() };
         for session in subscribers {
-            let (depth, bound) = (session.queue_depth().bytes, session.queue_bounds().bytes);
-            let room = match depth {
+            let (depth, bounds) = (session.queue_depth(), session.queue_bounds());
+            let bound = bounds.bytes;
+            let room = match depth.bytes {
+                _ if depth.messages >= bounds.messages.div_ceil(2) => Room::None,
                 depth if depth < UNDER_WAY.min(bound / 2) => Room::Enough,
                 depth if depth < bound / 2 => Room::Little,
                 _ => Room::None,

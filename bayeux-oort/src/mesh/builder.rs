@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use bayeux_api::server::QueueBounds;
 use tokio::sync::{Notify, mpsc};
 
 use crate::{
@@ -47,10 +48,26 @@ pub enum MeshError {
     /// There is no transport, or one that nodes do not have.
     #[error("the transports between nodes are WebSocket and long-polling, each at most once")]
     Transports,
+    /// So little may wait for another node that it would be lost again and again.
+    #[error(
+        "the queue of a node cannot be of {messages} messages and {bytes} bytes: it needs {LEAST_MESSAGES} \
+         messages and {LEAST_BYTES} bytes at least, since nodes say as much at once by themselves"
+    )]
+    Queue {
+        /// How many messages may wait.
+        messages: usize,
+        /// How many bytes may wait.
+        bytes: usize,
+    },
     /// The system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(String),
 }
+
+/// A list of users takes up to half of the messages that may wait, and the others are for what is announced and asked
+/// meanwhile. The largest messages that nodes send by themselves, of some 32 KiB, take about half of the bytes.
+const LEAST_MESSAGES: usize = 8;
+const LEAST_BYTES: usize = 64 * 1024;
 
 impl MeshBuilder {
     pub(super) fn new(url: &str) -> Self {
@@ -100,6 +117,10 @@ impl MeshBuilder {
         let has_secret = config.secret.as_ref().is_some_and(|secret| !secret.is_empty());
         if config.trust == Trust::Secret && !has_secret {
             return Err(MeshError::NoSecret);
+        }
+        let QueueBounds { messages, bytes, .. } = config.queue;
+        if messages < LEAST_MESSAGES || bytes < LEAST_BYTES {
+            return Err(MeshError::Queue { messages, bytes });
         }
         // It says all that may be wrong of these.
         let probe = bayeux_client::BayeuxClient::builder().url(&url).transports(&config.transports);

@@ -18,7 +18,11 @@ use serde_json::json;
 
 use crate::{
     Comet, SendError, Sending,
-    mesh::{FAREWELL, Inner, misses, subscriptions::Subscriptions, with},
+    mesh::{
+        FAREWELL, Inner, misses,
+        subscriptions::{self, Subscriptions},
+        with,
+    },
     proto::{
         cloud::LinkId,
         introduction::{Introduction, OORT, read_answer},
@@ -207,7 +211,8 @@ fn client_config(mesh: &Inner) -> Config {
     // While something large is on its way, others find place.
     let large = mesh.config.max_message_size.saturating_mul(2);
     config.max_request_bytes = mesh.config.queue.bytes.max(large);
-    config.max_requests = mesh.config.queue.messages;
+    // So does what is said at once when it joins.
+    config.max_requests = mesh.config.queue.messages.max(2 * subscriptions::MOST);
     config
 }
 

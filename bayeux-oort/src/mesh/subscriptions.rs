@@ -76,7 +76,7 @@ impl<T> From<&Result<T, RequestError>> for Answer {
 }
 
 /// How much is asked for at once, that it goes through where messages may have 64 KiB.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 const MOST_BYTES: usize = 16 * 1024;
 
 /// How long until that is said again which the connection broke over.

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bayeux_oort::{Mesh, MeshError, ObserveError, Trust};
+use bayeux_server::api::server::{Overflow, QueueBounds};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 use tests::{Client, TestNode, Transport, cluster::SECRET, eventually, over_every_transport};
@@ -157,6 +158,21 @@ async fn a_node_has_a_secret_or_trusts_everybody_and_says_which() {
     for url in ["", "/cometd", "127.0.0.1:8080", "mailto:a@b"] {
         let made = Mesh::builder(url).secret("a").build().unwrap_err();
         assert!(matches!(&made, MeshError::Url { url: refused, .. } if refused == url), "{made:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_is_too_small_for_what_nodes_say_by_themselves_is_refused() {
+    let made = |messages, bytes| {
+        let mesh = Mesh::builder("http://127.0.0.1:8080/cometd").secret("a");
+        let queue = QueueBounds::new(messages, bytes, Overflow::Disconnect);
+        mesh.configure(|config| config.queue = queue).build().map(drop)
+    };
+    assert_eq!(made(8, 64 * 1024), Ok(()));
+    for (messages, bytes) in [(7, 64 * 1024), (8, 64 * 1024 - 1), (0, 0)] {
+        let error = made(messages, bytes).unwrap_err();
+        assert_eq!(error, MeshError::Queue { messages, bytes });
+        assert!(error.to_string().contains("8 messages and 65536 bytes at least"), "{error}");
     }
 }
 

@@ -1,5 +1,9 @@
-//! What nodes observe of each other, where the connection breaks over it and the session lives on.
+//! What nodes observe of each other, where the connection breaks over it and the session lives on, and however much
+//! it is.
 
+use std::time::{Duration, Instant};
+
+use bayeux_server::api::server::{Overflow, QueueBounds};
 use tests::{AGES, TestServer, cluster::TestNode, eventually, scripted::Link};
 
 /// Two nodes, of which one reaches the other by a link that breaks.
@@ -77,4 +81,26 @@ async fn what_is_deobserved_before_it_is_known_to_be_observed_is_not_observed() 
     nodes.observer.oort.observe_channel("/marker").unwrap();
     nodes.node.is_observed("/marker", 1).await;
     nodes.node.is_observed("/chat", 0).await;
+}
+
+#[tokio::test]
+async fn much_is_observed_though_few_messages_may_wait() {
+    let few = |config: &mut bayeux_oort::MeshConfig| {
+        config.queue = QueueBounds::new(8, 64 * 1024, Overflow::Disconnect);
+    };
+    let (node, observer) = (TestNode::with(|_| {}, few).await, TestNode::with(|_| {}, few).await);
+    // With the cloud's own channel these are as many as are asked for at once, three times.
+    for number in 0..299 {
+        observer.oort.observe_channel(&format!("/channel/{number}")).unwrap();
+    }
+    let begun = Instant::now();
+    observer.observe(&node);
+    node.has_joined(1).await;
+    observer.has_joined(1).await;
+    for number in 0..299 {
+        node.is_observed(&format!("/channel/{number}"), 1).await;
+    }
+    // In one go: what is refused by its own client is said again after a while.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(node.events.all().len(), 1, "{:?}", node.events.all());
 }

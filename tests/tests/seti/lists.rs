@@ -18,7 +18,7 @@ use tests::{TestNode, cloud_hub::CloudHub, eventually};
 
 use crate::people::{Person, start};
 
-/// One node has users whose list is of so many KB, and another joins it.
+/// One node has users whose list is of so many KB, and another joins it, once.
 async fn a_long_list(users: usize, change: impl Fn(&mut MeshConfig)) {
     let (a, b) = (TestNode::with(|_| {}, &change).await, TestNode::with(|_| {}, &change).await);
     let seti = Seti::start(&a.oort).await.unwrap();
@@ -50,6 +50,51 @@ async fn a_list_to_a_node_for_which_little_may_wait_parts_nobody() {
         config.queue = QueueBounds::new(1000, 100 * 1024, Overflow::Disconnect);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_list_to_a_node_for_which_the_least_may_wait_parts_nobody() {
+    a_long_list(3000, least).await;
+}
+
+fn least(config: &mut MeshConfig) {
+    config.queue = QueueBounds::new(8, 64 * 1024, Overflow::Disconnect);
+}
+
+/// Fewer messages may wait than the list has parts: it goes as they are taken.
+#[tokio::test]
+async fn a_list_is_paced_by_the_messages_that_may_wait() {
+    let (a, b) = (TestNode::start().await, TestNode::start().await);
+    let seti = Seti::start(&a.oort).await.unwrap();
+    let person = Person::on(&a.oort).await;
+    for user in 0..1000 {
+        seti.associate(&format!("{user:0>1000}"), &person.session).unwrap();
+    }
+    // To nobody.
+    eventually("all to be announced", || seti.statistics().waiting == 0).await;
+    b.observe(&a);
+    b.has_joined(1).await;
+    for session in a.server.server.sessions() {
+        session.set_queue_bounds(QueueBounds::new(2, 64 * 1024 * 1024, Overflow::Disconnect));
+    }
+    let there = Seti::start(&b.oort).await.unwrap();
+    eventually("all to be known", || there.user_ids().len() == 1000).await;
+    assert_eq!((a.events.count("left"), b.events.count("left")), (0, 0));
+}
+
+/// It may be more than may wait, so that the other node starts anew: its list brings what it missed.
+#[tokio::test]
+async fn all_who_come_at_once_are_known_to_a_node_for_which_the_least_may_wait() {
+    let (a, b) = (TestNode::with(|_| {}, least).await, TestNode::with(|_| {}, least).await);
+    let seti = Seti::start(&a.oort).await.unwrap();
+    let there = Seti::start(&b.oort).await.unwrap();
+    let person = Person::on(&a.oort).await;
+    b.observe(&a);
+    b.has_joined(1).await;
+    for user in 0..3000 {
+        seti.associate(&format!("{user:0>1000}"), &person.session).unwrap();
+    }
+    eventually("all to be known", || there.user_ids().len() == 3000).await;
 }
 
 #[tokio::test]
