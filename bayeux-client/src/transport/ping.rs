@@ -3,6 +3,7 @@
 use std::{
     future::Future as _,
     pin::Pin,
+    sync::LazyLock,
     task::{Context, Poll},
     time::Duration,
 };
@@ -23,6 +24,14 @@ pub(super) struct Ping {
 
 /// The longest time that is waited for anything.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Those that are to be asked within so many milliseconds are asked at the beginning of them, if that is little beside
+/// the interval.
+const TOGETHER: u32 = 100;
+const SHORTEST_TOGETHER: Duration = Duration::from_secs(1);
+
+/// From where the times are counted.
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// What the time has come for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +57,16 @@ impl Ping {
         self.asked = None;
     }
 
+    /// When the server is to be asked: together with others, so that all of them wake the program once.
+    fn ask_at(&self) -> Instant {
+        let at = self.heard + self.interval;
+        if self.interval < SHORTEST_TOGETHER {
+            return at;
+        }
+        let since = at.saturating_duration_since(*EPOCH).subsec_millis();
+        at - Duration::from_millis(u64::from(since % TOGETHER))
+    }
+
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -57,7 +76,7 @@ impl Ping {
         loop {
             let at = match self.asked {
                 Some(asked) => asked + self.timeout,
-                None => self.heard + self.interval,
+                None => self.ask_at(),
             };
             if at > Instant::now() {
                 if self.timer.deadline() != at {
@@ -82,13 +101,42 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Returns after how many tenths of a second the next thing is due, and what.
+    async fn next(ping: &mut Ping) -> (u128, Due) {
+        let start = Instant::now();
+        let due = poll_fn(|context| ping.poll_due(context)).await;
+        (start.elapsed().as_millis().div_ceil(100), due)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn silence_is_noticed_after_the_interval_and_the_timeout() {
-        let (mut ping, start) = (Ping::new(10 * SECOND, 5 * SECOND), Instant::now());
+        let mut ping = Ping::new(10 * SECOND, 5 * SECOND);
+        assert_eq!(next(&mut ping).await, (100, Due::Ping));
+        assert_eq!(next(&mut ping).await, (50, Due::Silence));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_are_due_at_about_one_time_ask_together() {
+        let mut pings = Vec::new();
+        for _ in 0..10 {
+            pings.push(Ping::new(2 * SECOND, SECOND));
+            tokio::time::advance(Duration::from_millis(30)).await;
+        }
+        let mut times = Vec::new();
+        for mut ping in pings {
+            assert_eq!(poll_fn(|context| ping.poll_due(context)).await, Due::Ping);
+            times.push(Instant::now());
+        }
+        times.dedup();
+        assert!(times.len() <= 4, "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_soon_is_due_to_the_millisecond() {
+        let mut ping = Ping::new(Duration::from_millis(30), SECOND);
+        let start = Instant::now();
         assert_eq!(poll_fn(|context| ping.poll_due(context)).await, Due::Ping);
-        assert_eq!(start.elapsed().as_secs(), 10);
-        assert_eq!(poll_fn(|context| ping.poll_due(context)).await, Due::Silence);
-        assert_eq!(start.elapsed().as_secs(), 15);
+        assert_eq!(start.elapsed().as_millis(), 30);
     }
 
     #[tokio::test(start_paused = true)]
@@ -103,14 +151,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_heard_is_asked_again_later() {
-        let (mut ping, start) = (Ping::new(10 * SECOND, 5 * SECOND), Instant::now());
+        let mut ping = Ping::new(10 * SECOND, 5 * SECOND);
         tokio::time::advance(8 * SECOND).await;
-        ping.heard();
-        for round in 1..4 {
-            assert_eq!(poll_fn(|context| ping.poll_due(context)).await, Due::Ping);
-            assert_eq!(start.elapsed().as_secs(), 8 + 14 * round - 4);
-            tokio::time::advance(4 * SECOND).await;
+        for _ in 0..4 {
             ping.heard();
+            assert_eq!(next(&mut ping).await, (100, Due::Ping));
+            tokio::time::advance(4 * SECOND).await;
         }
     }
 
