@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     /// alone, wherever it is.
     #[arg(long, value_name = "CHANNEL")]
     tell: Option<String>,
+
+    /// Publishes itself, as an application does, what clients publish on this channel.
+    #[arg(long, value_name = "CHANNEL")]
+    say: Option<String>,
 }
 
 /// The map's name.
@@ -58,6 +62,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     };
     if let Some(channel) = arguments.tell {
         tell::serve(&node, &channel).await?;
+    }
+    if let Some(channel) = arguments.say {
+        tell::say(&node, &channel)?;
     }
     if let Some(user) = arguments.mirror {
         logins::mirror(&node, user, arguments.join.clone()).await?;
