@@ -27,12 +27,14 @@ pub struct Config {
     /// are dropped, as CometD does.
     pub keep_subscriptions: bool,
     /// Whether the acknowledgement extension is offered to the server (`AckExtension`). False by
-    /// default, as in CometD: with it messages come with the replies to connects alone.
+    /// default, as in CometD: with it messages come with the replies to connects alone, unless they go
+    /// [ahead](Self::acknowledgements_ahead) of these.
     pub acknowledgements: bool,
-    /// Whether, with [acknowledgements](Self::acknowledgements), the server may send messages over a WebSocket at once,
-    /// and have them acknowledged later: after 256 of them or 64 KiB, or when the connect's time is over, in place of
-    /// each time that it has some. A message costs as little then as without acknowledgements, and the server keeps as
-    /// many for longer. `bayeux-server` can do so; others go on as they do. False by default.
+    /// Whether the server may send messages over a WebSocket at once, and have them acknowledged later: after 256 of
+    /// them or 64 KiB, or an eighth of what their queue holds, or when the connect's time is over. A message costs
+    /// hardly more then than without acknowledgements, but stays in the server's queue for as long. False by default,
+    /// and nothing without [acknowledgements](Self::acknowledgements). `bayeux-server` can do so; other servers ignore
+    /// it. Extensions and transport listeners see the numbers that are acknowledged, in messages on `/meta/ack`.
     pub acknowledgements_ahead: bool,
     /// How long a remote call waits for its answer; 10 s by default.
     pub remote_call_timeout: Duration,

@@ -49,13 +49,3 @@ pub mod meta {
     /// Ends the session.
     pub const DISCONNECT: &str = "/meta/disconnect";
 }
-
-/// What this server and this client agree on beyond CometD's acknowledgement extension: messages that go over a
-/// WebSocket as soon as they are there, acknowledged or not. `docs/conformance.md` has the dialogue.
-pub mod ahead {
-    /// The field of `ext` that asks for it in a handshake, grants it in the reply, and in a connect says that what
-    /// came after the number it acknowledges is not known to have arrived.
-    pub const EXT: &str = "ackAhead";
-    /// The channel of the messages that number what was sent before them, in their `ext.ack`.
-    pub const CHANNEL: &str = "/meta/ack";
-}

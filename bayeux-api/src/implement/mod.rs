@@ -1,6 +1,7 @@
 //! What the implementations of these contracts share. It is public only because they are in other crates:
 //! applications do not need it, and it may change with any release.
 
+pub mod ahead;
 mod intake;
 mod listeners;
 mod lock;

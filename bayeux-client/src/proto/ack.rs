@@ -12,7 +12,7 @@
 //! the number in a connect is on its way, or may be lost with another connection: the first connect
 //! over each says so.
 
-use bayeux_api::{ConnectionType, Message, ahead};
+use bayeux_api::{ConnectionType, Message, implement::ahead};
 use serde_json::Value;
 
 use crate::weight::weight;
@@ -28,6 +28,8 @@ pub(crate) struct Acknowledgement {
     goes_ahead: bool,
     /// Whether what was sent after the batch is on its way, over a connection that goes on.
     is_on_its_way: bool,
+    /// Whether it was when the last connect was sent, which said nothing of it then.
+    was_on_its_way: bool,
     held: Held,
 }
 
@@ -77,10 +79,19 @@ impl Acknowledgement {
         }
         connect.ext_mut().insert("ack".to_owned(), self.batch.into());
         let is_connection = transport == ConnectionType::WebSocket;
-        if self.goes_ahead && !(self.is_on_its_way && is_connection) {
+        self.was_on_its_way = self.goes_ahead && self.is_on_its_way && is_connection;
+        if self.goes_ahead && !self.was_on_its_way {
             connect.ext_mut().insert(ahead::EXT.to_owned(), Value::Bool(true));
         }
         self.is_on_its_way = is_connection;
+    }
+
+    /// The server refused the last connect. What is on its way comes all the same; else all that is not acknowledged
+    /// comes again.
+    pub(crate) fn refused(&mut self) {
+        if !self.was_on_its_way {
+            self.lost();
+        }
     }
 
     /// Keeps a message until it is known to be got. Returns what is not kept any longer, in order.

@@ -77,7 +77,7 @@ impl<T> Machine<T> {
             let got = self.ack.got(&reply);
             self.outputs.extend(got.into_iter().map(Output::Notify));
         }
-        self.ack.lost();
+        self.ack.refused();
         let advised = reply.advice.as_ref().and_then(|advice| advice.reconnect);
         let needs_none = Some(Reconnect::Handshake).filter(|_| knows_no_session(&reply));
         let action = advised.or(needs_none).or(self.advice.reconnect).unwrap_or(Reconnect::Retry);

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use bayeux_api::{ConnectionType, Message, Reconnect, ahead, client::RequestError, meta};
+use bayeux_api::{
+    ConnectionType, Message, Reconnect, client::RequestError, implement::ahead, meta,
+};
 
 use super::{Machine, Outcome, Output, Phase, Progress, What};
 

@@ -35,7 +35,9 @@ pub struct Config {
     /// third. 997 ms by default; shorter costs processor time with many channels.
     pub sweep_period: Duration,
     /// `ackExtension`: whether clients may ask for acknowledged delivery. False by default. It costs
-    /// the memory of what is not yet acknowledged, within the queue's bounds.
+    /// the memory of what is not yet acknowledged, within the queue's bounds. A client that knows of it may ask to get
+    /// messages ahead of the replies to its connects (`acknowledgements_ahead` of `bayeux-client`): up to 256 messages
+    /// or 64 KiB, or an eighth of the queue, then stay until its connect is answered.
     pub acknowledgements: bool,
     /// `handshakesPerAddress` and `handshakesPerAddressPeriod`: how many handshakes one address may
     /// ask for; of IPv6, one network of 64 bits. No limit by default: many users may share an address.

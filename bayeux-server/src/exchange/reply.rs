@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, task::Context, time::Instant};
 
-use bayeux_api::{ConnectionType, Flow, Frozen, Message, ahead, implement::Hook};
+use bayeux_api::{
+    ConnectionType, Flow, Frozen, Message,
+    implement::{Hook, ahead},
+};
 use serde_json::json;
 
 use crate::{

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, ConnectionType, Message, Reconnect, ahead,
+    BayeuxError, ConnectionType, Message, Reconnect,
+    implement::ahead,
     server::{Removal, ServerMessage},
 };
-
 use serde_json::json;
 
 use crate::{
@@ -24,8 +24,8 @@ impl Server {
     ) -> Result<Accepted, Refusal> {
         // Some encoders know no whole numbers, and write 2.0 for 2.
         let ack = message.ext_field("ack").and_then(|ack| ack.as_f64());
-        // It saturates: -1 is what a client sends that has got no batch yet.
         let is_new = message.ext_field(ahead::EXT) == Some(json!(true));
+        // It saturates: -1 is what a client sends that has got no batch yet.
         let ack = ack.map(|batch| Ack { batch: batch as u64, is_new });
         let accepted = session.connect(message.advice.as_ref(), ack);
         let Some(accepted) = accepted else {

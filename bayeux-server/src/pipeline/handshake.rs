@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bayeux_api::{
-    BayeuxError, Reconnect, ahead,
-    implement::{Hook, lock},
+    BayeuxError, Reconnect,
+    implement::{Hook, ahead, lock},
     server::ServerMessage,
 };
 use serde_json::json;

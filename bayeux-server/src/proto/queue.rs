@@ -35,9 +35,10 @@ const KEPT: usize = 8;
 /// So many messages or bytes are long: in one write, what each of them costs beside its bytes is nothing.
 const LONG: Bounds = Bounds { messages: 64, bytes: 64 * 1024 };
 
-/// So much goes ahead of a reply after which the client acknowledges it; but never more than half of what the queue
+/// So much goes ahead of a reply after which the client acknowledges it; but never more than a part of what the queue
 /// holds, in which it stays until then.
 const AHEAD: Bounds = Bounds { messages: 256, bytes: LONG.bytes };
+const AHEAD_PART: usize = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -211,8 +212,8 @@ impl Queue {
         let is_within =
             |count: u32, most: usize| usize::try_from(count).is_ok_and(|count| count < most);
         let (messages, bytes) = self.since_reply;
-        is_within(messages, AHEAD.messages.min(bounds.messages / 2))
-            && is_within(bytes, AHEAD.bytes.min(bounds.bytes / 2))
+        is_within(messages, AHEAD.messages.min(bounds.messages / AHEAD_PART))
+            && is_within(bytes, AHEAD.bytes.min(bounds.bytes / AHEAD_PART))
     }
 
     /// Copies what waits to the end of `messages`, where it goes ahead of a reply, and returns the number of its batch.

@@ -2,7 +2,7 @@
 
 use bayeux_server::{
     Config,
-    api::{Message, ahead},
+    api::{Message, implement::ahead},
 };
 use serde_json::{Value, json};
 use tests::{Client, TestServer, Transport, eventually, over_websocket, within};

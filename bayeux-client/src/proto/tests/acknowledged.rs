@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use bayeux_api::{
     Advice,
     ConnectionType::{self, LongPolling, WebSocket},
-    Message, ahead,
+    Message, Reconnect,
     client::FailureKind,
+    implement::ahead,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -333,6 +334,27 @@ fn what_is_not_numbered_when_the_connection_breaks_comes_again() {
     assert_eq!(numbers(&scene), [1, 2]);
     scene.answer(good);
     assert_eq!(acknowledged(&scene), (5, false));
+}
+
+#[test]
+fn a_connect_that_is_refused_does_not_ask_for_what_is_on_its_way() {
+    let refuse = |reply: &mut Message| {
+        reply.successful = Some(false);
+        reply.advice_mut().reconnect = Some(Reconnect::Retry);
+    };
+    let mut scene = ahead_over(&[WebSocket]);
+    for _ in 0..2 {
+        assert_eq!(acknowledged(&scene), (0, true));
+        scene.answer(refuse);
+        scene.pass(SECOND);
+    }
+    scene.answer(good);
+    scene.arrive(Message::with_data("/n", json!(1)));
+    scene.answer(refuse);
+    scene.pass(SECOND);
+    assert_eq!(acknowledged(&scene), (0, false));
+    scene.arrive(number(4));
+    assert_eq!(numbers(&scene), [1]);
 }
 
 #[test]

@@ -146,3 +146,64 @@ fn enabling_acknowledgements_takes_over_what_waits() {
     assert_eq!(queue.depth().messages, 1);
     assert!(queue.drain().is_empty());
 }
+
+/// Queues a message of so many bytes.
+fn append(queue: &mut Queue, size: usize) {
+    let message = Message::with_data("/a", json!("x".repeat(size))).freeze();
+    let weight = message.weight();
+    queue.append(message, weight);
+}
+
+#[test]
+fn so_much_goes_ahead_of_a_reply_and_no_more() {
+    let bounds = Bounds { messages: 10_000, bytes: 10 * 1024 * 1024 };
+    let mut queue = Queue::default();
+    queue.enable_acknowledgements();
+    for number in 1..=256 {
+        assert!(queue.may_go_ahead(bounds));
+        append(&mut queue, 1);
+        let mut sent = Vec::new();
+        assert_eq!((queue.send_ahead(&mut sent), sent.len()), (Some(number), 1));
+    }
+    assert!(!queue.may_go_ahead(bounds));
+    let (batch, sent) = queue.drain_with_reply(true);
+    assert_eq!((batch, sent.len()), (Some(257), 0));
+    assert!(queue.may_go_ahead(bounds));
+    append(&mut queue, 64 * 1024);
+    assert!(!queue.may_go_ahead(bounds));
+    queue.acknowledge(257, true);
+    assert_eq!(queue.depth().messages, 1);
+}
+
+#[test]
+fn of_a_small_queue_a_part_goes_ahead() {
+    let (few, little) = (
+        Bounds { messages: 16, bytes: 1024 * 1024 },
+        Bounds { messages: 10_000, bytes: 64 * 1024 },
+    );
+    for (bounds, size) in [(few, 1), (little, 4 * 1024)] {
+        let mut queue = Queue::default();
+        queue.enable_acknowledgements();
+        append(&mut queue, size);
+        assert!(queue.may_go_ahead(bounds));
+        append(&mut queue, size);
+        assert!(!queue.may_go_ahead(bounds));
+    }
+}
+
+#[test]
+fn what_was_not_written_after_all_waits_again_and_what_was_does_not() {
+    let mut queue = Queue::default();
+    queue.enable_acknowledgements();
+    push(&mut queue, message("/a", 1));
+    queue.send_ahead(&mut Vec::new());
+    push(&mut queue, message("/a", 2));
+    let mut messages = Vec::new();
+    queue.send_ahead(&mut messages);
+    queue.put_back(messages);
+    let mut again = Vec::new();
+    assert_eq!(queue.send_ahead(&mut again), Some(3));
+    assert_eq!(numbers(&again), [2]);
+    queue.acknowledge(3, true);
+    assert_eq!(queue.depth(), Depth::default());
+}

@@ -324,7 +324,7 @@ impl<C: Clone + PartialEq> Session<C> {
     /// Notes that `carrier` is gone, or done; true when it carried the session, which lives.
     pub(crate) fn leave(&mut self, carrier: &C) -> bool {
         let carried = self.carriage.leave(carrier);
-        if carried && self.ahead != Ahead::Never {
+        if carried && self.ahead == Ahead::Goes {
             // Another connection may carry before the client has said what it has.
             self.ahead = Ahead::Stops;
         }

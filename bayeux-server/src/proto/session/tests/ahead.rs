@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// What a queue holds: what the client has not got, what came with the last reply, and what went ahead after it.
-const MOST: usize = 24;
+const MOST: usize = 48;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -328,5 +328,8 @@ proptest! {
         world.settle();
         prop_assert_eq!(world.client.got, (1..=world.delivered).collect::<Vec<_>>());
         prop_assert!(world.session.depth().messages <= MOST);
+        // Whatever was noticed late.
+        let last_is_request = world.ways.last().is_some_and(|way| way.is_request);
+        prop_assert!(last_is_request || world.session.ahead == Ahead::Goes);
     }
 }
