@@ -91,17 +91,25 @@ impl Driver {
             }
             Err(broken) => failure = Some(broken),
         }
-        if !messages.is_empty() {
+        let has_any = !messages.is_empty();
+        if has_any {
             self.receive(messages, ConnectionType::WebSocket, None);
         }
-        if let Some(failure) = failure {
-            match failure.websocket_code {
-                // The server closed it, or it is gone.
-                Some(_) if failure.kind == FailureKind::Closed => self.socket = Link::Closed,
-                code => self.close_socket(code.unwrap_or(PROTOCOL), "Invalid"),
-            }
-            self.socket_failed(&failure);
+        match (failure, &mut self.socket) {
+            // When it is done what the messages before it lead to.
+            (Some(failure), Link::Open(socket)) if has_any => socket.fail(failure),
+            (Some(failure), _) => self.frames_failed(&failure),
+            (None, _) => {}
         }
+    }
+
+    fn frames_failed(&mut self, failure: &TransportFailure) {
+        match failure.websocket_code {
+            // The server closed it, or it is gone.
+            Some(_) if failure.kind == FailureKind::Closed => self.socket = Link::Closed,
+            code => self.close_socket(code.unwrap_or(PROTOCOL), "Invalid"),
+        }
+        self.socket_failed(failure);
     }
 
     fn socket_failed(&self, failure: &TransportFailure) {

@@ -25,9 +25,9 @@ pub(super) struct Ping {
 /// The longest time that is waited for anything.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Those that are to be asked within so many milliseconds are asked at the beginning of them, if that is little beside
-/// the interval.
-const TOGETHER: u32 = 100;
+/// Those that are to be asked within so many nanoseconds are asked at the beginning of them, if that is little beside the
+/// interval.
+const TOGETHER: u128 = 100_000_000;
 const SHORTEST_TOGETHER: Duration = Duration::from_secs(1);
 
 /// From where the times are counted.
@@ -63,8 +63,11 @@ impl Ping {
         if self.interval < SHORTEST_TOGETHER {
             return at;
         }
-        let since = at.saturating_duration_since(*EPOCH).subsec_millis();
-        at - Duration::from_millis(u64::from(since % TOGETHER))
+        let late = match at.checked_duration_since(*EPOCH) {
+            Some(since) => since.as_nanos() % TOGETHER,
+            None => (TOGETHER - (*EPOCH - at).as_nanos() % TOGETHER) % TOGETHER,
+        };
+        at - Duration::from_nanos(u64::try_from(late).unwrap_or_default())
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -120,7 +123,7 @@ mod tests {
         let mut pings = Vec::new();
         for _ in 0..10 {
             pings.push(Ping::new(2 * SECOND, SECOND));
-            tokio::time::advance(Duration::from_millis(30)).await;
+            tokio::time::advance(Duration::from_micros(30_300)).await;
         }
         let mut times = Vec::new();
         for mut ping in pings {

@@ -114,6 +114,11 @@ impl Socket {
         Poll::Ready(Ok(texts))
     }
 
+    /// Has reading fail from here on.
+    pub(crate) fn fail(&mut self, failure: TransportFailure) {
+        self.failed = Some(failure);
+    }
+
     /// Returns the next text message.
     fn poll_text(&mut self, cx: &mut Context<'_>) -> Poll<Result<Utf8Bytes, TransportFailure>> {
         loop {
