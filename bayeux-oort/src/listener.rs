@@ -8,7 +8,7 @@ use crate::Comet;
 
 /// Hears of nodes, from when it was added. Joined and left of one node alternate, beginning with joined, or with left if
 /// it was there already, and one thing is told after the other: a listener may wait. While it does, a node that joined
-/// and left again may go untold.
+/// and left again may go untold. What a listener is told may be later than [`Oort::comets`](crate::Oort::comets) has it.
 ///
 /// One that is removed while it waits is let go of: what it is at ends at its next `await`, which also holds for one
 /// that removes itself.

@@ -14,7 +14,7 @@ pub struct SetiConfig {
     /// for it is refused.
     pub max_user_id: usize,
     /// How many users of one other node are known; 5,000,000 by default. Each takes about 100 bytes beside its id.
-    /// More are refused.
+    /// More are refused. Of as many whose ids are too long some bytes are kept, so as to compare all users.
     pub max_users_of_node: usize,
     /// Whether a message to a user that is nowhere goes to all nodes, as CometD's does: one of them may have the
     /// user since a moment. True by default. Where it costs more than it helps, it is turned off.

@@ -108,16 +108,19 @@ fn channel(server: &Server, name: &str) -> Arc<Channel> {
 /// Lets other nodes come to `server`, and keeps its clients from what belongs to the cluster.
 pub(super) fn open(mesh: &Arc<Inner>, server: &Server) {
     let gate = Arc::new(Gate(Arc::downgrade(mesh)));
-    let mut registrations = lock(&mesh.registrations);
-    registrations.push(server.add_extension(gate.clone()));
-    registrations.push(server.add_session_listener(gate.clone()));
-    registrations.push(server.add_subscription_listener(gate.clone()));
+    let mut registrations = vec![
+        server.add_extension(gate.clone()),
+        server.add_session_listener(gate.clone()),
+        server.add_subscription_listener(gate.clone()),
+    ];
+    // The application hears of new channels, and takes its time.
     for name in CLUSTERS {
         let channel = channel(server, name);
         channel.set_access(Access::Cluster);
         channel.set_reach(Reach::Exact);
         registrations.push(channel.add_listener(gate.clone()));
     }
+    lock(&mesh.registrations).extend(registrations);
 }
 
 /// Listens to a server for a mesh, which it does not keep.

@@ -313,3 +313,20 @@ impl fmt::Debug for Link {
         self.describe().fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bayeux_api::server::{Overflow, QueueBounds};
+
+    use super::*;
+    use crate::Mesh;
+
+    /// What its own client refused would be said again, but after a while.
+    #[test]
+    fn what_is_said_at_once_finds_place_though_few_messages_may_wait() {
+        let few = QueueBounds::new(8, 64 * 1024, Overflow::Disconnect);
+        let mesh = Mesh::builder("http://a/").secret("s").configure(|config| config.queue = few);
+        let config = client_config(&mesh.build().unwrap().0);
+        assert!(config.max_requests >= 2 * subscriptions::MOST);
+    }
+}

@@ -52,7 +52,7 @@ pub(crate) fn is_url(text: &str) -> bool {
 
 /// Returns what is refused as it may be logged: without a password.
 pub(crate) fn shown(text: &str) -> String {
-    match text.rfind('@').filter(|_| text.contains("://")) {
+    match text.rfind('@').filter(|at| text[..*at].contains(':')) {
         Some(at) => format!("…{}", &text[at..]),
         None => text.to_owned(),
     }
@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_shown_without_a_password() {
-        assert_eq!(shown("http://user:w@rd@a/"), "…@a/");
+        for with_password in ["http://user:w@rd@a/", "http:user:word@a/", "user:word@a/"] {
+            assert_eq!(shown(with_password), "…@a/");
+        }
         for harmless in ["http://0.0.0.0/", "", "a@b"] {
             assert_eq!(shown(harmless), harmless);
         }

@@ -7,41 +7,53 @@ use crate::proto::digest::{Digest, hash};
 /// A set of such users. Each is in it once, however often its node says that it is there: in the midst of a list it may
 /// announce somebody who is in the next part, too, or who was in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Misfits(BTreeSet<u64>);
+pub(crate) struct Misfits {
+    users: BTreeSet<u64>,
+    /// What they come to.
+    digest: Digest,
+}
 
 impl Misfits {
     pub(crate) fn add(&mut self, user: &str) {
-        self.0.insert(hash(user));
+        self.insert(hash(user));
+    }
+
+    fn insert(&mut self, user: u64) {
+        if self.users.insert(user) {
+            self.digest = self.digest.plus(Digest::of_hash(user));
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
     /// Some came: no more are kept than so many.
     pub(crate) fn came(&mut self, others: &Self, most: usize) {
-        for user in &others.0 {
-            if self.0.len() < most {
-                self.0.insert(*user);
+        for user in &others.users {
+            if self.users.len() < most {
+                self.insert(*user);
             }
         }
     }
 
     /// Some went.
     pub(crate) fn went(&mut self, others: &Self) {
-        for user in &others.0 {
-            self.0.remove(user);
+        for user in &others.users {
+            if self.users.remove(user) {
+                self.digest = self.digest.minus(Digest::of_hash(*user));
+            }
         }
     }
 
     /// Returns how many there are.
     pub(crate) fn count(&self) -> u64 {
-        self.0.len() as u64
+        self.users.len() as u64
     }
 
     /// Returns what they come to.
     pub(crate) fn digest(&self) -> Digest {
-        self.0.iter().fold(Digest::default(), |digest, user| digest.plus(Digest::of_hash(*user)))
+        self.digest
     }
 }
 

@@ -155,7 +155,7 @@ async fn a_node_has_a_secret_or_trusts_everybody_and_says_which() {
     assert_eq!(Mesh::builder(url).secret("").build().unwrap_err(), MeshError::NoSecret);
     assert!(Mesh::builder(url).secret("a").build().is_ok());
     assert!(Mesh::builder(url).trust_anybody().build().is_ok());
-    for url in ["", "/cometd", "127.0.0.1:8080", "mailto:a@b"] {
+    for url in ["", "/cometd", "127.0.0.1:8080", "mailto:b"] {
         let made = Mesh::builder(url).secret("a").build().unwrap_err();
         assert!(matches!(&made, MeshError::Url { url: refused, .. } if refused == url), "{made:?}");
     }

@@ -1,8 +1,6 @@
 //! What nodes observe of each other, where the connection breaks over it and the session lives on, and however much
 //! it is.
 
-use std::time::{Duration, Instant};
-
 use bayeux_server::api::server::{Overflow, QueueBounds};
 use tests::{AGES, TestServer, cluster::TestNode, eventually, scripted::Link};
 
@@ -93,14 +91,11 @@ async fn much_is_observed_though_few_messages_may_wait() {
     for number in 0..299 {
         observer.oort.observe_channel(&format!("/channel/{number}")).unwrap();
     }
-    let begun = Instant::now();
     observer.observe(&node);
     node.has_joined(1).await;
     observer.has_joined(1).await;
     for number in 0..299 {
         node.is_observed(&format!("/channel/{number}"), 1).await;
     }
-    // In one go: what is refused by its own client is said again after a while.
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_eq!(node.events.all().len(), 1, "{:?}", node.events.all());
 }
