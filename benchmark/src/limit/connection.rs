@@ -62,9 +62,14 @@ impl Connection {
             }
         };
         let Some(purpose) = purpose else { return writer.write_all(NOT_FOUND).await };
-        if !matches!(purpose, Purpose::Hold | Purpose::EchoRequests) {
-            connection.requests()?;
-            writer.write_all(UPGRADE).await?;
+        match purpose {
+            Purpose::Trigger | Purpose::Echo => {
+                connection.requests()?;
+                writer.write_all(UPGRADE).await?;
+            }
+            // It is a member before it knows.
+            Purpose::Subscribe => drop(connection.requests()?),
+            Purpose::Hold | Purpose::EchoRequests => {}
         }
         match purpose {
             Purpose::Subscribe => connection.subscribe(writer).await,
@@ -77,7 +82,8 @@ impl Connection {
 
     /// Keeps a WebSocket until its end, and does not look at what comes.
     async fn subscribe(mut self, writer: OwnedWriteHalf) -> io::Result<()> {
-        let number = self.limit.crowd.add(writer, State::Socket);
+        writer.writable().await?;
+        let number = self.limit.crowd.add(writer, State::Socket, UPGRADE)?;
         let mut end = self.read().await;
         while matches!(end, Ok(1..)) {
             self.bytes.clear();
@@ -88,7 +94,7 @@ impl Connection {
     }
 
     async fn hold(mut self, writer: OwnedWriteHalf) -> io::Result<()> {
-        let number = self.limit.crowd.add(writer, State::Away(0));
+        let number = self.limit.crowd.add(writer, State::Away(0), &[])?;
         let end = loop {
             match self.requests() {
                 Ok(0) => {}

@@ -1,6 +1,9 @@
 //! Those to whom every message goes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -38,12 +41,22 @@ pub(super) enum State {
 }
 
 impl Crowd {
-    pub(super) fn add(&self, half: OwnedWriteHalf, state: State) -> Number {
+    /// Adds a member, to which `greeting` is written before any message.
+    pub(super) fn add(
+        &self,
+        half: OwnedWriteHalf,
+        state: State,
+        greeting: &[u8],
+    ) -> io::Result<Number> {
         let mut members = self.lock();
-        let number = Number(members.next);
+        let member = Member { number: Number(members.next), half, state };
+        if !greeting.is_empty() && !member.write(greeting) {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        let number = member.number;
         members.next += 1;
-        members.members.push(Member { number, half, state });
-        number
+        members.members.push(member);
+        Ok(number)
     }
 
     pub(super) fn remove(&self, number: Number) {
