@@ -20,7 +20,13 @@ async function fill(nodes) {
 /** Waits until all have what each has. */
 export async function equal(nodes) {
   await agree(nodes, 'map', parts(nodes));
-  await agree(nodes, 'list', Object.fromEntries(nodes.map(({url, life}) => [url, [life]])));
+  const lists = Object.fromEntries(nodes.map(({url, life}) => [url, [life]]));
+  // What a Java node adds while another Java node joins that may have twice: with the whole list, and as a change.
+  const java = nodes.filter(({kind}) => kind === 'java');
+  const isOfJava = (url) => java.some((node) => node.url === url);
+  const once = ([url, list]) => [url, isOfJava(url) ? [...new Set(list)] : list];
+  await agree(nodes.filter((node) => !java.includes(node)), 'list', lists);
+  await agree(java, 'list', lists, (answer) => Object.fromEntries(Object.entries(answer).map(once)));
   await agree(nodes, 'sum', nodes.reduce((sum, {life}) => sum + life, 0));
 }
 

@@ -167,12 +167,12 @@ export async function exchange(nodes, channel, count) {
   }
 }
 
-/** Waits until each of `nodes` answers `what` with `wanted`. */
-export async function agree(nodes, what, wanted) {
+/** Waits until each of `nodes` answers `what` with `wanted`, as what `read` makes of the answer. */
+export async function agree(nodes, what, wanted, read = (answer) => answer) {
   for (const node of nodes) {
     const equal = (answer) => {
       try {
-        assert.deepStrictEqual(answer, wanted);
+        assert.deepStrictEqual(read(answer), wanted);
         return true;
       } catch {
         return false;
