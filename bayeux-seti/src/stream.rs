@@ -83,11 +83,11 @@ impl Inner {
         for session in subscribers {
             let (depth, bounds) = (session.queue_depth(), session.queue_bounds());
             let bound = bounds.bytes;
-            let room = match depth.bytes {
-                _ if depth.messages >= bounds.messages.div_ceil(2) => Room::None,
-                depth if depth < UNDER_WAY.min(bound / 2) => Room::Enough,
-                depth if depth < bound / 2 => Room::Little,
-                _ => Room::None,
+            let has_half = depth.messages < bounds.messages.div_ceil(2) && depth.bytes < bound / 2;
+            let room = match has_half {
+                true if depth.bytes < UNDER_WAY => Room::Enough,
+                true => Room::Little,
+                false => Room::None,
             };
             way.room = way.room.max(room);
             // Where so little may wait there is room for one more, and for what is announced meanwhile.

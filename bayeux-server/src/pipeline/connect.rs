@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     pipeline::Refusal,
-    proto::session::Accepted,
+    proto::{queue::Since, session::Accepted},
     server::Server,
     session::{Ack, Session},
 };
@@ -24,9 +24,12 @@ impl Server {
     ) -> Result<Accepted, Refusal> {
         // Some encoders know no whole numbers, and write 2.0 for 2.
         let ack = message.ext_field("ack").and_then(|ack| ack.as_f64());
-        let is_new = message.ext_field(ahead::EXT) == Some(json!(true));
+        let since = match message.ext_field(ahead::EXT) == Some(json!(true)) {
+            true => Since::MayBeLost,
+            false => Since::OnItsWay,
+        };
         // It saturates: -1 is what a client sends that has got no batch yet.
-        let ack = ack.map(|batch| Ack { batch: batch as u64, is_new });
+        let ack = ack.map(|batch| Ack { batch: batch as u64, since });
         let accepted = session.connect(message.advice.as_ref(), ack);
         let Some(accepted) = accepted else {
             self.0.counters.unknown_expired.increment();

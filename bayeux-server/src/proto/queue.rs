@@ -40,6 +40,15 @@ const LONG: Bounds = Bounds { messages: 64, bytes: 64 * 1024 };
 const AHEAD: Bounds = Bounds { messages: 256, bytes: LONG.bytes };
 const AHEAD_PART: usize = 8;
 
+/// What became of what was sent after the last batch that is known to have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// It comes, over a connection that goes on.
+    OnItsWay,
+    /// It may not, and has to be sent again.
+    MayBeLost,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
@@ -288,12 +297,12 @@ impl Queue {
         dropped
     }
 
-    /// Forgets what the client has got, and lets wait again what it may not have got, unless that is `on_its_way`.
-    pub(crate) fn acknowledge(&mut self, batch: u64, on_its_way: bool) {
+    /// Forgets what the client has got, and lets wait again what may be lost.
+    pub(crate) fn acknowledge(&mut self, batch: u64, since: Since) {
         while self.entries.front().is_some_and(|entry| entry.batch <= batch) {
             self.drop_oldest();
         }
-        if !on_its_way {
+        if since == Since::MayBeLost {
             self.wait_again(0);
             self.since_reply = (self.waiting, u32::try_from(self.bytes).unwrap_or(u32::MAX));
         }

@@ -11,7 +11,10 @@ use crate::{
     channel::Channel,
     clock,
     driver::Timers,
-    proto::session::{Accepted, Cycle},
+    proto::{
+        queue::Since,
+        session::{Accepted, Cycle},
+    },
     session::{Core, Session},
 };
 
@@ -22,12 +25,11 @@ pub(crate) struct Ended {
     pub(crate) dropped: usize,
 }
 
-/// What a connect says the client has got: all batches up to this one. If it `is_new`, the first over a connection, what
-/// was sent after that may be lost.
+/// What a connect says the client has got: all batches up to this one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ack {
     pub(crate) batch: u64,
-    pub(crate) is_new: bool,
+    pub(crate) since: Since,
 }
 
 /// Stands for a request that is worked on, for longer than a moment: its session lives meanwhile.
@@ -72,7 +74,7 @@ impl Session {
         let (accepted, tell) = self.with_timer(|core| {
             let accepted = core.machine.connect(advice, now);
             if let Some(ack) = ack.filter(|_| core.machine.is_acknowledged()) {
-                core.machine.acknowledge(ack.batch, ack.is_new);
+                core.machine.acknowledge(ack.batch, ack.since);
             }
             accepted
         })?;

@@ -117,12 +117,12 @@ fn unacknowledged_messages_go_out_again() {
     assert_eq!((batch, numbers(&sent)), (Some(1), vec![1]));
     push(&mut queue, message("/a", 2));
 
-    queue.acknowledge(0, false);
+    queue.acknowledge(0, Since::MayBeLost);
     assert!(queue.is_urgent());
     let (batch, sent) = queue.drain_with_reply(false);
     assert_eq!((batch, numbers(&sent)), (Some(2), vec![1, 2]));
 
-    queue.acknowledge(2, false);
+    queue.acknowledge(2, Since::MayBeLost);
     assert_eq!(queue.depth(), Depth::default());
     assert!(!queue.is_urgent());
 }
@@ -133,7 +133,7 @@ fn a_lazy_message_that_was_never_sent_does_not_hurry() {
     queue.enable_acknowledgements();
     queue.drain_with_reply(false);
     push(&mut queue, lazy(1));
-    queue.acknowledge(1, false);
+    queue.acknowledge(1, Since::MayBeLost);
     assert!(!queue.is_urgent());
 }
 
@@ -171,7 +171,7 @@ fn so_much_goes_ahead_of_a_reply_and_no_more() {
     assert!(queue.may_go_ahead(bounds));
     append(&mut queue, 64 * 1024);
     assert!(!queue.may_go_ahead(bounds));
-    queue.acknowledge(257, true);
+    queue.acknowledge(257, Since::OnItsWay);
     assert_eq!(queue.depth().messages, 1);
 }
 
@@ -204,6 +204,6 @@ fn what_was_not_written_after_all_waits_again_and_what_was_does_not() {
     let mut again = Vec::new();
     assert_eq!(queue.send_ahead(&mut again), Some(3));
     assert_eq!(numbers(&again), [2]);
-    queue.acknowledge(3, true);
+    queue.acknowledge(3, Since::OnItsWay);
     assert_eq!(queue.depth(), Depth::default());
 }

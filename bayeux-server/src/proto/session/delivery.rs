@@ -13,7 +13,7 @@ use bayeux_api::{
 use crate::proto::{
     after,
     carriage::{Lent, Means, Tell, Turn},
-    queue::{Bounds, Pushed, Room},
+    queue::{Bounds, Pushed, Room, Since},
     session::{Ahead, Cycle, Delivered, Delivery, Due, Offered, Phase, Session},
 };
 
@@ -98,7 +98,7 @@ impl<C: Clone + PartialEq> Session<C> {
 
     /// Whether what waits may be written to the socket of the carrier now.
     fn is_lent(&self, now: Instant) -> bool {
-        self.carriage.lends() && self.is_pushed() && self.is_due(now)
+        self.carriage.lends() && self.has_to_push(now)
     }
 
     /// Whether place in the queue is to be expected from a carrier that was told of what is in it.
@@ -141,27 +141,31 @@ impl<C: Clone + PartialEq> Session<C> {
             && self.queue.may_go_ahead(self.bounds())
     }
 
+    /// Whether something goes out now without a connect.
+    fn has_to_push(&self, now: Instant) -> bool {
+        self.is_pushed() && self.is_due(now)
+    }
+
     /// Takes what `carrier` has to send now without a connect, if anything; it has looked at all there
     /// is then.
     pub(crate) fn push(&mut self, carrier: &C, now: Instant) -> Option<Due> {
         self.carriage.has_looked(carrier);
-        let mut messages = Vec::new();
-        let batch = self.carriage.is_by(carrier).then(|| self.push_into(&mut messages, now))??;
-        Some(Due { messages, batch })
+        let is_due = self.carriage.is_by(carrier) && self.has_to_push(now);
+        is_due.then(|| {
+            let mut messages = Vec::new();
+            let batch = self.push_into(&mut messages);
+            Due { messages, batch }
+        })
     }
 
-    /// Moves what goes out now without a connect to the end of `messages`, if anything, and returns the number of its
-    /// batch if that is acknowledged.
-    fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>, now: Instant) -> Option<Option<u64>> {
-        if !self.is_pushed() || !self.is_due(now) {
-            return None;
-        }
+    /// Moves what goes out now to the end of `messages`, and returns the number of its batch if that is acknowledged.
+    fn push_into(&mut self, messages: &mut Vec<Arc<Frozen>>) -> Option<u64> {
         self.lazy_until = None;
         let batch = self.queue.send_ahead(messages);
         if batch.is_none() {
             self.queue.drain_into(messages);
         }
-        Some(batch)
+        batch
     }
 
     /// When `carrier`, which delivers without connects, has to look again.
@@ -187,12 +191,15 @@ impl<C: Clone + PartialEq> Session<C> {
             return Lent::No;
         }
         let Some(means) = self.carriage.come() else { return Lent::No };
-        let may_lend = means == Means::Lend && is_plain && !matches!(self.phase, Phase::Gone(_));
-        let pushed = may_lend.then(|| self.push_into(messages, now)).flatten();
-        match (self.carriage.carrier(), pushed) {
-            (None, _) => Lent::No,
-            (Some(carrier), Some(batch)) => Lent::Socket(carrier, batch),
-            (Some(carrier), None) => Lent::Wake(carrier),
+        let is_lent = means == Means::Lend
+            && is_plain
+            && !matches!(self.phase, Phase::Gone(_))
+            && self.has_to_push(now);
+        let batch = if is_lent { self.push_into(messages) } else { None };
+        match self.carriage.carrier() {
+            None => Lent::No,
+            Some(carrier) if is_lent => Lent::Socket(carrier, batch),
+            Some(carrier) => Lent::Wake(carrier),
         }
     }
 
@@ -261,14 +268,17 @@ impl<C: Clone + PartialEq> Session<C> {
         self.queue.is_acknowledged()
     }
 
-    /// The client has all batches up to this one. What was sent after it is on its way, unless the connect that says so
-    /// `is_new`: the first over a connection, or a request.
-    pub(crate) fn acknowledge(&mut self, batch: u64, is_new: bool) {
-        let on_its_way = self.ahead != Ahead::Never && !is_new;
-        if is_new && self.ahead != Ahead::Never {
-            self.ahead = Ahead::May;
+    /// The client has all batches up to this one.
+    pub(crate) fn acknowledge(&mut self, batch: u64, since: Since) {
+        match (self.ahead, since) {
+            // What comes with replies has come by the next connect, or is lost.
+            (Ahead::Never, _) => self.queue.acknowledge(batch, Since::MayBeLost),
+            (_, Since::OnItsWay) => self.queue.acknowledge(batch, since),
+            (_, Since::MayBeLost) => {
+                self.ahead = Ahead::May;
+                self.queue.acknowledge(batch, since);
+            }
         }
-        self.queue.acknowledge(batch, on_its_way);
         if !self.queue.is_waiting() {
             self.lazy_until = None;
         }

@@ -1,7 +1,7 @@
 //! What a connection has to write: small frames side by side, so that one write takes them all, and
 //! large messages shared with all other connections that have them to write.
 
-use std::{collections::VecDeque, slice::Chunks, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use bayeux_api::{Frozen, Message, encode_into};
 use bytes::{Buf as _, Bytes};
@@ -62,9 +62,7 @@ impl Outbox {
         per_frame: Option<usize>,
         batch: Option<u64>,
     ) {
-        let mut frames = in_frames(messages, per_frame).peekable();
-        while let Some(together) = frames.next() {
-            let batch = batch.filter(|_| frames.peek().is_none());
+        for (together, batch) in in_frames(messages, per_frame, batch) {
             match (together, batch) {
                 ([message], None) => self.put_message(message.clone()),
                 _ => self.put_together(together, batch),
@@ -73,7 +71,7 @@ impl Outbox {
     }
 
     fn put_together(&mut self, together: &[Arc<Frozen>], batch: Option<u64>) {
-        self.append(|open| append_frames(open, together, None, batch));
+        self.append(|open| append_frame(open, together, batch));
         self.messages.extend(together.iter().map(|message| (self.put, message.clone())));
     }
 
@@ -178,19 +176,28 @@ pub(crate) fn append_frames(
     per_frame: Option<usize>,
     batch: Option<u64>,
 ) {
-    let mut frames = in_frames(messages, per_frame).peekable();
-    while let Some(together) = frames.next() {
-        let batch = batch.filter(|_| frames.peek().is_none());
-        match (together, batch) {
-            ([message], None) => frame::append_text(out, message.array()),
-            _ => frame::append_written(out, |out| join(together, batch, out)),
-        }
+    for (together, batch) in in_frames(messages, per_frame, batch) {
+        append_frame(out, together, batch);
     }
 }
 
-/// Returns what goes into each frame; all into one when there is no limit.
-fn in_frames(messages: &[Arc<Frozen>], per_frame: Option<usize>) -> Chunks<'_, Arc<Frozen>> {
-    messages.chunks(per_frame.unwrap_or(messages.len()).max(1))
+fn append_frame(out: &mut Vec<u8>, together: &[Arc<Frozen>], batch: Option<u64>) {
+    match (together, batch) {
+        ([message], None) => frame::append_text(out, message.array()),
+        _ => frame::append_written(out, |out| join(together, batch, out)),
+    }
+}
+
+/// Returns what goes into each frame, all into one when there is no limit; with the last, the number of the batch.
+fn in_frames(
+    messages: &[Arc<Frozen>],
+    per_frame: Option<usize>,
+    batch: Option<u64>,
+) -> impl Iterator<Item = (&[Arc<Frozen>], Option<u64>)> {
+    let size = per_frame.unwrap_or(messages.len()).max(1);
+    let count = messages.len().div_ceil(size);
+    let frames = messages.chunks(size).zip(1..);
+    frames.map(move |(together, number)| (together, batch.filter(|_| number == count)))
 }
 
 /// Writes messages, and the number of their batch if it has one, as one array.

@@ -52,8 +52,8 @@ struct Way {
     is_request: bool,
     is_gone: bool,
     is_over: bool,
-    /// What the client's connect on its way says: a batch, and whether what came after it may be lost.
-    connect: Option<(u64, bool)>,
+    /// What the client's connect on its way says: a batch, and what became of what was sent after it.
+    connect: Option<(u64, Since)>,
     accepted: Option<Accepted>,
     held: Option<Cycle>,
     /// What has come to the client, and what the connection has still to write.
@@ -126,17 +126,17 @@ impl World {
         if self.ways[way].is_over {
             return self.come(true);
         }
-        let is_new = !self.client.is_on_its_way;
+        let since = if self.client.is_on_its_way { Since::OnItsWay } else { Since::MayBeLost };
         self.client.is_on_its_way = !self.ways[way].is_request;
-        self.ways[way].connect = Some((self.client.batch, is_new));
+        self.ways[way].connect = Some((self.client.batch, since));
     }
 
     fn arrive(&mut self) {
         self.speak();
         let way = self.ways.len() - 1;
-        let Some((batch, is_new)) = self.ways[way].connect.take() else { return };
+        let Some((batch, since)) = self.ways[way].connect.take() else { return };
         let accepted = connect(&mut self.session, self.now);
-        self.session.acknowledge(batch, is_new);
+        self.session.acknowledge(batch, since);
         self.ways[way].accepted = Some(accepted);
     }
 

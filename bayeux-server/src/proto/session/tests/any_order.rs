@@ -45,8 +45,7 @@ enum Input {
     },
     /// Whether messages may go ahead.
     EnableAcknowledgements(bool),
-    /// Whether the connect is the first over its connection.
-    Acknowledge(u64, bool),
+    Acknowledge(u64, Since),
     SetDelivery(bool),
     SetMaxInterval(Option<u64>),
     StartBatch,
@@ -167,7 +166,7 @@ impl World {
                 }
             }
             Input::EnableAcknowledgements(ahead) => self.session.enable_acknowledgements(ahead),
-            Input::Acknowledge(batch, is_new) => self.session.acknowledge(batch, is_new),
+            Input::Acknowledge(batch, since) => self.session.acknowledge(batch, since),
             Input::SetDelivery(any) => {
                 let delivery = if any { Delivery::Any } else { Delivery::ConnectOnly };
                 let tell = self.session.set_delivery(delivery);
@@ -395,7 +394,8 @@ fn input() -> impl Strategy<Value = Input> {
         9 => any::<bool>().prop_map(|lazy| Input::Deliver { lazy }),
         2 => any::<bool>().prop_map(|fails| Input::Respond { fails }),
         2 => any::<bool>().prop_map(Input::EnableAcknowledgements),
-        3 => (0..9_u64, any::<bool>()).prop_map(|(batch, is_new)| Input::Acknowledge(batch, is_new)),
+        3 => (0..9_u64, prop_oneof![Just(Since::OnItsWay), Just(Since::MayBeLost)])
+            .prop_map(|(batch, since)| Input::Acknowledge(batch, since)),
         4 => any::<bool>().prop_map(Input::SetDelivery),
         1 => proptest::option::of(10..90_u64).prop_map(Input::SetMaxInterval),
         1 => Just(Input::StartBatch),
