@@ -1,4 +1,4 @@
-//! A listener to messages that does not come back.
+//! Listeners that do not come back.
 
 use std::{
     fmt,
@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use bayeux_server::api::{
     Flow, Frozen, Message,
     server::{
-        ServerChannel, ServerChannelListener, ServerMessage, ServerSession, ServerSessionListener,
+        Removal, ServerChannel, ServerChannelListener, ServerMessage, ServerSession,
+        ServerSessionListener, SessionListener,
     },
 };
 use serde_json::Value;
@@ -84,5 +85,16 @@ impl ServerChannelListener for Hangs {
 impl fmt::Debug for Hangs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hangs").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+/// Never comes back from the end of a session.
+#[derive(Debug)]
+pub struct HangsAtEnds;
+
+#[async_trait]
+impl SessionListener for HangsAtEnds {
+    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
+        std::future::pending().await
     }
 }

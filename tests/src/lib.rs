@@ -43,7 +43,7 @@ pub use client::{Arrival, Client, Transport};
 pub use cluster::TestNode;
 pub use cost::Cost;
 pub use errors::Errors;
-pub use hangs::Hangs;
+pub use hangs::{Hangs, HangsAtEnds};
 pub use http::{Browser, Http};
 pub use server::{TestServer, brisk, every_transport};
 pub use wait::{AGES, DEADLINE, eventually, patient, patiently, within};

@@ -13,13 +13,10 @@ use bayeux_oort::{
     Comet, Mesh, Oort, OortStringMap, Participant, StartError,
     discovery::{Discovery, DiscoveryError, Running, Seeds},
 };
-use bayeux_server::api::{
-    ChannelId, Message,
-    server::{Removal, ServerSession, SessionListener},
-};
+use bayeux_server::api::{ChannelId, Message};
 use serde_json::json;
 use tests::{
-    TestServer,
+    HangsAtEnds, TestServer,
     cluster::{SECRET, TestNode, cluster},
     eventually,
     hooks::Log,
@@ -188,17 +185,6 @@ async fn a_mesh_whose_discovery_fails_lets_no_node_in_and_may_start_later_if_the
     unready.0.store(true, Ordering::SeqCst);
     let _oort = Oort::start(&server.server, mesh).await.unwrap();
     node.has_joined(1).await;
-}
-
-/// Never comes back from the end of a session.
-#[derive(Debug)]
-struct HangsAtEnds;
-
-#[async_trait]
-impl SessionListener for HangsAtEnds {
-    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
-        std::future::pending().await
-    }
 }
 
 #[tokio::test]

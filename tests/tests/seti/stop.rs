@@ -12,15 +12,12 @@ use async_trait::async_trait;
 use bayeux_oort::{Cloud, CloudListener, Comet, Oort, SendError, Sending, StartError};
 use bayeux_server::{
     Server,
-    api::{
-        ChannelId, Message,
-        server::{Removal, ServerSession, SessionListener},
-    },
+    api::{ChannelId, Message},
 };
 use bayeux_seti::{Presence, PresenceListener, Seti};
 use serde_json::json;
 use tests::{
-    Hangs,
+    Hangs, HangsAtEnds,
     cloud_hub::{CloudHub, HubCloud},
     cloud_scene::Joint,
     eventually, within,
@@ -198,17 +195,6 @@ async fn one_that_starts_after_it_is_not_undone_by_its_end() {
     heard.was_told("+bob", 1).await;
     assert_eq!((heard.count("-ann"), heard.count("-dave")), (0, 1), "{:?}", heard.all());
     assert!(other.is_present("ann") && !other.is_present("dave"));
-}
-
-/// Never comes back from the end of a session.
-#[derive(Debug)]
-struct HangsAtEnds;
-
-#[async_trait]
-impl SessionListener for HangsAtEnds {
-    async fn session_removed(&self, _session: &Arc<dyn ServerSession>, _removal: Removal) {
-        std::future::pending().await
-    }
 }
 
 #[tokio::test]
