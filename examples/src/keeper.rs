@@ -91,11 +91,6 @@ impl Keeper {
         NAMES.iter().for_each(|name| self.start(name));
     }
 
-    /// Kills all nodes.
-    pub(crate) fn end_all(&self) {
-        NAMES.iter().for_each(|name| self.kill(name));
-    }
-
     /// Returns the nodes' names and URLs.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.places.iter().map(|place| (place.name, self.url(place)))
@@ -180,7 +175,11 @@ impl Keeper {
         let place = &self.places[index];
         let others = self.places.iter().filter(|other| other.name != place.name);
         let others: Vec<_> = others.map(|other| self.url(other)).collect();
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        // Ctrl-C is for this program, which takes the nodes with it and has nothing to tell of them any more.
+        #[cfg(unix)]
+        command.process_group(0);
+        command
             .arg("node")
             .args(["--name", place.name, "--url", &self.url(place)])
             .args(["--listen", &SocketAddr::new(self.ip, place.port).to_string()])

@@ -39,11 +39,8 @@ pub async fn keep_nodes(
     let served = serve(&server, listener, app, ServeConfig::default());
     tokio::select! {
         served = served => Ok(served?),
-        () = told_to_end() => {
-            // The nodes end with their standard input.
-            keeper.end_all();
-            Ok(())
-        }
+        // The nodes are killed when those are dropped who keep them, and nobody is told of it.
+        () = told_to_end() => Ok(()),
     }
 }
 

@@ -99,7 +99,7 @@ onTheClusterPage('nothing can be ordered when the keeper has gone', async ({open
   await page.waitForSelector('#status[data-state=reconnecting]');
   await page.waitForFunction(() => [...document.querySelectorAll('.kill')].every((button) => button.disabled));
   for (const node of NODES) {
-    await page.waitForSelector(`${card(node, '[data-seen=stale]')} .reason:not([hidden])`);
+    await page.waitForSelector(`${card(node, '[data-seen=stale][data-state=up]')} .reason:not([hidden])`);
     assert.match(await page.textContent(`${card(node, '')} .reason`), /^The (node|connection) [a-z ]+\./);
   }
   await picture(page, 'cluster-ended');
