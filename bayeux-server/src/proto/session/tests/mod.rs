@@ -307,7 +307,7 @@ fn a_lazy_time_goes_with_its_message() {
     session.enable_acknowledgements(false);
     deliver(&mut session, lazy(), now);
     // It was never sent.
-    session.acknowledge(1_000_000, Since::MayBeLost);
+    session.acknowledge(1_000_000, Since::OnItsWay);
     assert_eq!(session.held(cycle, Means::Reply, now), Held::Wait(now + 20 * SECOND));
 }
 
@@ -344,10 +344,10 @@ fn an_unacknowledged_message_answers_the_next_connect() {
     assert_eq!(session.drain_with_reply().0, Some(1));
 
     let again = connect(&mut session, now);
-    session.acknowledge(0, Since::MayBeLost);
+    session.acknowledge(0, Since::OnItsWay);
     assert_eq!(hold(&mut session, again, now), Hold::Not);
     let last = connect(&mut session, now);
-    session.acknowledge(1, Since::MayBeLost);
+    session.acknowledge(1, Since::OnItsWay);
     assert_eq!(hold(&mut session, last, now), Hold::For(20 * SECOND));
 }
 
