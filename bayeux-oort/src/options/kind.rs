@@ -6,7 +6,7 @@ use bayeux_api::ChannelId;
 
 use crate::{
     OortOptions,
-    discovery::{DiscoveryError, Dns, MulticastConfig, check_url},
+    discovery::{DiscoveryError, Dns, MulticastConfig, check_url, shown_url},
 };
 
 /// Finds the field of an option.
@@ -54,7 +54,14 @@ impl Refused {
 pub(super) const URL: Text =
     Text { what: "an absolute URL, as in http://10.0.0.1:8080/cometd", check: check_url };
 
-pub(super) const URLS: Text = Text { what: "absolute URLs, joined by commas", check: check_url };
+pub(super) const URLS: Text = Text {
+    what: "absolute URLs, joined by commas",
+    check: |text| match text.split_once(';') {
+        // It may be part of a path.
+        Some((_, rest)) if rest.contains("://") => Err("a ; does not join them".to_owned()),
+        _ => check_url(text),
+    },
+};
 
 pub(super) const SERVICE: Text = Text {
     what: "a URL with the name of a service as its host, as in http://nodes.example:8080/cometd",
@@ -99,7 +106,10 @@ impl Kind {
                 *at(options) = good.map(str::to_owned);
             }
             Self::List(kind, at) => {
-                words(text).try_for_each(kind.check).map_err(Refused::because)?;
+                for word in words(text) {
+                    (kind.check)(word)
+                        .map_err(|reason| Refused::because(at_fault(word, text, reason)))?;
+                }
                 *at(options) = words(text).map(str::to_owned).collect();
             }
             Self::Multicast => {
@@ -180,6 +190,14 @@ impl MulticastKind {
             Self::Number(.., at) => at(config).to_string(),
             Self::Hops(at) => at(config).to_string(),
         }
+    }
+}
+
+/// Says which of several words it is.
+fn at_fault(word: &str, text: &str, reason: String) -> String {
+    match words(text).count() {
+        1 => reason,
+        _ => format!("{reason}, in {:?}", shown_url(word)),
     }
 }
 

@@ -113,6 +113,18 @@ fn what_is_wrong_with_a_url_is_said_and_no_password() {
 }
 
 #[test]
+fn which_of_several_urls_is_wrong_is_said() {
+    let refused = |text| set(&[("oort.cloud", text)]).unwrap_err().to_string();
+    let error = refused("http://a:1/cometd, http://b:0/cometd");
+    assert!(error.ends_with(": its port is 0, in \"http://b:0/cometd\""), "{error}");
+    let error = refused("http://a:1/cometd;http://b:1/cometd");
+    assert!(error.ends_with(": a ; does not join them"), "{error}");
+    let error = refused("http://a:1/cometd,http://user:sesame@b:1/cometd,http://c:1/cometd");
+    assert!(error.ends_with(", in \"…@b:1/cometd\"") && !error.contains("sesame"), "{error}");
+    assert!(set(&[("oort.cloud", "http://a:1/cometd;x=1")]).is_ok());
+}
+
+#[test]
 fn an_unknown_name_is_refused_with_the_known_ones() {
     let error = set(&[("oort.multicast.port", "1")]).unwrap_err().to_string();
     assert!(error.starts_with("unknown option \"oort.multicast.port\"; known are: "), "{error}");
