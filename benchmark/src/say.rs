@@ -3,23 +3,23 @@
 use std::{
     error::Error,
     fmt::Display,
-    io::{IsTerminal as _, Write as _, stderr},
+    io::{IsTerminal as _, Write as _, stderr, stdout},
     time::{Duration, Instant},
 };
 
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
 pub(crate) fn result(line: impl Display) {
-    println!("{line}");
+    if let Err(error) = writeln!(stdout(), "{line}") {
+        failed(&error);
+    }
 }
 
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
 pub(crate) fn failed(error: &dyn Error) {
-    eprintln!("error: {error}");
+    note(format_args!("error: {error}"));
 }
 
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
+/// If nobody reads it, the program goes on.
 pub(crate) fn note(line: impl Display) {
-    eprintln!("{line}");
+    let _ = writeln!(stderr(), "{line}");
 }
 
 /// One line that tells how far the work is: rewritten in a terminal, now and then a new one

@@ -10,7 +10,7 @@ pub use orders::keep_nodes;
 
 use std::{
     fmt::Display,
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     net::{SocketAddr, ToSocketAddrs as _},
     process::ExitCode,
 };
@@ -32,7 +32,7 @@ pub async fn run<E: Display>(
     let filter = match chosen.as_deref().unwrap_or(filter).parse::<EnvFilter>() {
         Ok(filter) => filter,
         Err(error) => {
-            fail(&format_args!("{} cannot be read: {error}", EnvFilter::DEFAULT_ENV));
+            fail(format_args!("{} cannot be read: {error}", EnvFilter::DEFAULT_ENV));
             return ExitCode::FAILURE;
         }
     };
@@ -40,11 +40,13 @@ pub async fn run<E: Display>(
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
+        // It would be told where nobody reads it, and panic.
+        .log_internal_errors(false)
         .init();
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            fail(&error);
+            fail(error);
             ExitCode::FAILURE
         }
     }
@@ -74,9 +76,14 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     listens.map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
-fn fail(error: &impl Display) {
-    eprintln!("error: {error}");
+/// Says what the program is asked to print. It goes on if nobody reads that any more, as behind `| head`.
+pub fn say(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Tells the user why the program fails.
+pub fn fail(error: impl Display) {
+    let _ = writeln!(io::stderr(), "error: {error}");
 }
 
 /// Waits for SIGINT or SIGTERM.

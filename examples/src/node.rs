@@ -1,12 +1,10 @@
 //! What the nodes that a program [keeps](crate::keep_nodes) have in common.
 
-use std::{
-    error::Error,
-    io::{Write as _, stdout},
-    net::SocketAddr,
-};
+use std::{error::Error, net::SocketAddr};
 
 use tokio::io::{AsyncReadExt, stdin};
+
+use crate::say;
 
 /// What a keeper tells a node.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,14 +51,9 @@ pub async fn run(
     node: impl Future<Output = Result<(), Box<dyn Error>>>,
 ) -> Result<(), Box<dyn Error>> {
     node.await.map_err(|error| {
-        say(&format!("{FAILED}{error}"));
+        say(format_args!("{FAILED}{error}"));
         format!("node {name} {error}").into()
     })
-}
-
-/// Says something to the keeper; if that has gone, the node is about to notice.
-fn say(line: &str) {
-    let _ = writeln!(stdout(), "{line}");
 }
 
 /// Waits until the keeper has gone, or wants the node to go.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     keeper::{Keeper, NODES},
-    listen, told_to_end,
+    listen, say, told_to_end,
 };
 
 /// Keeps nodes, each of them this very program with the command `node` and `of_nodes`, and serves `page` at an
@@ -44,11 +44,10 @@ pub async fn keep_nodes(
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
 fn announce(what: &str, address: SocketAddr, keeper: &Keeper) {
-    println!("{what} on http://{address}/ (stop with Ctrl-C)");
+    say(format_args!("{what} on http://{address}/ (stop with Ctrl-C)"));
     for (name, url) in keeper.addresses() {
-        println!("node {name} on {url}");
+        say(format_args!("node {name} on {url}"));
     }
 }
 

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            screen::fail(&*error);
+            examples::fail(error);
             ExitCode::FAILURE
         }
     }

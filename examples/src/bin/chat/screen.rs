@@ -1,9 +1,7 @@
 //! What is shown: one line for each thing said and for each change, in colour where that is wanted.
 
 use std::{
-    env,
-    error::Error,
-    fmt,
+    env, fmt,
     io::{IsTerminal as _, Write as _, stdin, stdout},
 };
 
@@ -84,9 +82,4 @@ impl fmt::Display for Printable<'_> {
             c => f.write_char(c),
         })
     }
-}
-
-#[expect(clippy::print_stderr, reason = "this is a program's message to its user")]
-pub(crate) fn fail(error: &dyn Error) {
-    eprintln!("error: {error}");
 }

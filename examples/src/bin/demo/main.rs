@@ -13,7 +13,7 @@ use axum::{Router, http::StatusCode, routing::get};
 use bayeux_oort::{Oort, OortOptions};
 use bayeux_server::{Config, ServeConfig, Server, serve};
 use clap::Parser;
-use examples::told_to_end;
+use examples::{say, told_to_end};
 
 /// Keeps buffers of one size together, so that what is never touched of them takes no memory: that
 /// saves a third of what idle long-polling sessions take with glibc's.
@@ -113,11 +113,10 @@ fn health(server: &Server) -> StatusCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
 fn announce(address: SocketAddr, oort: Option<&Oort>) {
-    println!("Bayeux demo on http://{address}/ (Bayeux at /cometd; stop with Ctrl-C)");
+    say(format_args!("Bayeux demo on http://{address}/ (Bayeux at /cometd; stop with Ctrl-C)"));
     if let Some(oort) = oort {
-        println!("A node of a cluster, which others reach at {}", oort.own().url());
+        say(format_args!("A node of a cluster, which others reach at {}", oort.own().url()));
     }
 }
 

@@ -6,10 +6,11 @@ use bayeux_client::{
     BayeuxClient,
     api::{Message, client::ClientSessionChannel},
 };
+use examples::say;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::{Result, node::NEWS, say};
+use crate::{Result, node::NEWS};
 
 pub(crate) struct Device {
     client: BayeuxClient,
@@ -23,7 +24,7 @@ impl Device {
         let (count, received) = watch::channel(0);
         let hear = move |_: &dyn ClientSessionChannel, message: &Message| {
             let text = message.data.as_ref().map(|data| data.value()["text"].clone());
-            say(&format!("    {device}: {}", text.unwrap_or_default()));
+            say(format_args!("    {device}: {}", text.unwrap_or_default()));
             count.send_modify(|count| *count += 1);
         };
         client.channel(NEWS)?.add_listener(Arc::new(hear)).keep();

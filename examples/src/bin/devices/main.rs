@@ -9,6 +9,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 
 use device::Device;
+use examples::say;
 use node::{Node, started};
 
 /// Dave has a phone on one node of a cluster and a laptop on another: what is sent to Dave reaches both, and what is
@@ -72,13 +73,8 @@ fn locate(node: &Node) {
     for user in node.seti.user_ids() {
         let nodes: Vec<_> =
             node.seti.locations(&user).iter().map(|it| node.name_of(it.comet.url())).collect();
-        say(&format!("    {}: {user} is in the {}", node.name, nodes.join(" and the ")));
+        say(format_args!("    {}: {user} is in the {}", node.name, nodes.join(" and the ")));
     }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
-fn say(text: &str) {
-    println!("{text}");
 }
 
 /// How long all of it may take.

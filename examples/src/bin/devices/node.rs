@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use bayeux_oort::{Mesh, Oort};
 use bayeux_server::Server;
 use bayeux_seti::{Handshake, Presence, PresenceListener, Seti};
+use examples::say;
 use serde_json::json;
 use tokio::{net::TcpListener, time::sleep};
 
-use crate::{Result, say};
+use crate::Result;
 
 /// Where devices get what is sent to them. They need no subscription.
 pub(crate) const NEWS: &str = "/service/news";
@@ -85,7 +86,7 @@ impl Node {
     pub(crate) async fn send(&self, user: &str, text: &str) -> Result<()> {
         let sent = self.seti.send_message(user, NEWS, &json!({ "to": user, "text": text })).await?;
         let (name, here, there) = (self.name, sent.sessions, sent.nodes);
-        say(&match sent.nowhere.is_empty() {
+        say(match sent.nowhere.is_empty() {
             true => format!("    {name}: to {user}, {here} session(s) here, {there} other node(s)"),
             false => format!("    {name}: {user} is nowhere"),
         });
@@ -116,7 +117,7 @@ impl Heard {
     fn tell(&self, presence: &Presence, what: &str) {
         let Self(name) = self;
         let place = if presence.is_local() { "this node" } else { "the other node" };
-        say(&format!("    {name}: {} has {what} {place}", presence.user_id()));
+        say(format_args!("    {name}: {} has {what} {place}", presence.user_id()));
     }
 }
 

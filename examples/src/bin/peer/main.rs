@@ -10,6 +10,7 @@ use std::{error::Error, process::ExitCode};
 
 use bayeux_client::api::ConnectionType;
 use clap::{Parser, ValueEnum};
+use examples::say;
 
 use crate::{scene::Scene, server::Server};
 
@@ -80,7 +81,7 @@ async fn main() -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            say(&format!("not ok the server, over any transport: {error}"));
+            say(format_args!("not ok the server, over any transport: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -100,10 +101,10 @@ async fn run(arguments: Arguments) -> Result<usize> {
             let name = format!("{}, over {transport}", play.name());
             let scene = Scene::new(*play, transport, &mut server);
             match play.run(scene, best).await {
-                Ok(()) => say(&format!("ok {name}")),
+                Ok(()) => say(format_args!("ok {name}")),
                 Err(error) => {
                     failures += 1;
-                    say(&format!("not ok {name}: {error}"));
+                    say(format_args!("not ok {name}: {error}"));
                 }
             }
         }
@@ -135,9 +136,4 @@ impl Play {
             Self::Reconnect => session::reconnect(scene).await,
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
-fn say(line: &str) {
-    println!("{line}");
 }
