@@ -36,6 +36,27 @@ async fn each_publish_of_many_tasks_is_answered_and_heard_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_session_published_itself_comes_back_in_order() {
+    for transport in TRANSPORTS {
+        let server = TestServer::start(|_| {}).await;
+        let client = server.bayeux_client(transport).await;
+        let channel = client.channel("/a").unwrap();
+        let mut messages = within("it", channel.subscribe()).await.unwrap();
+        let mut replies = Vec::new();
+        for start in (0..1000).step_by(50) {
+            client.batch(|| replies.extend((start..start + 50).map(|n| channel.publish(json!(n)))));
+        }
+        for n in 0..1000 {
+            let message = within("message", messages.next()).await.unwrap();
+            assert_eq!(message.data.unwrap(), json!(n));
+        }
+        for reply in replies {
+            within("the reply", reply).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscriptions_that_come_and_go_leave_nothing_behind() {
     for transport in TRANSPORTS {
         let server = TestServer::start(|_| {}).await;

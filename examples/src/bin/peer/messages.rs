@@ -95,20 +95,25 @@ pub(crate) async fn two_clients(scene: Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A thousand messages in batches of fifty, all under way at once, arrive once and in order.
+/// A thousand messages in batches of fifty, all under way at once, arrive once and in order. Another
+/// client hears them: what a session itself published, CometD's Java server may tell it over WebSocket
+/// in another order.
 pub(crate) async fn order(scene: Scene<'_>) -> Result<()> {
     const MESSAGES: usize = 1000;
-    let client = scene.connected().await?;
-    let channel = client.channel(&scene.channel("room"))?;
-    let mut messages = succeeds("the subscription", channel.subscribe()).await?;
+    let (publisher, subscriber) = (scene.connected().await?, scene.connected().await?);
+    let channel = publisher.channel(&scene.channel("room"))?;
+    let heard = subscriber.channel(&scene.channel("room"))?;
+    let mut messages = succeeds("the subscription", heard.subscribe()).await?;
     let mut replies = Vec::new();
     for start in (0..MESSAGES).step_by(50) {
-        client.batch(|| replies.extend((start..start + 50).map(|n| channel.publish(json!(n)))));
+        publisher.batch(|| replies.extend((start..start + 50).map(|n| channel.publish(json!(n)))));
     }
     let mut received: Vec<Value> = Vec::new();
     while received.len() < MESSAGES {
         received.push(next(&mut messages).await.map_err(|error| {
-            format!("{error}, after {} of {MESSAGES} messages", received.len())
+            let (is, other) = (subscriber.state(), publisher.state());
+            let received = received.len();
+            format!("{error}, after {received} of {MESSAGES}; who hears is {is}, the other {other}")
         })?);
     }
     for reply in replies {
