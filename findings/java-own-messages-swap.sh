@@ -84,7 +84,8 @@ async function subscribed(channel) {
   await new Promise((done) => client.handshake(done));
   const heard = [];
   let all;
-  const complete = new Promise((done) => (all = done));
+  // Once in a while this Jetty reads nothing more from a WebSocket; such a round says nothing of the order.
+  const complete = new Promise((done) => (all = done) && setTimeout(done, 8_000));
   await new Promise((done) => {
     client.subscribe(channel, ({data}) => heard.push(data) === MESSAGES && all(heard), done);
   });
@@ -102,15 +103,16 @@ while (swaps < SWAPS) {
       for (let n = start; n < start + 50; n++) publisher.client.publish(channel, n);
     });
   }
-  const own = await publisher.complete;
-  assert(isInOrder(await other.complete));
+  const [own, others] = await Promise.all([publisher.complete, other.complete]);
+  if (!own || !others) continue;
+  assert(isInOrder(others));
   assert.equal(new Set(own).size, MESSAGES);
   if (!isInOrder(own)) {
     swaps++;
     const at = own.findIndex((data, n) => data !== n);
     console.log(`ok: round ${rounds}: where ${at} was due, the publisher heard ${own[at]}; another session heard all in order`);
   }
-  await Promise.all([publisher, other].map(({client}) => new Promise((done) => client.disconnect(done))));
+  [publisher, other].forEach(({client}) => client.disconnect());
 }
 process.exit();
 EOF

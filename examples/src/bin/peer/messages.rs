@@ -24,18 +24,25 @@ pub(crate) async fn publish(scene: Scene<'_>) -> Result<()> {
     same("the data", &next(&mut messages).await?, &data)
 }
 
-/// A batch arrives in its order, subscription included.
+/// A batch arrives in its order, subscription included: the client itself gets all of it, and another gets
+/// it in order.
 pub(crate) async fn batch(scene: Scene<'_>) -> Result<()> {
-    let client = scene.connected().await?;
+    let (client, other) = (scene.connected().await?, scene.connected().await?);
+    let other = other.channel(&scene.channel("room"))?;
+    let mut heard = succeeds("the subscription of another", other.subscribe()).await?;
     let channel = client.channel(&scene.channel("room"))?;
     let (subscribing, replies) = client.batch(|| {
         let subscribing = channel.subscribe();
         (subscribing, (0..20).map(|n| channel.publish(json!(n))).collect::<Vec<_>>())
     });
     let mut messages = succeeds("the subscription", subscribing).await?;
+    let mut own = Vec::new();
     for n in 0..20 {
-        same("the data", &next(&mut messages).await?, &json!(n))?;
+        same("the data", &next(&mut heard).await?, &json!(n))?;
+        own.push(next(&mut messages).await?.as_i64());
     }
+    own.sort_unstable();
+    same("what the client itself gets", &own, &(0..20).map(Some).collect())?;
     for reply in replies {
         succeeds("a publication", reply).await?;
     }
