@@ -27,6 +27,7 @@ mod client;
 mod config;
 mod dispatch;
 mod driver;
+pub mod ext;
 mod failure;
 mod hooks;
 mod members;

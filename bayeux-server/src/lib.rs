@@ -31,6 +31,7 @@ mod doors;
 mod drain;
 mod driver;
 mod exchange;
+pub mod ext;
 mod fan_out;
 pub mod filter;
 mod finish;

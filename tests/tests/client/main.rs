@@ -9,6 +9,7 @@ mod browsers;
 mod channel;
 mod concurrency;
 mod disconnect;
+mod ext;
 mod extension;
 mod handshake;
 mod listener;

@@ -27,6 +27,7 @@ mod disconnect;
 mod drain;
 mod dump;
 mod expiry;
+mod ext;
 mod extension;
 mod failing;
 mod fan_out;

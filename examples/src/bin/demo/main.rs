@@ -7,11 +7,11 @@ mod elsewhere;
 mod page;
 mod stats;
 
-use std::{error::Error, net::SocketAddr, process::ExitCode};
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use axum::{Router, http::StatusCode, routing::get};
 use bayeux_oort::{Oort, OortOptions};
-use bayeux_server::{Config, ServeConfig, Server, serve};
+use bayeux_server::{Config, ServeConfig, Server, ext::TimesyncExtension, serve};
 use clap::Parser;
 use examples::{say, told_to_end};
 
@@ -75,6 +75,7 @@ async fn run(mut arguments: Arguments) -> Result<(), Box<dyn Error>> {
     config.acknowledgements = true;
     config.set_options(arguments.options)?;
     let server = Server::builder().config(config).policy(channels::Policy::default()).build();
+    server.add_extension(Arc::new(TimesyncExtension::default())).keep();
     // Before any other node is told to come.
     let listener = examples::listen(arguments.listen).await?;
     let oort = cluster::join(&server, &node).await?;

@@ -69,6 +69,8 @@ enum Play {
     Order,
     /// Messages are acknowledged.
     Ack,
+    /// The server tells what its clock shows.
+    Timesync,
     /// The server is killed and comes back: subscriptions are made again.
     Reconnect,
 }
@@ -133,6 +135,7 @@ impl Play {
             Self::TwoClients => messages::two_clients(scene).await,
             Self::Order => messages::order(scene).await,
             Self::Ack => session::acknowledgements(scene).await,
+            Self::Timesync => session::timesync(scene).await,
             Self::Reconnect => session::reconnect(scene).await,
         }
     }

@@ -5,12 +5,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bayeux_client::{
     Backoff, BayeuxClient, Channel, Config, Messages, State, TransportListener,
     api::{ConnectionType, Message, client::ClientSession as _},
+    ext::TimesyncClientExtension,
 };
 use serde_json::json;
 
@@ -80,6 +81,21 @@ pub(crate) async fn acknowledgements(scene: Scene<'_>) -> Result<()> {
         0..5 => Err("the connects did not acknowledge each round".into()),
         5.. => same("what is left", &messages.try_next(), &None),
     }
+}
+
+/// The server tells what its clock shows, which is this machine's.
+pub(crate) async fn timesync(scene: Scene<'_>) -> Result<()> {
+    let client = scene.client(Config::default())?;
+    let timesync = Arc::new(TimesyncClientExtension::default());
+    client.add_extension(timesync.clone()).keep();
+    let reply = connect(&client).await?;
+    let told = reply.ext_field("timesync").ok_or("the server tells nothing of its clock")?;
+    let there = timesync.server_time();
+    let by = there.duration_since(SystemTime::now()).unwrap_or_else(|behind| behind.duration());
+    if by > PATIENCE || timesync.lag() > PATIENCE {
+        return Err(format!("the clocks differ by {by:?}, said {told}").into());
+    }
+    disconnect(&client).await
 }
 
 /// The server is killed and comes back: the client does, too, and its subscriptions are made again.

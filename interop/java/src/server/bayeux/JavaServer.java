@@ -11,6 +11,7 @@ import org.cometd.bayeux.server.ServerMessage;
 import org.cometd.bayeux.server.ServerSession;
 import org.cometd.server.BayeuxServerImpl;
 import org.cometd.server.ext.AcknowledgedMessagesExtension;
+import org.cometd.server.ext.TimesyncExtension;
 import org.cometd.server.http.JSONHttpTransport;
 import org.cometd.server.http.JSONPHttpTransport;
 import org.cometd.server.http.jakarta.CometDServlet;
@@ -55,6 +56,7 @@ public final class JavaServer {
         bayeux.setTransports(
                 new JettyWebSocketTransport(bayeux), new JSONHttpTransport(bayeux), new JSONPHttpTransport(bayeux));
         bayeux.addExtension(new AcknowledgedMessagesExtension());
+        bayeux.addExtension(new TimesyncExtension());
 
         // The servlet takes the server that it finds, and does not start it. The WebSocket transport wants a
         // context that is being started, and no request may come before it has one.
