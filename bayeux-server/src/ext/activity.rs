@@ -10,7 +10,7 @@ use bayeux_api::{
     Flow, Frozen, Message,
     implement::lock,
     meta,
-    server::{ServerExtension, ServerMessage, ServerSession, SessionExtension},
+    server::{ServerExtension, ServerMessage, ServerSession, SessionExtension, SessionKind},
 };
 
 use crate::clock;
@@ -29,6 +29,8 @@ pub enum Activity {
 ///
 /// Whether it has is seen when the next connect arrives, and so late by what that was held. The session then ends as by
 /// [`ServerSession::disconnect`].
+///
+/// The sessions of other nodes of a cluster go on: what a node has to say is not for it to decide.
 ///
 /// As a [`ServerExtension`] it looks after all sessions that begin from then on, as a [`SessionExtension`], from when
 /// it is added, after that one: each session needs a value of its own.
@@ -83,7 +85,7 @@ impl SessionExtension for ActivityExtension {
     ) -> Flow {
         if message.channel() != meta::CONNECT {
             self.note();
-        } else if self.is_over() {
+        } else if session.kind() == SessionKind::Client && self.is_over() {
             session.disconnect().await;
         }
         Flow::Continue
@@ -164,6 +166,14 @@ mod tests {
         assert!(watched.sends(meta::CONNECT).await);
         tokio::time::advance(2 * MINUTE).await;
         assert!(!watched.sends(meta::CONNECT).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_has_nothing_to_say_goes_on() {
+        let watched = Watched::new(Activity::Client);
+        watched.session.set_node();
+        tokio::time::advance(600 * MINUTE).await;
+        assert!(watched.sends(meta::CONNECT).await);
     }
 
     #[tokio::test(start_paused = true)]

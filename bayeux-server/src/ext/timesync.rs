@@ -36,7 +36,8 @@ impl TimesyncExtension {
         Self { accuracy_target }
     }
 
-    /// Returns how long a message of this session takes to get here, as its client says; none before it has.
+    /// Returns how long a message of this session takes to get here, as its client says; none before it has. It is kept
+    /// as the session's attribute `lag`, which is CometD's name for it.
     pub fn lag(session: &dyn ServerSession) -> Option<Duration> {
         session.attribute(LAG)?.downcast_ref().copied()
     }
@@ -95,7 +96,7 @@ impl ServerExtension for TimesyncExtension {
 
 const TIMESYNC: &str = "timesync";
 
-/// The attribute of a session, which has CometD's name.
+/// The attribute of a session.
 const LAG: &str = "lag";
 
 fn milliseconds(sync: &Map<String, Value>, name: &str) -> Option<f64> {
