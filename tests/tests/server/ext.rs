@@ -7,7 +7,7 @@ use std::{
 
 use bayeux_server::ext::{Activity, ActivityExtension, TimestampExtension, TimesyncExtension};
 use serde_json::{Value, json};
-use tests::{TestServer, Transport, eventually, over_every_transport};
+use tests::{TestServer, Transport, eventually, over_every_transport, within};
 
 over_every_transport!(
     a_client_is_told_how_wrong_its_clock_is,
@@ -118,8 +118,11 @@ async fn a_client_that_only_connects_is_ended(transport: Transport) {
     client.handshake().await;
     // It may be so slow that already its first connect comes too late.
     let session = server.session(&client);
-    while session.is_handshook() {
-        client.try_connect(json!({ "advice": { "timeout": 20 } })).await;
-    }
+    within("its end", async {
+        while session.is_handshook() {
+            client.try_connect(json!({ "advice": { "timeout": 20 } })).await;
+        }
+    })
+    .await;
     eventually("the session to be gone", || server.server.sessions().is_empty()).await;
 }

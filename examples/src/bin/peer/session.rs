@@ -90,6 +90,9 @@ pub(crate) async fn timesync(scene: Scene<'_>) -> Result<()> {
     client.add_extension(timesync.clone()).keep();
     let reply = connect(&client).await?;
     let told = reply.ext_field("timesync").ok_or("the server tells nothing of its clock")?;
+    if !["tc", "ts", "p"].iter().all(|field| told[field].is_i64()) {
+        return Err(format!("the server tells only {told}").into());
+    }
     let there = timesync.server_time();
     let by = there.duration_since(SystemTime::now()).unwrap_or_else(|behind| behind.duration());
     if by > PATIENCE || timesync.lag() > PATIENCE {
